@@ -1,0 +1,1 @@
+//! Finds, judges and loads plugins.

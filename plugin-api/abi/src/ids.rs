@@ -1,0 +1,33 @@
+//! Ids of the published tables. The number after the slash is the table's revision and part of its name.
+
+/// [`LifecycleV1`](crate::LifecycleV1), plugin side, optional.
+pub const LIFECYCLE_V1: &str = "selkies.lifecycle/1";
+/// [`CaptureV1`](crate::CaptureV1), plugin side.
+pub const CAPTURE_V1: &str = "selkies.capture/1";
+/// [`DisplayV1`](crate::DisplayV1), plugin side.
+pub const DISPLAY_V1: &str = "selkies.display/1";
+/// [`CursorV1`](crate::CursorV1), plugin side.
+pub const CURSOR_V1: &str = "selkies.cursor/1";
+/// [`EncoderV1`](crate::EncoderV1), plugin side.
+pub const ENCODER_V1: &str = "selkies.encoder/1";
+/// [`EncoderRateV1`](crate::EncoderRateV1), plugin side, optional beside the encoder.
+pub const ENCODER_RATE_V1: &str = "selkies.encoder.rate/1";
+/// [`TransportV1`](crate::TransportV1), plugin side.
+pub const TRANSPORT_V1: &str = "selkies.transport/1";
+/// [`InputV1`](crate::InputV1), plugin side.
+pub const INPUT_V1: &str = "selkies.input/1";
+/// [`RtcConfigV1`](crate::RtcConfigV1), plugin side.
+pub const RTC_CONFIG_V1: &str = "selkies.rtc-config/1";
+
+/// [`LogV1`](crate::LogV1), host side, always present.
+pub const HOST_LOG_V1: &str = "selkies.host.log/1";
+/// [`MemoryV1`](crate::MemoryV1), host side, present for encoders and transports.
+pub const HOST_MEMORY_V1: &str = "selkies.host.memory/1";
+/// [`ClockV1`](crate::ClockV1), host side, always present.
+pub const HOST_CLOCK_V1: &str = "selkies.host.clock/1";
+/// [`MetricsV1`](crate::MetricsV1), host side, always present.
+pub const HOST_METRICS_V1: &str = "selkies.host.metrics/1";
+/// [`HostEncoderV1`](crate::HostEncoderV1), host side, present for encoders.
+pub const HOST_ENCODER_V1: &str = "selkies.host.encoder/1";
+/// [`HostTransportV1`](crate::HostTransportV1), host side, present for transports.
+pub const HOST_TRANSPORT_V1: &str = "selkies.host.transport/1";

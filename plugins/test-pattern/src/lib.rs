@@ -1,0 +1,1 @@
+//! A moving test picture.
