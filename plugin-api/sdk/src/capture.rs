@@ -1,0 +1,401 @@
+//! Capture: where frames come from.
+
+use std::{marker::PhantomData, sync::Arc, time::Duration};
+
+use serde::de::DeserializeOwned;
+
+use crate::{Damage, Error, Host, Result, Wake, abi, guard, slot::Slot};
+
+/// What a source is like now. Fields as in [`abi::CaptureInfo`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CaptureInfo {
+    /// Damage lists are exact enough to encode by.
+    pub damage: bool,
+    /// The pointer is drawn into the frame.
+    pub draws_cursor: bool,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// One of `FOURCC_*`.
+    pub fourcc: u32,
+    /// Row alignment in bytes that buffers need.
+    pub stride_align: u32,
+}
+
+/// A buffer of the host, shared memory that the plugin writes frames into.
+#[derive(Debug)]
+pub struct BufferRef {
+    raw: abi::FrameBuffer,
+}
+
+impl BufferRef {
+    /// The descriptor of the memory, borrowed; duplicate it to keep it.
+    #[must_use]
+    pub fn fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        // SAFETY: `CaptureRun` values end before the host closes the descriptor; -1 was refused on entry.
+        unsafe { std::os::fd::BorrowedFd::borrow_raw(self.raw.fd) }
+    }
+
+    /// Bytes from one row to the next.
+    #[must_use]
+    pub fn stride(&self) -> usize {
+        self.raw.stride as usize
+    }
+
+    /// One of `FOURCC_*`.
+    #[must_use]
+    pub fn fourcc(&self) -> u32 {
+        self.raw.fourcc
+    }
+
+    /// Length of the memory in bytes.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)] // never empty
+    pub fn len(&self) -> usize {
+        self.raw.len as usize
+    }
+
+    /// The memory, for plugins that draw with the CPU.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: the host's promise in `CaptureParams`: mapped, writable, `len` bytes, until `stop` returned; the host
+        // reads it only between two calls.
+        unsafe { std::slice::from_raw_parts_mut(self.raw.ptr, self.raw.len as usize) }
+    }
+}
+
+/// What to capture.
+#[derive(Debug)]
+pub struct CaptureParams {
+    /// The part of the source; frames have its size.
+    pub area: abi::Rect,
+    /// Buffers of the host, at least one.
+    pub buffers: Vec<BufferRef>,
+    /// Name of the output, empty for the whole source.
+    pub output: String,
+}
+
+/// What ended a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// Something changed since the last grab.
+    Damage,
+    /// The source has a new size.
+    Resized {
+        /// New width in pixels.
+        width: u32,
+        /// New height in pixels.
+        height: u32,
+    },
+    /// Nothing: the time passed or [`Wake::wake`] was called.
+    Nothing,
+}
+
+/// Which buffer to fill.
+#[derive(Clone, Copy, Debug)]
+pub struct Grab<'a> {
+    /// Index into [`CaptureParams::buffers`].
+    pub buffer: usize,
+    /// What the buffer missed while others were used; to be written beside the new damage.
+    pub refresh: &'a [abi::Rect],
+}
+
+/// A picture that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grabbed {
+    /// When, nanoseconds of `CLOCK_MONOTONIC` ([`Host::now_ns`]).
+    pub timestamp_ns: u64,
+    /// What changed since the last grab.
+    pub damage: Damage,
+}
+
+/// A source of frames that go into buffers of the host.
+///
+/// Sources with frames of their own (dma-buf, CUDA) use the C tables of [`abi`] directly.
+pub trait Capture: Send + Sized + 'static {
+    /// The plugin's configuration.
+    type Config: DeserializeOwned;
+    /// A running capture.
+    type Run: CaptureRun;
+
+    /// Opens the source. `[control]`
+    ///
+    /// # Errors
+    /// With the class that the host is to act on.
+    fn create(host: Host, config: Self::Config) -> Result<Self>;
+
+    /// Describes the source as it is now. `[control]`
+    ///
+    /// # Errors
+    /// With the class that the host is to act on.
+    fn info(&mut self) -> Result<CaptureInfo>;
+
+    /// What ends a wait from another thread; asked for once, after `create`.
+    fn waker(&self) -> Arc<dyn Wake>;
+
+    /// Begins to watch for damage; the first wait reports damage at once. `[media]`
+    ///
+    /// # Errors
+    /// With the class that the host is to act on.
+    fn start(&mut self, params: CaptureParams) -> Result<Self::Run>;
+}
+
+/// A capture between `start` and `stop`. Dropping it ends it. `[media]`
+pub trait CaptureRun: Send + 'static {
+    /// Blocks until there is something to grab, `timeout` passed (`None`: no limit) or the waker was called.
+    ///
+    /// # Errors
+    /// With the class that the host is to act on.
+    fn wait(&mut self, timeout: Option<Duration>) -> Result<Waited>;
+
+    /// Takes a picture into a buffer.
+    ///
+    /// # Errors
+    /// With the class that the host is to act on.
+    fn grab(&mut self, grab: Grab<'_>) -> Result<Grabbed>;
+}
+
+struct State<T: Capture> {
+    // Declared first: it ends before the source does.
+    run: Option<Running<T::Run>>,
+    source: T,
+}
+
+struct Running<R> {
+    run: R,
+    buffers: Vec<abi::FrameBuffer>,
+    area: abi::Rect,
+    /// The list of the last grab, which the host may read until the next call.
+    damage: Vec<abi::Rect>,
+}
+
+type CaptureSlot<T> = Slot<State<T>, Arc<dyn Wake>>;
+
+/// Builds the table of a capture.
+#[derive(Debug)]
+pub struct CaptureTable<T>(PhantomData<T>);
+
+impl<T: Capture> CaptureTable<T> {
+    /// The table.
+    pub const TABLE: &'static abi::CaptureV1 = &abi::CaptureV1 {
+        struct_size: size_of::<abi::CaptureV1>() as u32,
+        reserved: 0,
+        create: Some(create::<T>),
+        destroy: Some(destroy::<T>),
+        info: Some(info::<T>),
+        start: Some(start::<T>),
+        wait: Some(wait::<T>),
+        wake: Some(wake::<T>),
+        grab: Some(grab::<T>),
+        done_with: Some(done_with),
+        stop: Some(stop::<T>),
+    };
+}
+
+unsafe extern "C" fn create<T: Capture>(
+    host: *const abi::Host,
+    config: abi::Str,
+    out: *mut *mut abi::Instance,
+) -> abi::Status {
+    // SAFETY: the ABI's contract for `create`.
+    unsafe {
+        CaptureSlot::<T>::create(host, config, out, |host, config| {
+            let source = T::create(host, config)?;
+            let waker = source.waker();
+            Ok((State { run: None, source }, waker))
+        })
+    }
+}
+
+unsafe extern "C" fn destroy<T: Capture>(instance: *mut abi::Instance) {
+    // SAFETY: the ABI's contract for `destroy`.
+    unsafe { CaptureSlot::<T>::destroy(instance) }
+}
+
+unsafe extern "C" fn info<T: Capture>(
+    instance: *mut abi::Instance,
+    out: *mut abi::CaptureInfo,
+) -> abi::Status {
+    // SAFETY: the host calls these functions one at a time on an instance of this table.
+    unsafe {
+        CaptureSlot::<T>::with(instance, |state, _| {
+            let info = state.source.info()?;
+            let mut flags = abi::CAPTURE_HOST_BUFFERS;
+            if info.damage {
+                flags |= abi::CAPTURE_DAMAGE;
+            }
+            if info.draws_cursor {
+                flags |= abi::CAPTURE_DRAWS_CURSOR;
+            }
+            let info = abi::CaptureInfo {
+                struct_size: size_of::<abi::CaptureInfo>() as u32,
+                flags,
+                width: info.width,
+                height: info.height,
+                fourcc: info.fourcc,
+                stride_align: info.stride_align,
+                reserved: [0; 4],
+            };
+            guard::answer(out, info, "out")
+        })
+    }
+}
+
+/// Most buffers of one capture.
+const MAX_BUFFERS: u32 = 16;
+
+unsafe extern "C" fn start<T: Capture>(
+    instance: *mut abi::Instance,
+    params: *const abi::CaptureParams,
+) -> abi::Status {
+    // SAFETY: as in `info`; the parameters live for the call, the buffers until `stop` returned.
+    unsafe {
+        CaptureSlot::<T>::with(instance, |state, _| {
+            if state.run.is_some() {
+                return Err(Error::wrong_state("start: the capture runs already"));
+            }
+            let params = guard::sized(params, "params")?;
+            let raw = guard::array(params.buffers, params.buffer_count, MAX_BUFFERS, "buffers")?;
+            let area = params.area;
+            let mut buffers = Vec::with_capacity(raw.len());
+            for buffer in raw {
+                let rows = u64::from(buffer.stride) * u64::from(area.height);
+                let usable = (buffer.struct_size as usize) >= size_of::<abi::FrameBuffer>()
+                    && !buffer.ptr.is_null()
+                    && buffer.fd >= 0
+                    && buffer.memory == abi::MEMORY_MEMFD
+                    && buffer.len >= rows
+                    && rows > 0;
+                if !usable {
+                    return Err(Error::invalid(
+                        "start: a buffer is not mapped, no memfd or too small for the area",
+                    ));
+                }
+                buffers.push(BufferRef { raw: *buffer });
+            }
+            if buffers.is_empty() {
+                return Err(Error::invalid("start: this capture needs at least one buffer"));
+            }
+            let output = guard::text(params.output)?.to_owned();
+            let run = state.source.start(CaptureParams { area, buffers, output })?;
+            state.run = Some(Running { run, buffers: raw.to_vec(), area, damage: Vec::new() });
+            Ok(abi::OK)
+        })
+    }
+}
+
+unsafe extern "C" fn wait<T: Capture>(
+    instance: *mut abi::Instance,
+    timeout_ns: u64,
+    out: *mut abi::CaptureEvent,
+) -> abi::Status {
+    // SAFETY: as in `info`.
+    unsafe {
+        CaptureSlot::<T>::with(instance, |state, _| {
+            let run =
+                state.run.as_mut().ok_or_else(|| Error::wrong_state("wait: the capture was not started"))?;
+            let timeout = (timeout_ns != u64::MAX).then(|| Duration::from_nanos(timeout_ns));
+            let (kind, width, height) = match run.run.wait(timeout)? {
+                Waited::Nothing => return Ok(abi::NOTHING),
+                Waited::Damage => (abi::CAPTURE_EVENT_DAMAGE, 0, 0),
+                Waited::Resized { width, height } => (abi::CAPTURE_EVENT_RESIZED, width, height),
+            };
+            let event = abi::CaptureEvent {
+                struct_size: size_of::<abi::CaptureEvent>() as u32,
+                kind,
+                width,
+                height,
+                reserved: [0; 2],
+            };
+            guard::answer(out, event, "out")
+        })
+    }
+}
+
+unsafe extern "C" fn wake<T: Capture>(instance: *mut abi::Instance) {
+    // SAFETY: the instance is not destroyed while the host calls this.
+    unsafe {
+        CaptureSlot::<T>::with_shared(instance, |waker, _| {
+            waker.wake();
+            Ok(abi::OK)
+        });
+    }
+}
+
+unsafe extern "C" fn grab<T: Capture>(
+    instance: *mut abi::Instance,
+    buffer: u32,
+    refresh: *const abi::Rect,
+    refresh_count: u32,
+    out: *mut abi::Frame,
+) -> abi::Status {
+    // SAFETY: as in `info`; the list lives for the call.
+    unsafe {
+        CaptureSlot::<T>::with(instance, |state, _| {
+            let run =
+                state.run.as_mut().ok_or_else(|| Error::wrong_state("grab: the capture was not started"))?;
+            let refresh = guard::array(refresh, refresh_count, abi::MAX_DAMAGE_RECTS as u32, "refresh")?;
+            let Some(target) = run.buffers.get(buffer as usize).copied() else {
+                return Err(Error::invalid(format!("grab: buffer {buffer} of {}", run.buffers.len())));
+            };
+            let grabbed = run.run.grab(Grab { buffer: buffer as usize, refresh })?;
+            let flags = match grabbed.damage {
+                Damage::Rects(rects) if rects.len() <= abi::MAX_DAMAGE_RECTS => {
+                    run.damage = rects;
+                    0
+                }
+                _ => {
+                    run.damage.clear();
+                    abi::FRAME_FULL_DAMAGE
+                }
+            };
+            guard::answer(out, describe(run, &target, flags, grabbed.timestamp_ns), "out")
+        })
+    }
+}
+
+/// The frame in a buffer of the host.
+fn describe<R>(run: &Running<R>, buffer: &abi::FrameBuffer, flags: u32, timestamp_ns: u64) -> abi::Frame {
+    let unused = abi::Plane { ptr: std::ptr::null(), handle: 0, offset: 0, len: 0, stride: 0, fd: -1 };
+    let plane = abi::Plane {
+        ptr: buffer.ptr,
+        handle: 0,
+        offset: 0,
+        len: u64::from(buffer.stride) * u64::from(run.area.height),
+        stride: buffer.stride,
+        fd: buffer.fd,
+    };
+    abi::Frame {
+        struct_size: size_of::<abi::Frame>() as u32,
+        memory: abi::MEMORY_MEMFD,
+        width: run.area.width,
+        height: run.area.height,
+        fourcc: buffer.fourcc,
+        plane_count: 1,
+        modifier: abi::MODIFIER_LINEAR,
+        color: abi::Color { primaries: 1, transfer: 13, matrix: 0, full_range: 1 },
+        flags,
+        timestamp_ns,
+        frame_id: 0,
+        token: 0,
+        planes: [plane, unused, unused, unused],
+        acquire_fence_fd: -1,
+        damage_count: run.damage.len() as u32,
+        damage: run.damage.as_ptr(),
+        reserved: [0; 4],
+    }
+}
+
+unsafe extern "C" fn done_with(_: *mut abi::Instance, _: *const abi::Frame) {
+    // Only for frames in the plugin's own memory, of which there are none.
+}
+
+unsafe extern "C" fn stop<T: Capture>(instance: *mut abi::Instance) -> abi::Status {
+    // SAFETY: as in `info`.
+    unsafe {
+        CaptureSlot::<T>::with(instance, |state, _| match state.run.take() {
+            Some(_) => Ok(abi::OK),
+            None => Err(Error::wrong_state("stop: the capture was not started")),
+        })
+    }
+}
