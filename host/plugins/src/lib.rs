@@ -1,1 +1,44 @@
 //! Finds, judges and loads plugins.
+//!
+//! ```text
+//! folders --discover--> Candidate --admit--> Admission --load--> LoadedPlugin --table::<T>()--> &'static T
+//!            manifest              policy, files, ELF     entry, manifest, tables, layouts
+//! ```
+//!
+//! Everything up to [`Admission`] reads files and runs no code of a plugin. Every decision against one is a
+//! [`Refusal`]: one line with a stable code and what to do. A plugin that cannot be used never ends the host, as far as
+//! that can be told before its code runs; from then on it is trusted like the host itself, see [`placement`].
+#![allow(unsafe_code)] // dlopen, the tables behind the C ABI and the memory shared with plugins; each block says why
+
+mod candidate;
+mod config_check;
+mod discovery;
+mod elf;
+mod files;
+mod inspect;
+mod inventory;
+mod layout;
+mod loader;
+mod manifest;
+mod opened;
+pub mod placement;
+mod policy;
+mod refusal;
+mod report;
+mod tables;
+
+pub use candidate::{Admission, Candidate};
+pub use config_check::{validate_config, validate_schema};
+pub use discovery::{Discovery, MAX_FOLDER_ENTRIES, PATH_VARIABLE, discover, search_path};
+pub use elf::{ElfFacts, MAX_LIBRARY_BYTES};
+pub use inspect::{Depth, Inspection, inspect};
+pub use inventory::{Entry, Inventory};
+pub use layout::LayoutCheck;
+pub use loader::{LoadedPlugin, Offer, load};
+pub use manifest::{
+    InterfaceId, Isolation, Kind, LibraryName, MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, Placement,
+    PluginId, Requires, Sha256, Version,
+};
+pub use policy::{Policy, matches};
+pub use refusal::{MAX_LINE, Refusal};
+pub use tables::{Table, Tables};

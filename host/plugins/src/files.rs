@@ -1,0 +1,122 @@
+//! Which files are safe to read and to run.
+
+use std::{
+    fs::{self, File, Metadata, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+use crate::Refusal;
+
+/// The refusal for an error of the system.
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Refusal {
+    Refusal::Unreadable { path: path.to_owned(), reason: error.to_string() }
+}
+
+/// Opens a regular file. Never blocks: a FIFO or a device is refused, not waited for.
+///
+/// # Errors
+/// [`Refusal::Unreadable`].
+pub(crate) fn open(path: &Path) -> Result<(File, Metadata), Refusal> {
+    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblock)
+        .open(path)
+        .map_err(|error| unreadable(path, &error))?;
+    let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
+    if !metadata.is_file() {
+        return Err(Refusal::Unreadable { path: path.to_owned(), reason: "not a regular file".into() });
+    }
+    Ok((file, metadata))
+}
+
+/// Resolves `path` and proves that nobody but root or the host's user could have put it there: it stays inside `root`
+/// (which is resolved already), and neither it nor its folder is world-writable or owned by somebody else.
+///
+/// # Errors
+/// [`Refusal::Unreadable`], [`Refusal::UnsafePermissions`].
+pub(crate) fn safe_path(path: &Path, root: &Path) -> Result<PathBuf, Refusal> {
+    let real = fs::canonicalize(path).map_err(|error| unreadable(path, &error))?;
+    if !real.starts_with(root) {
+        let reason = format!("symbolic link to {}, outside the plugin folder", real.display());
+        return Err(Refusal::UnsafePermissions { path: path.to_owned(), reason });
+    }
+    let user = rustix::process::geteuid().as_raw();
+    for checked in std::iter::once(real.as_path()).chain(real.parent()) {
+        let metadata = fs::metadata(checked).map_err(|error| unreadable(checked, &error))?;
+        if let Some(reason) = exposed(metadata.permissions().mode(), metadata.uid(), user) {
+            return Err(Refusal::UnsafePermissions { path: checked.to_owned(), reason });
+        }
+    }
+    Ok(real)
+}
+
+/// Who else could have changed a file with this mode and owner, seen by `user`.
+fn exposed(mode: u32, owner: u32, user: u32) -> Option<String> {
+    if mode & 0o002 != 0 {
+        Some(format!("everyone may write it (mode {:04o})", mode & 0o7777))
+    } else if owner != 0 && owner != user {
+        Some(format!("owned by user {owner}, the host runs as user {user}"))
+    } else {
+        None
+    }
+}
+
+/// The SHA-256 of a file, in lower-case hexadecimal digits.
+///
+/// # Errors
+/// [`Refusal::Unreadable`].
+pub(crate) fn sha256_of(path: &Path) -> Result<String, Refusal> {
+    let (mut file, _) = open(path)?;
+    let mut hash = Sha256::new();
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut chunk).map_err(|error| unreadable(path, &error))? {
+            0 => break,
+            read => hash.update(&chunk[..read]),
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_root_and_the_user_may_own_a_plugin() {
+        assert_eq!(exposed(0o100_755, 0, 1000), None);
+        assert_eq!(exposed(0o100_755, 1000, 1000), None);
+        assert!(exposed(0o100_755, 1001, 1000).is_some_and(|reason| reason.contains("user 1001")));
+        assert!(exposed(0o100_755, 1000, 0).is_some(), "root does not run what others own");
+        assert!(exposed(0o100_757, 1000, 1000).is_some_and(|reason| reason.contains("0757")));
+    }
+
+    #[test]
+    fn a_fifo_is_refused_and_not_waited_for() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("pipe");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )?;
+        assert_eq!(open(&path).map(|_| ()).map_err(|refusal| refusal.code()), Err("SP001"));
+        Ok(())
+    }
+
+    #[test]
+    fn the_hash_is_the_known_one() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("abc");
+        fs::write(&path, "abc")?;
+        assert_eq!(sha256_of(&path)?, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        Ok(())
+    }
+}
