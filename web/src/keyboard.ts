@@ -1,0 +1,133 @@
+// Keyboard of the page to keysyms on the wire. Key events are taken from the window; composed text and on-screen
+// keyboards come through a transparent text field.
+
+import { KEYSYM, keysymOf, keysymOfCharacter } from "./keysym";
+import { heldKeysMessage, keyMessage, textMessage } from "./wire";
+
+/** Interval of the messages that say which keys are still held, in ms. */
+const HEARTBEAT = 100;
+/** Longest text of one composition. */
+const MAX_TYPED = 4096;
+
+/** A key combination that the page keeps for itself: Ctrl+Shift and this `code`. */
+export type Shortcuts = Readonly<Record<string, () => void>>;
+
+/**
+ * Sends the window's keys while `isActive`; otherwise the browser keeps its own, such as F5. `isLocal` names elements
+ * that use keys themselves, such as the overlay's buttons.
+ */
+export class Keyboard {
+  /** Keysyms that are down, by physical key: a key is released as what it was pressed as. */
+  private readonly held = new Map<string, number>();
+  private heartbeat: ReturnType<typeof setInterval> | undefined;
+
+  constructor(
+    private readonly field: HTMLTextAreaElement,
+    private readonly shortcuts: Shortcuts,
+    private readonly isActive: () => boolean,
+    private readonly isLocal: (target: EventTarget | null) => boolean,
+    private readonly send: (text: string) => void,
+  ) {
+    window.addEventListener("keydown", (event) => this.onDown(event), { capture: true });
+    window.addEventListener("keyup", (event) => this.onUp(event), { capture: true });
+    window.addEventListener("blur", () => this.releaseAll());
+    document.addEventListener("visibilitychange", () => document.hidden && this.releaseAll());
+    field.addEventListener("compositionend", ({ data }) => {
+      this.type(data);
+      field.value = "";
+    });
+    field.addEventListener("input", (event) => this.onInput(event as InputEvent));
+  }
+
+  /** Where keys go from now on; on touch devices `onScreen` also shows the device's keyboard. */
+  focus(onScreen = false): void {
+    this.field.inputMode = onScreen ? "text" : "none";
+    this.field.focus({ preventScroll: true });
+  }
+
+  /** Lets every key go, here and on the server. */
+  releaseAll(): void {
+    this.held.clear();
+    this.beat();
+    this.send("kr");
+  }
+
+  private onDown(event: KeyboardEvent): void {
+    if (event.ctrlKey && event.shiftKey && !event.altKey && !event.metaKey && Object.hasOwn(this.shortcuts, event.code)) {
+      event.preventDefault();
+      event.stopPropagation();
+      if (event.repeat) return;
+      this.releaseAll();
+      this.shortcuts[event.code]?.();
+      return;
+    }
+    if (!this.isActive() || this.isLocal(event.target) || event.isComposing || event.keyCode === 229) return;
+    const keysym = keysymOf(event);
+    if (keysym === null) return; // left to the browser, which may compose text from it
+    event.preventDefault();
+    // The X server repeats held keys itself.
+    if (event.repeat && this.held.has(physical(event))) return;
+    // Windows reports AltGr as left Ctrl and AltGr; the Ctrl must not reach the remote side.
+    if (event.key === "AltGraph" && this.held.get("ControlLeft") === KEYSYM.ControlLeft) this.release("ControlLeft");
+    this.press(physical(event), keysym);
+  }
+
+  private onUp(event: KeyboardEvent): void {
+    const code = physical(event);
+    if (!this.held.has(code)) return;
+    event.preventDefault();
+    this.release(code);
+    // macOS reports no release of keys that go up while Cmd is held.
+    if (event.key === "Meta" && this.held.size > 0) this.releaseAll();
+  }
+
+  private onInput(event: InputEvent): void {
+    if (event.isComposing) return;
+    if (event.inputType === "deleteContentBackward") this.tap(KEYSYM.BackSpace);
+    else if (event.inputType === "deleteContentForward") this.tap(KEYSYM.Delete);
+    else if (event.inputType === "insertLineBreak" || event.inputType === "insertParagraph") this.tap(KEYSYM.Return);
+    else if (event.inputType === "insertText" && event.data) this.type(event.data);
+    this.field.value = "";
+  }
+
+  private type(text: string): void {
+    const characters = [...text.slice(0, MAX_TYPED)];
+    if (characters.length === 1) this.tap(keysymOfCharacter(characters[0]!));
+    else if (characters.length > 1) this.send(textMessage(characters.join("")));
+  }
+
+  private tap(keysym: number): void {
+    this.send(keyMessage(true, keysym));
+    this.send(keyMessage(false, keysym));
+  }
+
+  private press(code: string, keysym: number): void {
+    const before = this.held.get(code);
+    if (before !== undefined && before !== keysym) this.send(keyMessage(false, before));
+    this.held.set(code, keysym);
+    this.send(keyMessage(true, keysym));
+    this.beat();
+  }
+
+  private release(code: string): void {
+    const keysym = this.held.get(code);
+    this.held.delete(code);
+    // Two physical keys may stand for one keysym.
+    if (keysym !== undefined && ![...this.held.values()].includes(keysym)) this.send(keyMessage(false, keysym));
+    this.beat();
+  }
+
+  private beat(): void {
+    if (this.held.size === 0) {
+      clearInterval(this.heartbeat);
+      this.heartbeat = undefined;
+    } else {
+      this.heartbeat ??= setInterval(() => this.send(heldKeysMessage(this.held.values())), HEARTBEAT);
+    }
+  }
+}
+
+/** Virtual keyboards send no `code`. */
+function physical({ code, key }: KeyboardEvent): string {
+  return code === "" || code === "Unidentified" ? `key:${key}` : code;
+}

@@ -1,0 +1,50 @@
+// Key events to X keysyms.
+
+import { BY_CODE, DEAD, KEYPAD, NAMED } from "./keysym-table";
+
+/** Keysyms that the keyboard logic itself names. */
+export const KEYSYM = { BackSpace: 0xff08, Tab: 0xff09, Return: 0xff0d, ControlLeft: 0xffe3, Delete: 0xffff } as const;
+
+/** The part of KeyboardEvent that decides. */
+export interface KeyIdentity {
+  readonly key: string;
+  readonly code: string;
+  /** 0 standard, 1 left, 2 right, 3 numpad. */
+  readonly location: number;
+}
+
+/**
+ * The keysym of a key, or null where the event names none: then the text comes from the input method, if at all.
+ * A dead key is null too, because the browser composes it with the key that follows and reports the result.
+ */
+export function keysymOf({ key, code, location }: KeyIdentity): number | null {
+  if (key === "Dead" || key === "Process") return null;
+  if (isOneCharacter(key)) {
+    if (location === 3 || code.startsWith("Numpad")) {
+      const keypad = key >= "0" && key <= "9" ? 0xffb0 + Number(key) : KEYPAD[key];
+      if (keypad !== undefined) return keypad;
+    }
+    return keysymOfCharacter(key);
+  }
+  const functionKey = /^F([1-9]|[12][0-9]|3[0-5])$/.exec(key);
+  if (functionKey) return 0xffbd + Number(functionKey[1]);
+  const named = Object.hasOwn(NAMED, key) ? NAMED[key] : undefined;
+  if (typeof named === "number") return named;
+  if (named) return named[location] ?? named[0];
+  return Object.hasOwn(BY_CODE, code) ? (BY_CODE[code] ?? null) : null;
+}
+
+/** The keysym that types one character: Latin-1 as it is, combining accents as dead keys, the rest as Unicode keysyms. */
+export function keysymOfCharacter(character: string): number {
+  const point = character.codePointAt(0) ?? 0;
+  if (point === 0x0a || point === 0x0d) return KEYSYM.Return;
+  if (point === 0x09) return KEYSYM.Tab;
+  if (point === 0x08) return KEYSYM.BackSpace;
+  if ((point >= 0x20 && point <= 0x7e) || (point >= 0xa0 && point <= 0xff)) return point;
+  if (point >= 0x300 && point <= 0x36f) return DEAD[character] ?? 0x01000000 + point;
+  return 0x01000000 + point;
+}
+
+function isOneCharacter(key: string): boolean {
+  return key.length === 1 || (key.length === 2 && key.codePointAt(0)! > 0xffff);
+}

@@ -1,0 +1,61 @@
+// What the page, the stream worker and the decode workers say to each other.
+
+import type { ConnectionState } from "./connection";
+import type { StreamStats } from "./stats";
+import type { CursorShape } from "./wire";
+
+/** Size that the page has room for, in device pixels, and the DPI that suits it. */
+export interface View {
+  width: number;
+  height: number;
+  dpi: number;
+}
+
+/** What a stream needs to know of the page; fixed for its life. */
+export interface StreamOptions {
+  url: string;
+  tabId: string;
+  viewer: boolean;
+  /** Encoder that the address asks for; null leaves the choice to the server. */
+  encoder: string | null;
+  view: View;
+  visible: boolean;
+}
+
+/** Page to stream worker, once. */
+export interface StartMessage {
+  type: "start";
+  canvas: OffscreenCanvas;
+  decoders: MessagePort[];
+  options: StreamOptions;
+}
+
+/** Page to stream; a `droppable` text may be left out while the connection is congested. */
+export type StreamCommand =
+  | { type: "send"; text: string; droppable: boolean }
+  | { type: "view"; view: View }
+  | { type: "visible"; visible: boolean }
+  | { type: "stop" };
+
+/** Stream to page. */
+export type StreamEvent =
+  | { type: "state"; state: ConnectionState; detail: string }
+  | { type: "size"; width: number; height: number }
+  | { type: "cursor"; cursor: CursorShape }
+  | { type: "input"; allowed: boolean }
+  | { type: "stats"; stats: StreamStats };
+
+/** Stream to decode worker: the JPEG starts at `offset` of the transferred message. */
+export interface DecodeJob {
+  message: ArrayBuffer;
+  offset: number;
+}
+
+/** Decode worker to stream: null where the bytes are no picture. */
+export type DecodeResult = ImageBitmap | null;
+
+/** The part of a dedicated worker's global scope that is used; the DOM library types only describe pages. */
+export interface WorkerScope {
+  onmessage: ((event: MessageEvent) => void) | null;
+  postMessage(message: unknown, transfer?: Transferable[]): void;
+}

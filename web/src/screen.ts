@@ -1,0 +1,73 @@
+// The canvas that the stream is drawn on, in a worker or in the page.
+
+type Context = OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D;
+
+/** A decoded picture: a JPEG stripe or a video frame. */
+export type Picture = ImageBitmap | VideoFrame;
+
+/** Draws pictures at their place and frees them. */
+export class Screen {
+  private readonly context: Context;
+  /** False until the size is known for certain; until then pictures may shrink the canvas. */
+  private sized = false;
+
+  constructor(
+    private readonly canvas: OffscreenCanvas | HTMLCanvasElement,
+    private readonly resized: (width: number, height: number) => void,
+  ) {
+    const context = canvas.getContext("2d", { alpha: false }) as Context | null;
+    if (!context) throw new Error("the browser gives no 2D canvas");
+    this.context = context;
+  }
+
+  get width(): number {
+    return this.canvas.width;
+  }
+
+  get height(): number {
+    return this.canvas.height;
+  }
+
+  /** Sets the stream's size; what is on the canvas stays where it fits. */
+  setSize(width: number, height: number): void {
+    this.sized = true;
+    if (width === this.width && height === this.height) return;
+    const kept = this.width > 1 ? new OffscreenCanvas(this.width, this.height) : null;
+    kept?.getContext("2d")?.drawImage(this.canvas, 0, 0);
+    this.canvas.width = width;
+    this.canvas.height = height;
+    if (kept) this.context.drawImage(kept, 0, 0);
+    this.resized(width, height);
+  }
+
+  /** The next pictures tell the size anew. */
+  forgetSize(): void {
+    this.sized = false;
+  }
+
+  /** Draws all pictures in one go, so that no part of a frame is shown alone. */
+  draw(pictures: readonly { y: number; picture: Picture }[]): void {
+    let width = 0;
+    let height = 0;
+    for (const { y, picture } of pictures) {
+      width = Math.max(width, pictureWidth(picture));
+      height = Math.max(height, y + pictureHeight(picture));
+    }
+    if (!this.sized || width > this.width || height > this.height) {
+      const grow = this.sized && width === this.width;
+      this.setSize(width, grow ? Math.max(height, this.height) : height);
+    }
+    for (const { y, picture } of pictures) {
+      this.context.drawImage(picture, 0, y);
+      picture.close();
+    }
+  }
+}
+
+function pictureWidth(picture: Picture): number {
+  return picture instanceof ImageBitmap ? picture.width : picture.displayWidth;
+}
+
+function pictureHeight(picture: Picture): number {
+  return picture instanceof ImageBitmap ? picture.height : picture.displayHeight;
+}

@@ -1,0 +1,263 @@
+// The stream: socket, decoding, drawing and acknowledging. Runs in the stream worker, or in the page where a canvas
+// cannot be handed to a worker.
+
+import { Connection } from "./connection";
+import { DecoderPool, type JpegDecoder } from "./decoder-pool";
+import { jpegSize } from "./jpeg";
+import type { DecodeJob, StreamCommand, StreamEvent, StreamOptions } from "./messages";
+import { type Picture, Screen } from "./screen";
+import { PingProbe, RateMeter } from "./stats";
+import { type Stripe, StripeBoard } from "./stripes";
+import { VideoDecoders } from "./video";
+import { ackMessage, isSide, MAX_SIDE, parseBinary, parseText, resizeMessage, settingsMessage, type ServerBinary, type Settings } from "./wire";
+
+/** Interval of statistics, pings and repeated acknowledgements, in ms. */
+const TICK = 1000;
+/** A viewer's stream is restarted this long after it was stopped, in ms: what servers of this protocol expect. */
+const VIEWER_RESTART = 250;
+/** Shortest time between two requests for a key frame, in ms. */
+const KEY_REQUEST_PAUSE = 500;
+/** Pointer movements are dropped while this many bytes wait to be sent. */
+const MAX_BACKLOG = 64 << 10;
+
+/** Draws one stream on one canvas until it is stopped. */
+export class Stream {
+  private readonly connection: Connection;
+  private readonly screen: Screen;
+  private readonly pool: DecoderPool;
+  private readonly board = new StripeBoard<DecodeJob | null, Picture>((picture) => picture.close());
+  private readonly video: VideoDecoders<DecodeJob | null>;
+  private readonly rates = new RateMeter(performance.now());
+  private readonly totals = { bytes: 0, frames: 0, stripes: 0, errors: 0, acks: 0 };
+  private readonly ticker: ReturnType<typeof setInterval>;
+  private ping = new PingProbe();
+  private viewer: boolean;
+  private settings: Settings | null = null;
+  private requested = { size: "", dpi: 0 };
+  private drawn: { frame: number; arrived: number; held: number } | null = null;
+  private ackedAt = 0;
+  private keyAskedAt = -KEY_REQUEST_PAUSE;
+
+  constructor(
+    canvas: OffscreenCanvas | HTMLCanvasElement,
+    decoders: readonly JpegDecoder[],
+    private readonly options: StreamOptions,
+    private readonly emit: (event: StreamEvent) => void,
+  ) {
+    this.viewer = options.viewer;
+    this.screen = new Screen(canvas, (width, height) => emit({ type: "size", width, height }));
+    this.pool = new DecoderPool(decoders);
+    this.video = new VideoDecoders((stripe, frame) => this.settled(stripe, frame), () => this.requestKey());
+    this.connection = new Connection(options.url, {
+      state: (state, detail) => emit({ type: "state", state, detail }),
+      opened: () => this.opened(),
+      text: (text) => this.onText(text),
+      binary: (message) => this.onBinary(message),
+    });
+    this.ticker = setInterval(() => this.tick(), TICK);
+    this.connection.start();
+  }
+
+  /** Takes a command of the page. */
+  command(command: StreamCommand): void {
+    switch (command.type) {
+      case "send":
+        if (command.droppable && this.connection.backlog > MAX_BACKLOG) return;
+        this.connection.send(command.text);
+        break;
+      case "view":
+        this.options.view = command.view;
+        this.requestSize();
+        break;
+      case "visible":
+        this.options.visible = command.visible;
+        if (this.settings) this.connection.send(command.visible ? "START_VIDEO" : "STOP_VIDEO");
+        break;
+      case "stop":
+        this.connection.end("ended", "");
+        this.close();
+        break;
+    }
+  }
+
+  private opened(): void {
+    this.settings = null;
+    this.requested = { size: "", dpi: 0 };
+    this.ping = new PingProbe();
+    this.viewer = this.options.viewer;
+    this.emit({ type: "input", allowed: !this.viewer });
+    this.forget();
+  }
+
+  private onText(text: string): void {
+    this.totals.bytes += text.length;
+    const message = parseText(text);
+    switch (message?.kind) {
+      case "mode":
+        if (message.mode !== "websockets") this.fail(`The server is in ${message.mode} mode, which this page does not speak.`);
+        break;
+      case "role":
+        this.viewer = this.options.viewer || message.role === "viewer";
+        this.emit({ type: "input", allowed: !this.viewer });
+        break;
+      case "input-access":
+        this.emit({ type: "input", allowed: message.allowed });
+        break;
+      case "settings":
+        this.onSettings(message.settings);
+        break;
+      case "resolution":
+        this.screen.setSize(message.width, message.height);
+        break;
+      case "cursor":
+        this.emit({ type: "cursor", cursor: message.cursor });
+        break;
+      case "reset":
+        this.forget();
+        break;
+      case "pong":
+        this.ping.answered(message.time, performance.now());
+        break;
+      case "kill":
+        this.connection.end("ended", message.reason);
+        this.close();
+        break;
+    }
+  }
+
+  private onSettings(settings: Settings): void {
+    const first = this.settings === null;
+    this.settings = settings;
+    if (!first) return;
+    if (this.viewer) {
+      this.connection.send("STOP_VIDEO");
+      setTimeout(() => this.options.visible && this.connection.send("START_VIDEO"), VIEWER_RESTART);
+      return;
+    }
+    const { tabId, view } = this.options;
+    this.connection.send(settingsMessage({ tabId, ...view, encoder: this.encoder(settings) }));
+    this.requested = { size: resizeMessage(view.width, view.height), dpi: view.dpi };
+    if (!this.options.visible) this.connection.send("STOP_VIDEO");
+  }
+
+  /** The encoder to ask for: the address's, or JPEG where this browser cannot decode video. */
+  private encoder(settings: Settings): string | null {
+    if (this.options.encoder !== null) return this.options.encoder;
+    const { value, allowed } = settings.get("encoder") ?? {};
+    if (VideoDecoders.supported || value === "jpeg") return null;
+    return !Array.isArray(allowed) || allowed.includes("jpeg") ? "jpeg" : null;
+  }
+
+  private requestSize(): void {
+    const allowed = (name: string) => this.settings?.get(name)?.value;
+    if (!this.settings || this.viewer || allowed("enable_resize") === false) return;
+    if (allowed("manual_resolution") === true || allowed("is_manual_resolution_mode") === true) return;
+    const { width, height, dpi } = this.options.view;
+    const { requested } = this;
+    const size = resizeMessage(width, height);
+    this.requested = { size, dpi };
+    if (size !== requested.size) this.connection.send(size);
+    if (dpi !== requested.dpi) this.connection.send(`s,${dpi}`);
+  }
+
+  private onBinary(message: ArrayBuffer): void {
+    this.totals.bytes += message.byteLength;
+    const packet = parseBinary(message);
+    if (packet?.kind === "jpeg") this.onJpeg(message, packet);
+    else if (packet) {
+      const stripe = this.board.addStarted(packet.frame, packet.y, null, performance.now());
+      if (stripe) this.video.decode(stripe, packet);
+    }
+  }
+
+  private onJpeg(message: ArrayBuffer, { frame, y, payload }: Extract<ServerBinary, { kind: "jpeg" }>): void {
+    const size = jpegSize(payload);
+    if (!size || !isSide(size.width) || !isSide(size.height) || y + size.height > MAX_SIDE) {
+      this.totals.errors += 1;
+      return;
+    }
+    this.board.add(frame, y, size.height, { message, offset: payload.byteOffset }, performance.now());
+    this.pump();
+  }
+
+  private pump(): void {
+    while (this.pool.ready) {
+      const stripe = this.board.next();
+      if (!stripe?.source) return;
+      void this.pool.decode(stripe.source).then((picture) => {
+        this.settled(stripe, picture);
+        this.pump();
+      });
+    }
+  }
+
+  private requestKey(): void {
+    const now = performance.now();
+    if (now - this.keyAskedAt < KEY_REQUEST_PAUSE) return;
+    this.keyAskedAt = now;
+    this.connection.send("REQUEST_KEYFRAME");
+  }
+
+  private settled(stripe: Stripe<DecodeJob | null>, picture: Picture | null): void {
+    if (picture === null) this.totals.errors += 1;
+    this.board.decoded(stripe, picture);
+    const drawable = this.board.take();
+    if (!drawable) return;
+    if (drawable.pictures.length > 0) this.screen.draw(drawable.pictures);
+    this.totals.frames += drawable.frames;
+    this.totals.stripes += drawable.pictures.length;
+    const { frame, arrived } = drawable;
+    this.drawn = { frame, arrived, held: performance.now() - arrived };
+    this.acknowledge();
+  }
+
+  private acknowledge(): void {
+    if (!this.drawn) return;
+    const now = performance.now();
+    if (this.connection.send(ackMessage(this.drawn.frame, now - this.drawn.arrived))) this.totals.acks += 1;
+    this.ackedAt = now;
+  }
+
+  private tick(): void {
+    const now = performance.now();
+    const ping = this.settings ? this.ping.next(now) : null;
+    if (ping) this.connection.send(ping);
+    // A repeated acknowledgement tells a client with nothing new from one that has gone silent.
+    if (now - this.ackedAt >= TICK) this.acknowledge();
+    const { bytes, frames, stripes, errors, acks } = this.totals;
+    this.emit({
+      type: "stats",
+      stats: {
+        ...this.rates.read(frames, bytes, now),
+        roundTrip: this.ping.roundTrip,
+        held: this.drawn?.held ?? 0,
+        width: this.screen.width,
+        height: this.screen.height,
+        framesDrawn: frames,
+        stripesDrawn: stripes,
+        superseded: this.board.superseded,
+        decodeErrors: errors,
+        acks,
+        lastAck: this.drawn?.frame ?? -1,
+      },
+    });
+  }
+
+  /** Frame ids and decoders start over; the last picture stays until the next one. */
+  private forget(): void {
+    this.board.reset();
+    this.video.reset();
+    this.screen.forgetSize();
+    this.drawn = null;
+  }
+
+  private fail(reason: string): void {
+    this.connection.end("error", reason);
+    this.close();
+  }
+
+  private close(): void {
+    clearInterval(this.ticker);
+    this.forget();
+  }
+}

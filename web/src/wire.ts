@@ -1,0 +1,196 @@
+// The WebSocket wire of Selkies 2.1.0: text verbs both ways, binary video from the server. Pure functions; every
+// field that comes from the server is checked and limited here, so that the rest of the client need not.
+
+/** Largest text message that is looked at, in UTF-16 units; cursors and server settings are far smaller. */
+export const MAX_TEXT = 1 << 20;
+/** Largest binary message that is looked at, in bytes (the hard cap of the protocol). */
+export const MAX_BINARY = 32 << 20;
+/** Largest stream width or height, in pixels. */
+export const MAX_SIDE = 16384;
+/** The display this client shows and resizes. */
+export const DISPLAY = "primary";
+
+const MAX_CURSOR_SIDE = 512;
+const MAX_CURSOR_DATA = 512 << 10;
+const MAX_REASON = 300;
+
+/** One entry of `server_settings`; which fields exist depends on the setting's kind. */
+export interface Setting {
+  value?: unknown;
+  locked?: unknown;
+  allowed?: unknown;
+}
+
+/** Server settings by name. */
+export type Settings = ReadonlyMap<string, Setting>;
+
+/** A pointer image; `png` is base64, an empty one means that the pointer is hidden. Sizes in stream pixels. */
+export interface CursorShape {
+  png: string;
+  width: number;
+  height: number;
+  hotX: number;
+  hotY: number;
+}
+
+/** What a text message of the server means to this client. */
+export type ServerText =
+  | { kind: "mode"; mode: string }
+  | { kind: "settings"; settings: Settings }
+  | { kind: "resolution"; width: number; height: number }
+  | { kind: "cursor"; cursor: CursorShape }
+  | { kind: "role"; role: "controller" | "viewer" }
+  | { kind: "input-access"; allowed: boolean }
+  | { kind: "reset" }
+  | { kind: "kill"; reason: string }
+  | { kind: "pong"; time: number };
+
+/** Video codec of a 0x04 message, by its number on the wire. */
+export type VideoCodec = "h264" | "vp8" | "vp9" | "av1" | "h265";
+
+/** A binary message: `payload` is a view into the message. */
+export type ServerBinary =
+  | { kind: "jpeg"; frame: number; y: number; payload: Uint8Array }
+  | { kind: "video"; codec: VideoCodec; key: boolean; frame: number; y: number; width: number; height: number; payload: Uint8Array };
+
+/** Answers null for a message that this client has no use for, or that is malformed. */
+export function parseText(text: string): ServerText | null {
+  if (text.length > MAX_TEXT) return null;
+  if (text.startsWith("{")) return parseTyped(record(text));
+  if (text.startsWith("cursor,")) return parseCursor(record(text.slice(7)));
+  if (text.startsWith("AUTH_SUCCESS,")) return parseRole(record(text.slice(13)));
+  if (text.startsWith("ROLE_UPDATE,")) return parseRole(record(text.slice(12)));
+  if (text.startsWith("MK_ACCESS,")) return { kind: "input-access", allowed: text.slice(10) === "1" };
+  if (text.startsWith("MODE ")) return { kind: "mode", mode: text.slice(5, 5 + MAX_REASON) };
+  if (text.startsWith("KILL")) return { kind: "kill", reason: text.slice(5, 5 + MAX_REASON) };
+  if (text.startsWith("PIPELINE_RESETTING")) return text.slice(19) === DISPLAY ? { kind: "reset" } : null;
+  if (text.startsWith("pong,")) {
+    const time = Number(text.slice(5));
+    return Number.isFinite(time) ? { kind: "pong", time } : null;
+  }
+  return null;
+}
+
+/** Answers null for audio and for unknown or malformed messages. Numbers on the wire are big-endian. */
+export function parseBinary(message: ArrayBuffer): ServerBinary | null {
+  if (message.byteLength > MAX_BINARY || message.byteLength < 7) return null;
+  const view = new DataView(message);
+  switch (view.getUint8(0)) {
+    case 0x03:
+      return { kind: "jpeg", frame: view.getUint16(2), y: view.getUint16(4), payload: new Uint8Array(message, 6) };
+    case 0x04: {
+      if (message.byteLength < 13) return null;
+      const codec = CODECS[view.getUint8(1) >> 4];
+      const width = view.getUint16(6);
+      const height = view.getUint16(8);
+      if (!codec || !isSide(width) || !isSide(height)) return null;
+      const key = (view.getUint8(1) & 0x07) === 1;
+      return { kind: "video", codec, key, frame: view.getUint16(2), y: view.getUint16(4), width, height, payload: new Uint8Array(message, 12) };
+    }
+    default:
+      return null;
+  }
+}
+
+const CODECS: readonly (VideoCodec | undefined)[] = [undefined, "h264", "vp8", "vp9", "av1", "h265"];
+
+/** What a controller says first; names and meaning are those of the server's settings. */
+export interface ClientSettings {
+  tabId: string;
+  width: number;
+  height: number;
+  dpi: number;
+  encoder: string | null;
+}
+
+/** The controller's first message; it starts the stream of its display. */
+export function settingsMessage(client: ClientSettings): string {
+  return `SETTINGS,${JSON.stringify({
+    displayId: DISPLAY,
+    tabId: client.tabId,
+    initialClientWidth: client.width,
+    initialClientHeight: client.height,
+    scaling_dpi: client.dpi,
+    useCssScaling: false,
+    ...(client.encoder === null ? {} : { encoder: client.encoder }),
+  })}`;
+}
+
+/** The newest drawn frame; `heldMs` is the time from the arrival of its last byte to its drawing. */
+export function ackMessage(frame: number, heldMs: number): string {
+  return `CLIENT_FRAME_ACK ${frame} ${Math.max(0, Math.round(heldMs))}`;
+}
+
+/** Asks for a new size of the display, in pixels. */
+export function resizeMessage(width: number, height: number): string {
+  return `r,${width}x${height},${DISPLAY}`;
+}
+
+/** A key going down or up; `keysym` is an X keysym. */
+export function keyMessage(down: boolean, keysym: number): string {
+  return `${down ? "kd" : "ku"},${keysym}`;
+}
+
+/** Tells that these keys are still held; a server releases keys whose heartbeats stop. */
+export function heldKeysMessage(keysyms: Iterable<number>): string {
+  return `kh,${[...keysyms].join(",")}`;
+}
+
+/** Text that no key event carries: the result of a composition. */
+export function textMessage(text: string): string {
+  return `co,end,${text}`;
+}
+
+/** Pointer state: stream pixels, or pixels moved when `relative`; `scroll` is the number of wheel notches. */
+export function pointerMessage(relative: boolean, x: number, y: number, mask: number, scroll: number): string {
+  return `${relative ? "m2" : "m"},${x},${y},${mask},${scroll}`;
+}
+
+/** True where `n` is a usable width or height. */
+export function isSide(n: unknown): n is number {
+  return Number.isInteger(n) && (n as number) >= 1 && (n as number) <= MAX_SIDE;
+}
+
+function record(json: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(json);
+    return isRecord(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function parseTyped(message: Record<string, unknown> | null): ServerText | null {
+  if (message?.type === "server_settings" && isRecord(message.settings)) {
+    const settings = new Map<string, Setting>();
+    for (const [name, entry] of Object.entries(message.settings)) if (isRecord(entry)) settings.set(name, entry);
+    return { kind: "settings", settings };
+  }
+  if (message?.type === "stream_resolution" && isSide(message.width) && isSide(message.height)) {
+    if (message.displayId !== undefined && message.displayId !== DISPLAY) return null;
+    return { kind: "resolution", width: message.width, height: message.height };
+  }
+  return null;
+}
+
+function parseRole(message: Record<string, unknown> | null): ServerText | null {
+  const role = message?.role;
+  return role === "controller" || role === "viewer" ? { kind: "role", role } : null;
+}
+
+function parseCursor(message: Record<string, unknown> | null): ServerText | null {
+  if (!message) return null;
+  const { curdata, width, height, hotx, hoty } = message;
+  if (curdata === "" || width === 0 || height === 0) {
+    return { kind: "cursor", cursor: { png: "", width: 0, height: 0, hotX: 0, hotY: 0 } };
+  }
+  if (typeof curdata !== "string" || curdata.length > MAX_CURSOR_DATA || !/^[A-Za-z0-9+/]+={0,2}$/.test(curdata)) return null;
+  if (!isSide(width) || !isSide(height) || width > MAX_CURSOR_SIDE || height > MAX_CURSOR_SIDE) return null;
+  const hotX = Number.isInteger(hotx) ? Math.min(Math.max(hotx as number, 0), width - 1) : 0;
+  const hotY = Number.isInteger(hoty) ? Math.min(Math.max(hoty as number, 0), height - 1) : 0;
+  return { kind: "cursor", cursor: { png: curdata, width, height, hotX, hotY } };
+}

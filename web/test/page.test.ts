@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { targetOf } from "../src/address";
+import { PingProbe, RateMeter } from "../src/stats";
+import { codecString } from "../src/video";
+
+const page = (parts: object) => targetOf({ protocol: "http:", host: "h:8080", pathname: "/", search: "", hash: "", ...parts });
+
+test("the WebSocket lies beside the page", () => {
+  expect(page({}).url).toBe("ws://h:8080/api/websockets");
+  expect(page({ protocol: "https:", pathname: "/desk/index.html" }).url).toBe("wss://h:8080/desk/api/websockets");
+  expect(page({ search: "?token=a%26b" }).url).toBe("ws://h:8080/api/websockets?token=a%26b");
+});
+
+test("watching only, by fragment or by role", () => {
+  expect(page({ hash: "#shared" })).toMatchObject({ viewer: true, url: "ws://h:8080/api/websockets?role=viewer" });
+  expect(page({ search: "?role=viewer" }).viewer).toBe(true);
+  expect(page({ search: "?role=controller" }).viewer).toBe(false);
+});
+
+test("rates are those of the time since the last reading", () => {
+  const meter = new RateMeter(1000);
+  expect(meter.read(30, 5000, 2000)).toEqual({ fps: 30, bytesPerSecond: 5000 });
+  expect(meter.read(45, 6000, 2500)).toEqual({ fps: 30, bytesPerSecond: 2000 });
+});
+
+test("the round trip is measured, and a server that does not answer is left alone", () => {
+  const probe = new PingProbe();
+  expect(probe.next(1000.4)).toBe("_ping,1000");
+  probe.answered(1000, 1012);
+  expect(probe.roundTrip).toBe(12);
+  probe.answered(1000, 1500); // a second answer to one question
+  expect(probe.roundTrip).toBe(12);
+  expect([2000, 3000, 4000, 5000].map((now) => probe.next(now))).toEqual(["_ping,2000", "_ping,3000", "_ping,4000", null]);
+});
+
+test("a codec's name comes from the key frame's parameter set", () => {
+  const sps = new Uint8Array([0, 0, 0, 1, 0x09, 0xf0, 0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0xda, 0x01, 0x40]);
+  expect(codecString({ codec: "h264", payload: sps })).toBe("avc1.42c01f");
+  expect(codecString({ codec: "h264", payload: new Uint8Array(20) })).toBeNull();
+  expect(codecString({ codec: "h265", payload: sps })).toBeNull();
+});

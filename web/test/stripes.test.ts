@@ -1,0 +1,137 @@
+import { beforeEach, expect, test } from "vitest";
+import { type Stripe, StripeBoard } from "../src/stripes";
+
+let released: string[];
+let board: StripeBoard<string, string>;
+
+beforeEach(() => {
+  released = [];
+  board = new StripeBoard((picture) => released.push(picture), 8);
+});
+
+const add = (frame: number, y: number, now = 0) => board.add(frame, y, 64, `${frame}/${y}`, now);
+const start = () => board.next()!;
+const finish = (...stripes: Stripe<string>[]) => stripes.forEach((stripe) => board.decoded(stripe, stripe.source));
+
+test("a frame is drawn in one go when all that arrived of it is decoded", () => {
+  add(1, 0, 10);
+  add(1, 64, 12);
+  const [top, bottom] = [start(), start()];
+  finish(bottom);
+  expect(board.take()).toBeNull();
+  finish(top);
+  expect(board.take()).toEqual({
+    pictures: [
+      { y: 0, picture: "1/0" },
+      { y: 64, picture: "1/64" },
+    ],
+    frame: 1,
+    arrived: 12,
+    frames: 1,
+  });
+  expect(board.take()).toBeNull();
+});
+
+test("an undecoded stripe is replaced by a newer one of its place; its frame waits for it no longer", () => {
+  add(1, 0);
+  add(1, 64);
+  const top = start();
+  add(2, 64);
+  expect(board.superseded).toBe(1);
+  finish(top);
+  expect(board.take()).toMatchObject({ frame: 1, pictures: [{ picture: "1/0" }] });
+  const newer = start();
+  expect(newer.source).toBe("2/64");
+  finish(newer);
+  expect(board.take()).toMatchObject({ frame: 2, pictures: [{ picture: "2/64" }] });
+});
+
+test("a stripe that is being decoded is drawn, even when a newer one has come", () => {
+  add(1, 0);
+  const older = start();
+  add(2, 0);
+  finish(older);
+  expect(board.take()).toMatchObject({ frame: 1, pictures: [{ picture: "1/0" }] });
+  expect(board.superseded).toBe(0);
+});
+
+test("a newer stripe takes the older one's turn, so that no place starves", () => {
+  for (const y of [0, 64, 128]) add(1, y);
+  start();
+  for (const y of [0, 64, 128]) add(2, y);
+  expect([start(), start(), start()].map(({ source }) => source)).toEqual(["2/64", "2/128", "2/0"]);
+});
+
+test("frames are drawn and acknowledged in order, whichever is decoded first", () => {
+  add(1, 0);
+  const first = start();
+  add(2, 64);
+  const second = start();
+  finish(second);
+  expect(board.take()).toBeNull();
+  finish(first);
+  expect(board.take()).toMatchObject({ frame: 2, frames: 2, pictures: [{ picture: "1/0" }, { picture: "2/64" }] });
+});
+
+test("a frame that was dropped whole is acknowledged by the one that replaced it", () => {
+  add(1, 0);
+  add(2, 0);
+  expect(board.take()).toBeNull();
+  finish(start());
+  expect(board.take()).toMatchObject({ frame: 2, frames: 1 });
+});
+
+test("a frame that cannot be decoded is acknowledged all the same, or the server would wait for ever", () => {
+  add(1, 0);
+  board.decoded(start(), null);
+  expect(board.take()).toEqual({ pictures: [], frame: 1, arrived: 0, frames: 0 });
+});
+
+test("a late stripe of a drawn frame is drawn and acknowledged again", () => {
+  add(5, 0);
+  finish(start());
+  expect(board.take()).toMatchObject({ frame: 5 });
+  add(5, 64, 3);
+  finish(start());
+  expect(board.take()).toMatchObject({ frame: 5, arrived: 3, pictures: [{ y: 64 }] });
+});
+
+test("ids wrap without being taken for older ones", () => {
+  add(65535, 0);
+  const last = start();
+  add(0, 64);
+  finish(last, start());
+  expect(board.take()).toMatchObject({ frame: 0, frames: 2 });
+});
+
+test("a lower stripe of another height does not replace a taller one", () => {
+  board.add(1, 0, 128, "tall", 0);
+  board.add(2, 0, 64, "flat", 0);
+  expect([start().source, start().source]).toEqual(["tall", "flat"]);
+});
+
+test("stripes that others depend on are never replaced", () => {
+  const first = board.addStarted(1, 0, "delta 1", 0)!;
+  const second = board.addStarted(2, 0, "delta 2", 0)!;
+  finish(first, second);
+  expect(board.take()).toMatchObject({ frame: 2, pictures: [{ picture: "delta 1" }, { picture: "delta 2" }] });
+});
+
+test("a reset releases pictures, also those that come after it", () => {
+  add(1, 0);
+  add(1, 64);
+  const [done, running] = [start(), start()];
+  finish(done);
+  board.reset();
+  finish(running);
+  expect(released).toEqual(["1/0", "1/64"]);
+  expect(board.take()).toBeNull();
+  expect(board.next()).toBeNull();
+});
+
+test("a server that ignores acknowledgements cannot fill the memory", () => {
+  for (let frame = 0; frame < 100; frame += 1) add(frame, frame * 64);
+  let stripes = 0;
+  while (board.next()) stripes += 1;
+  expect(stripes).toBe(8);
+});

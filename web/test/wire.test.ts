@@ -1,0 +1,89 @@
+import { expect, test } from "vitest";
+import * as wire from "../src/wire";
+
+const bytes = (...values: number[]) => new Uint8Array(values).buffer;
+
+test("a JPEG stripe has a 6-byte big-endian header", () => {
+  const packet = wire.parseBinary(bytes(3, 0, 0xff, 0xfe, 0x01, 0x40, 0xff, 0xd8));
+  expect(packet).toMatchObject({ kind: "jpeg", frame: 65534, y: 320 });
+  expect([...packet!.payload]).toEqual([0xff, 0xd8]);
+});
+
+test("a video stripe has a 12-byte header with codec, anchor bit and kind in one byte", () => {
+  const packet = wire.parseBinary(bytes(4, 0x19, 0, 7, 0, 64, 2, 0, 1, 0, 0, 6, 0xaa));
+  expect(packet).toMatchObject({ kind: "video", codec: "h264", key: true, frame: 7, y: 64, width: 512, height: 256 });
+  expect([...packet!.payload]).toEqual([0xaa]);
+  expect(wire.parseBinary(bytes(4, 0x10, 0, 7, 0, 0, 2, 0, 1, 0, 0, 6, 0xaa))).toMatchObject({ key: false });
+});
+
+test.each([
+  ["nothing", bytes()],
+  ["audio", bytes(1, 0, 1, 2, 3, 4, 5, 6)],
+  ["a header without a picture", bytes(3, 0, 0, 1, 0, 0)],
+  ["a cut video header", bytes(4, 0x11, 0, 1, 0, 0, 1, 0, 1, 0)],
+  ["an unknown codec", bytes(4, 0xf1, 0, 1, 0, 0, 1, 0, 1, 0, 0, 0, 9)],
+  ["a video without width", bytes(4, 0x11, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 9)],
+])("binary: %s is ignored", (_, message) => expect(wire.parseBinary(message)).toBeNull());
+
+test("server settings keep only entries that are objects", () => {
+  const message = wire.parseText('{"type":"server_settings","settings":{"enable_resize":{"value":false,"locked":true},"x":3}}');
+  expect(message).toEqual({ kind: "settings", settings: new Map([["enable_resize", { value: false, locked: true }]]) });
+});
+
+test.each([
+  ['{"type":"stream_resolution","width":640,"height":480}', { kind: "resolution", width: 640, height: 480 }],
+  ['{"type":"stream_resolution","width":640,"height":480,"displayId":"display2"}', null],
+  ['{"type":"stream_resolution","width":-1,"height":480}', null],
+  ['{"type":"stream_resolution","width":99999,"height":480}', null],
+  ["KILL Superseded, sorry", { kind: "kill", reason: "Superseded, sorry" }],
+  ["MODE websockets", { kind: "mode", mode: "websockets" }],
+  ["PIPELINE_RESETTING primary", { kind: "reset" }],
+  ["PIPELINE_RESETTING display2", null],
+  ['AUTH_SUCCESS,{"role":"viewer","slot":null}', { kind: "role", role: "viewer" }],
+  ['ROLE_UPDATE,{"role":"controller","slot":1}', { kind: "role", role: "controller" }],
+  ['ROLE_UPDATE,{"role":"king"}', null],
+  ["MK_ACCESS,1", { kind: "input-access", allowed: true }],
+  ["MK_ACCESS,0", { kind: "input-access", allowed: false }],
+  ["pong,1234", { kind: "pong", time: 1234 }],
+  ["pong,x", null],
+  ["VIDEO_STARTED", null],
+  ["{broken", null],
+  ["[]", null],
+])("text %s", (text, meaning) => expect(wire.parseText(text)).toEqual(meaning));
+
+test("a cursor is checked, its hotspot clamped", () => {
+  const cursor = (value: object) => wire.parseText(`cursor,${JSON.stringify(value)}`);
+  expect(cursor({ curdata: "iVBO", width: 24, height: 24, hotx: 3, hoty: 99, handle: 1 })).toEqual({
+    kind: "cursor",
+    cursor: { png: "iVBO", width: 24, height: 24, hotX: 3, hotY: 23 },
+  });
+  expect(cursor({ curdata: "", width: 0, height: 0 })).toMatchObject({ cursor: { png: "" } });
+  expect(cursor({ curdata: 'a") url(http://x', width: 24, height: 24 })).toBeNull();
+  expect(cursor({ curdata: "iVBO", width: 2000, height: 24 })).toBeNull();
+});
+
+test("text beyond the limit is ignored", () => {
+  expect(wire.parseText(`KILL ${"x".repeat(wire.MAX_TEXT)}`)).toBeNull();
+});
+
+test("messages of the client", () => {
+  expect(wire.ackMessage(65535, 3.6)).toBe("CLIENT_FRAME_ACK 65535 4");
+  expect(wire.ackMessage(0, -1)).toBe("CLIENT_FRAME_ACK 0 0");
+  expect(wire.resizeMessage(1280, 720)).toBe("r,1280x720,primary");
+  expect(wire.keyMessage(true, 0xff0d)).toBe("kd,65293");
+  expect(wire.keyMessage(false, 97)).toBe("ku,97");
+  expect(wire.heldKeysMessage([97, 65505])).toBe("kh,97,65505");
+  expect(wire.textMessage("a,b")).toBe("co,end,a,b");
+  expect(wire.pointerMessage(false, 3, 4, 5, 0)).toBe("m,3,4,5,0");
+  expect(wire.pointerMessage(true, -3, 4, 8, 2)).toBe("m2,-3,4,8,2");
+  const settings = wire.settingsMessage({ tabId: "t", width: 800, height: 600, dpi: 96, encoder: null });
+  expect(settings.startsWith("SETTINGS,{")).toBe(true);
+  expect(JSON.parse(settings.slice(9))).toEqual({
+    displayId: "primary",
+    tabId: "t",
+    initialClientWidth: 800,
+    initialClientHeight: 600,
+    scaling_dpi: 96,
+    useCssScaling: false,
+  });
+});
