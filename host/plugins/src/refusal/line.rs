@@ -57,7 +57,7 @@ impl Refusal {
             Self::NoEntry { path } => (
                 shown(path),
                 format!("not a plugin: exports no data symbol {}", selkies_plugin_abi::ENTRY_SYMBOL),
-                "export the entry, see docs/plugins.md",
+                "export the entry, see selkies_plugin.h",
             ),
             Self::MissingLibrary { path, library } => (
                 shown(path),
