@@ -1,0 +1,290 @@
+//! Judges the configuration file: syntax, repeated keys, the schema, the plugins' own schemas.
+
+use std::path::{Path, PathBuf};
+
+use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use crate::{
+    error::{Code, ConfigError, Origin},
+    file::{ConfigFile, EncoderUse, PluginUse, RawSettings},
+    parse::shown_json,
+    position::{Part, Position, duplicates, escaped, locate, position},
+    schema::config_schema,
+    table::nearest,
+};
+
+/// Most mistakes of one file that are reported.
+const MAX_ERRORS: usize = 64;
+
+/// A configuration file's text, for errors that name places in it.
+#[derive(Clone)]
+pub(crate) struct Document {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
+}
+
+impl Document {
+    /// The place of a value or key; for one that is not there, that of what should hold it.
+    pub(crate) fn origin(&self, pointer: &str, part: Part) -> Origin {
+        let mut near = pointer;
+        let Position { line, column } = loop {
+            match (locate(&self.text, near, part), near.rsplit_once('/')) {
+                (Some(found), _) => break found,
+                (None, Some((parent, _))) => near = parent,
+                (None, None) => break Position { line: 1, column: 1 },
+            }
+        };
+        Origin::File { path: self.path.clone(), line, column, pointer: pointer.into() }
+    }
+
+    /// Reads the text. With errors, the file holds only what further errors can be found in.
+    pub(crate) fn parse(&self) -> (ConfigFile, Vec<ConfigError>) {
+        let json: Json = match serde_json::from_str(&self.text) {
+            Ok(json) => json,
+            Err(error) => return (ConfigFile::default(), vec![self.syntax_error(&error)]),
+        };
+        let mut errors: Vec<ConfigError> = duplicates(&self.text)
+            .into_iter()
+            .map(|(pointer, Position { line, column })| ConfigError {
+                code: Code::Duplicate,
+                origin: Origin::File { path: self.path.clone(), line, column, pointer },
+                found: "a repeated key".into(),
+                allowed: "each key once".into(),
+            })
+            .collect();
+        let schema = config_schema(&[]);
+        match jsonschema::validator_for(&schema) {
+            Ok(validator) => errors.extend(self.violations(&validator, &schema, &json, "", |pointer| {
+                // Settings are judged by the table, in words that know what they are.
+                pointer != "/settings" && !pointer.starts_with("/settings/")
+            })),
+            Err(error) => errors.push(ConfigError {
+                code: Code::PluginSchema,
+                origin: Origin::WholeFile(self.path.clone()),
+                found: format!("an unusable schema of this host: {}", one_line(&error.to_string())),
+                allowed: "a host built from a tested version".into(),
+            }),
+        }
+        if let Some(settings) = json.get("settings").filter(|settings| !settings.is_object()) {
+            errors.push(ConfigError {
+                code: Code::WrongType,
+                origin: self.origin("/settings", Part::Value),
+                found: shown_json(settings),
+                allowed: "an object".into(),
+            });
+        }
+        let file = match ConfigFile::deserialize(&json) {
+            Ok(file) => file,
+            Err(error) => {
+                if errors.is_empty() {
+                    errors.push(ConfigError {
+                        code: Code::WrongType,
+                        origin: self.origin("", Part::Value),
+                        found: one_line(&error.to_string()),
+                        allowed: "what the schema describes".into(),
+                    });
+                }
+                salvaged(&json)
+            }
+        };
+        errors.extend(self.repeated_encoders(&file));
+        (file, errors)
+    }
+
+    fn syntax_error(&self, error: &serde_json::Error) -> ConfigError {
+        // serde_json counts columns in bytes, from 1, and 0 when the line has just begun.
+        let line_start =
+            self.text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+        let mut at = error.column().saturating_sub(1).saturating_add(line_start).min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        let Position { line, column } = position(&self.text, at);
+        let what = error.to_string();
+        let what = what.rsplit_once(" at line ").map_or(what.as_str(), |(what, _)| what);
+        ConfigError {
+            code: Code::Syntax,
+            origin: Origin::File { path: self.path.clone(), line, column, pointer: String::new() },
+            found: format!("no JSON ({})", one_line(what)),
+            allowed: "one JSON object".into(),
+        }
+    }
+
+    fn repeated_encoders(&self, file: &ConfigFile) -> Vec<ConfigError> {
+        let names: Vec<&str> = file.encoders.iter().map(|encoder| encoder.name.as_str()).collect();
+        let repeated = (0..names.len()).filter(|&index| names[..index].contains(&names[index]));
+        repeated
+            .map(|index| ConfigError {
+                code: Code::Duplicate,
+                origin: self.origin(&format!("/encoders/{index}/name"), Part::Value),
+                found: format!("{:?} for a second time", names[index]),
+                allowed: "each encoder's name once".into(),
+            })
+            .collect()
+    }
+
+    /// Judges the `config` of every use of the plugin `id` by its own schema.
+    pub(crate) fn plugin_violations(&self, file: &ConfigFile, id: &str, schema: &Json) -> Vec<ConfigError> {
+        let validator = match plugin_validator(id, schema) {
+            Ok(validator) => validator,
+            Err(error) => return vec![error],
+        };
+        let mut errors: Vec<ConfigError> = uses(file)
+            .into_iter()
+            .filter(|(_, used)| used.plugin == id)
+            .flat_map(|(pointer, used)| {
+                let config = Json::Object(used.config);
+                self.violations(&validator, schema, &config, &format!("{pointer}/config"), |_| true)
+            })
+            .collect();
+        errors.sort_by_key(ConfigError::place);
+        errors
+    }
+
+    fn violations(
+        &self,
+        validator: &Validator,
+        schema: &Json,
+        instance: &Json,
+        base: &str,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Vec<ConfigError> {
+        let errors = validator.iter_errors(instance).take(MAX_ERRORS);
+        errors
+            .filter(|error| wanted(error.instance_path().as_str()))
+            .flat_map(|error| self.violation(&error, schema, base))
+            .take(MAX_ERRORS)
+            .collect()
+    }
+
+    fn violation(&self, error: &ValidationError<'_>, schema: &Json, base: &str) -> Vec<ConfigError> {
+        let pointer = format!("{base}{}", error.instance_path());
+        if let ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } = error.kind()
+        {
+            let known = known_keys(schema, error.schema_path().as_str());
+            return unexpected.iter().map(|key| self.unknown_key(&pointer, key, &known)).collect();
+        }
+        let (code, found, allowed) = describe(error, &pointer);
+        let origin = self.origin(&pointer, Part::Value);
+        vec![ConfigError { code, origin, found, allowed }]
+    }
+
+    /// The error for a key that nobody reads.
+    pub(crate) fn unknown_key(&self, object: &str, key: &str, known: &[&str]) -> ConfigError {
+        let shown: String = key.chars().take(60).collect();
+        let allowed = match nearest(key, known.iter().copied()) {
+            Some(near) => format!("{near:?} (is it meant?)"),
+            None if known.is_empty() => "no further keys".into(),
+            None if known.len() > 20 => "a name of docs/configuration.md".into(),
+            None => known.join(", "),
+        };
+        ConfigError {
+            code: Code::UnknownKey,
+            origin: self.origin(&format!("{object}/{}", escaped(key)), Part::Key),
+            found: format!("unknown key {shown:?}"),
+            allowed,
+        }
+    }
+}
+
+/// The settings and the encoders' names of a file that is wrong elsewhere.
+fn salvaged(json: &Json) -> ConfigFile {
+    let settings = json.get("settings").and_then(Json::as_object).cloned().unwrap_or_default();
+    let encoders = json.get("encoders").and_then(Json::as_array).into_iter().flatten();
+    let names = encoders.filter_map(|encoder| encoder.get("name")?.as_str());
+    let encoders = names.map(|name| EncoderUse {
+        name: name.into(),
+        plugin: String::new(),
+        config: serde_json::Map::new(),
+    });
+    ConfigFile { settings: RawSettings(settings), encoders: encoders.collect(), ..ConfigFile::default() }
+}
+
+/// Every use of a plugin in the file, with its pointer.
+pub(crate) fn uses(file: &ConfigFile) -> Vec<(String, PluginUse)> {
+    let single = [("capture", &file.capture), ("display", &file.display), ("cursor", &file.cursor)];
+    let lists = [("transports", &file.transports), ("input", &file.input), ("rtc_config", &file.rtc_config)];
+    let mut all: Vec<(String, PluginUse)> = single
+        .into_iter()
+        .filter_map(|(key, used)| Some((format!("/{key}"), used.clone()?)))
+        .chain(lists.into_iter().flat_map(|(key, list)| {
+            list.iter().enumerate().map(move |(index, used)| (format!("/{key}/{index}"), used.clone()))
+        }))
+        .collect();
+    all.extend(file.encoders.iter().enumerate().map(|(index, encoder)| {
+        let used = PluginUse { plugin: encoder.plugin.clone(), config: encoder.config.clone() };
+        (format!("/encoders/{index}"), used)
+    }));
+    all
+}
+
+/// Compiles a plugin's own schema. References to files or hosts are not followed.
+pub(crate) fn plugin_validator(id: &str, schema: &Json) -> Result<Validator, ConfigError> {
+    jsonschema::validator_for(schema).map_err(|error| ConfigError {
+        code: Code::PluginSchema,
+        origin: Origin::Plugin(id.into()),
+        found: format!("an unusable config schema ({})", one_line(&error.to_string())),
+        allowed: "a JSON Schema that refers to nothing outside itself".into(),
+    })
+}
+
+/// Class, what was found and what is allowed.
+fn describe(error: &ValidationError<'_>, pointer: &str) -> (Code, String, String) {
+    use ValidationErrorKind as Kind;
+    let found = if looks_secret(pointer) { "***".into() } else { shown_json(error.instance()) };
+    let (code, allowed) = match error.kind() {
+        Kind::Required { property } => {
+            return (Code::Missing, format!("no {property}"), format!("an object with {property}"));
+        }
+        Kind::Type { kind: jsonschema::error::TypeKind::Single(kind) } => (Code::WrongType, kind.to_string()),
+        Kind::Type { kind: jsonschema::error::TypeKind::Multiple(kinds) } => {
+            let kinds: Vec<String> = kinds.iter().map(|kind| kind.to_string()).collect();
+            (Code::WrongType, kinds.join(" or "))
+        }
+        Kind::Enum { options } => {
+            let options = options.as_array().map(|list| list.iter().map(Json::to_string).collect::<Vec<_>>());
+            (Code::NotAllowed, options.unwrap_or_default().join(", "))
+        }
+        Kind::Constant { expected_value } => (Code::NotAllowed, expected_value.to_string()),
+        Kind::Minimum { limit } => (Code::NotAllowed, format!("{limit} or more")),
+        Kind::Maximum { limit } => (Code::NotAllowed, format!("{limit} or less")),
+        Kind::ExclusiveMinimum { limit } => (Code::NotAllowed, format!("more than {limit}")),
+        Kind::ExclusiveMaximum { limit } => (Code::NotAllowed, format!("less than {limit}")),
+        Kind::MinLength { limit } => (Code::NotAllowed, format!("{limit} or more characters")),
+        Kind::MaxLength { limit } => (Code::NotAllowed, format!("{limit} or fewer characters")),
+        Kind::MinItems { limit } => (Code::NotAllowed, format!("{limit} or more items")),
+        Kind::MaxItems { limit } => (Code::NotAllowed, format!("{limit} or fewer items")),
+        Kind::Pattern { pattern } => (Code::NotAllowed, format!("text that matches {}", one_line(pattern))),
+        Kind::Format { format } => (Code::NotAllowed, format!("text of the format {}", one_line(format))),
+        Kind::UniqueItems => (Code::Duplicate, "each item once".into()),
+        // The library's own words repeat the value unless it is masked.
+        _ => (Code::NotAllowed, format!("what its schema says ({})", one_line(&error.masked().to_string()))),
+    };
+    (code, found, allowed)
+}
+
+/// The keys beside the `additionalProperties` or `unevaluatedProperties` that was violated.
+fn known_keys<'s>(schema: &'s Json, keyword: &str) -> Vec<&'s str> {
+    let parent = keyword.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let properties = schema.pointer(&format!("{parent}/properties")).and_then(Json::as_object);
+    properties.map(|members| members.keys().map(String::as_str).collect()).unwrap_or_default()
+}
+
+/// Values whose key sounds like a secret are not repeated in errors.
+fn looks_secret(pointer: &str) -> bool {
+    let pointer = pointer.to_ascii_lowercase();
+    ["secret", "password", "token", "credential", "key"].iter().any(|word| pointer.contains(word))
+}
+
+/// Text of others on one line, cut.
+fn one_line(text: &str) -> String {
+    text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// A path of the file, which is relative to the file's own folder.
+pub(crate) fn beside(file: &Path, path: &Path) -> PathBuf {
+    file.parent().map_or_else(|| path.to_owned(), |folder| folder.join(path))
+}

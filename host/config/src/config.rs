@@ -1,0 +1,251 @@
+//! A configuration without mistakes, and what the rest of the host asks it.
+
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+
+use crate::{
+    check::{Document, beside, plugin_validator},
+    error::ConfigErrors,
+    file::ConfigFile,
+    resolve::{Inactive, Resolved},
+    table::Activity,
+    value::{Secret, Value},
+};
+
+/// Every setting with its value, and the sections of the file.
+#[derive(Clone)]
+pub struct Config {
+    pub(crate) values: Vec<Resolved>,
+    file: ConfigFile,
+    document: Option<Document>,
+    unknown_env: Vec<String>,
+}
+
+// The file's text holds whatever secrets the operator wrote into it: it is not printed.
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let values = self.values.iter().map(|resolved| (resolved.setting.name, &resolved.value));
+        f.debug_map().entries(values).finish()
+    }
+}
+
+/// The credentials that browsers must give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BasicAuth {
+    /// User name.
+    pub user: String,
+    /// Password, never empty.
+    pub password: Secret,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Which links for further browsers are open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sharing {
+    /// A second page may join at all.
+    pub enabled: bool,
+    /// View-only links (`#shared`) are open; implies `enabled`.
+    pub view_only: bool,
+}
+
+impl Config {
+    pub(crate) fn new(
+        values: Vec<Resolved>,
+        file: ConfigFile,
+        document: Option<Document>,
+        unknown_env: Vec<String>,
+    ) -> Self {
+        Self { values, file, document, unknown_env }
+    }
+
+    /// A setting by its name in the table.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Resolved> {
+        self.values.iter().find(|resolved| resolved.setting.name == name)
+    }
+
+    /// The sections of the file, or empty ones when there is no file.
+    #[must_use]
+    pub fn file(&self) -> &ConfigFile {
+        &self.file
+    }
+
+    /// The folders of plugins in the file, made relative to the file's own folder.
+    #[must_use]
+    pub fn plugin_paths(&self) -> Vec<PathBuf> {
+        let from_file = |path: &PathBuf| match &self.document {
+            Some(document) => beside(&document.path, path),
+            None => path.clone(),
+        };
+        self.file.plugins.paths.iter().map(from_file).collect()
+    }
+
+    /// Judges each plugin's `config` in the file by that plugin's own schema. `schemas`: id and schema of every plugin
+    /// that has one.
+    ///
+    /// # Errors
+    /// Every mistake, and every schema that cannot be used.
+    pub fn check_plugins(&self, schemas: &[(String, Json)]) -> Result<(), ConfigErrors> {
+        let errors = schemas.iter().flat_map(|(id, schema)| match &self.document {
+            Some(document) => document.plugin_violations(&self.file, id, schema),
+            None => plugin_validator(id, schema).err().into_iter().collect(),
+        });
+        ConfigErrors::check(errors.collect())
+    }
+
+    /// The settings that were given a value without effect, because their feature does not exist yet. A boolean that
+    /// was set to false, or a choice of the default, is not among them: that is what happens anyway.
+    pub fn not_active(&self) -> impl Iterator<Item = Inactive> + '_ {
+        self.values.iter().filter(|resolved| resolved.is_explicit()).filter_map(|resolved| {
+            let Activity::NotYet(feature) = resolved.setting.activity else { return None };
+            let as_ever = match &resolved.value {
+                Value::Bool { on, .. } => !on,
+                Value::Choice { value, .. } => value == resolved.setting.default,
+                Value::List(names) => names.is_empty(),
+                _ => false,
+            };
+            let name = resolved.setting.name;
+            (!as_ever).then(|| Inactive { name, feature, source: resolved.source.clone() })
+        })
+    }
+
+    /// `SELKIES_*` variables that nobody reads: typing mistakes, or settings of other versions.
+    #[must_use]
+    pub fn unknown_env(&self) -> &[String] {
+        &self.unknown_env
+    }
+
+    /// Tells which encoders are loaded, by the names of the setting. The setting keeps those of its menu that are there,
+    /// or all that are there when none of its own is. Answers the explicitly configured names that were dropped.
+    pub fn offer_encoders(&mut self, available: &[&str]) -> Vec<String> {
+        let Some(resolved) = self.values.iter_mut().find(|resolved| resolved.setting.name == "encoder")
+        else {
+            return Vec::new();
+        };
+        let is_explicit = resolved.is_explicit();
+        let Value::Choice { value, allowed } = &mut resolved.value else { return Vec::new() };
+        let (mut kept, dropped): (Vec<String>, Vec<String>) =
+            allowed.drain(..).partition(|name| available.contains(&name.as_str()));
+        if kept.is_empty() || !is_explicit {
+            let others = available.iter().filter(|name| !kept.iter().any(|known| known == *name));
+            let others: Vec<String> = others.map(ToString::to_string).collect();
+            kept.extend(others);
+        }
+        if let (false, Some(first)) = (kept.contains(value), kept.first()) {
+            value.clone_from(first);
+        }
+        *allowed = kept;
+        if is_explicit { dropped } else { Vec::new() }
+    }
+
+    /// Addresses or host names to listen on.
+    pub fn addr(&self) -> impl Iterator<Item = &str> {
+        self.text("addr").split(',').map(str::trim)
+    }
+
+    /// Port to listen on; 0 for any.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        u16::try_from(self.int("port")).unwrap_or_default()
+    }
+
+    /// Folder of the page; `None` for the page inside the host.
+    #[must_use]
+    pub fn web_root(&self) -> Option<PathBuf> {
+        Some(self.text("web_root")).filter(|path| !path.is_empty()).map(PathBuf::from)
+    }
+
+    /// What browsers must log in with; `None`: nothing.
+    #[must_use]
+    pub fn basic_auth(&self) -> Option<BasicAuth> {
+        let Value::Secret(password) = &self.get("basic_auth_password")?.value else { return None };
+        (self.bool("enable_basic_auth") && !password.is_empty())
+            .then(|| BasicAuth { user: self.text("basic_auth_user").into(), password: password.clone() })
+    }
+
+    /// Nobody needs to log in, whatever address is listened on.
+    #[must_use]
+    pub fn allow_unauthenticated(&self) -> bool {
+        self.bool("allow_unauthenticated")
+    }
+
+    /// X display to stream, such as `:0`; `None`: one must be started.
+    #[must_use]
+    pub fn display(&self) -> Option<&str> {
+        Some(self.text("display")).filter(|display| !display.is_empty())
+    }
+
+    /// Largest width and height of the X display that the host starts, in pixels.
+    #[must_use]
+    pub fn xvfb_max_size(&self) -> (u32, u32) {
+        match self.get("xvfb_max_size").map(|resolved| &resolved.value) {
+            Some(Value::Size { width, height }) => (*width, *height),
+            _ => (0, 0),
+        }
+    }
+
+    /// The screen follows the browser's window. Never in manual resolution mode.
+    #[must_use]
+    pub fn enable_resize(&self) -> bool {
+        self.bool("enable_resize") && !self.bool("is_manual_resolution_mode")
+    }
+
+    /// Which links for further browsers are open.
+    #[must_use]
+    pub fn sharing(&self) -> Sharing {
+        let enabled = self.bool("enable_sharing");
+        Sharing { enabled, view_only: enabled && self.bool("enable_shared") }
+    }
+
+    /// How a log line looks.
+    #[must_use]
+    pub fn log_format(&self) -> LogFormat {
+        if self.choice("log_format") == "json" { LogFormat::Json } else { LogFormat::Text }
+    }
+
+    /// Least important messages that are logged: `error`, `warn`, `info`, `debug` or `trace`. The setting `debug` lowers
+    /// it to `debug`.
+    #[must_use]
+    pub fn log_level(&self) -> &str {
+        match self.choice("log_level") {
+            "trace" => "trace",
+            _ if self.bool("debug") => "debug",
+            level => level,
+        }
+    }
+
+    pub(crate) fn bool(&self, name: &str) -> bool {
+        matches!(self.get(name).map(|resolved| &resolved.value), Some(Value::Bool { on: true, .. }))
+    }
+
+    pub(crate) fn int(&self, name: &str) -> i64 {
+        match self.get(name).map(|resolved| &resolved.value) {
+            Some(Value::Int(number)) => *number,
+            Some(Value::Range { initial, .. }) => *initial,
+            _ => 0,
+        }
+    }
+
+    fn text(&self, name: &str) -> &str {
+        match self.get(name).map(|resolved| &resolved.value) {
+            Some(Value::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    pub(crate) fn choice(&self, name: &str) -> &str {
+        match self.get(name).map(|resolved| &resolved.value) {
+            Some(Value::Choice { value, .. }) => value,
+            _ => "",
+        }
+    }
+}

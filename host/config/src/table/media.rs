@@ -1,0 +1,109 @@
+//! Rows about video, screen, sound, input, clipboard and files.
+//!
+//! The initial values inside the ranges (framerate 60, JPEG 40 and 90, CRF 25 and 18, burst 5) and the stops of
+//! `scaling_dpi` and `audio_bitrate` are those of Selkies, whose documentation gives the ranges only.
+
+use super::{Kind, Section, Setting, row};
+
+const fn range(min: i64, max: i64, initial: i64) -> Kind {
+    Kind::Range { min, max, initial }
+}
+
+const SIDE: Kind = Kind::Int { min: 0, max: 16384 };
+const AUDIO_BITRATES: &[&str] =
+    &["32000", "48000", "64000", "96000", "128000", "192000", "256000", "320000", "384000", "510000"];
+
+/// See the module. Kept as a table: one row is one setting.
+#[rustfmt::skip]
+pub(super) const ROWS: &[Setting] = &[
+    row("encoder", Kind::Choice { allowed: &["x264enc", "x264enc-striped", "jpeg"], span: None }, "x264enc",
+        Section::Video, "The default video encoder, and the others that may be chosen.").client(),
+    row("framerate", range(1, 240, 60), "8-120", Section::Video,
+        "Allowed framerate range or a fixed value.").client(),
+    row("jpeg_quality", range(1, 100, 40), "1-100", Section::Video,
+        "Allowed JPEG quality range or a fixed value.").client(),
+    row("use_paint_over_quality", Kind::Bool, "true", Section::Video,
+        "Enable high-quality paint-over for static scenes.").client(),
+    row("paint_over_jpeg_quality", range(1, 100, 90), "1-100", Section::Video,
+        "Allowed JPEG paint-over quality range or a fixed value.").client(),
+    row("use_cpu", Kind::Bool, "false", Section::Video,
+        "Force CPU-based encoding.").client(),
+    row("h264_crf", range(0, 51, 25), "5-50", Section::Video,
+        "Allowed H.264 CRF range or a fixed value.").wire("video_crf").client().not_yet("H.264"),
+    row("h264_fullcolor", Kind::Bool, "false", Section::Video,
+        "Enable H.264 full color range.").wire("video_fullcolor").client().not_yet("H.264"),
+    row("h264_streaming_mode", Kind::Bool, "false", Section::Video,
+        "Enable H.264 streaming mode.").wire("video_streaming_mode").client().not_yet("H.264"),
+    row("h264_paintover_crf", range(0, 51, 18), "5-50", Section::Video,
+        "Allowed H.264 paint-over CRF range or a fixed value.")
+        .wire("video_paintover_crf").client().not_yet("H.264"),
+    row("h264_paintover_burst_frames", range(1, 120, 5), "1-30", Section::Video,
+        "Allowed H.264 paint-over burst frames range or a fixed value.")
+        .wire("video_paintover_burst_frames").client().not_yet("H.264"),
+    row("rate_control_mode", Kind::Choice { allowed: &["crf", "cbr"], span: None }, "crf", Section::Video,
+        "Constant quality (crf) or constant bitrate (cbr).").client().not_yet("H.264"),
+    row("video_bitrate", range(100, 1_000_000, 8000), "100-1000000", Section::Video,
+        "Allowed video bitrate range or a fixed value, in kbit/s.").client().not_yet("H.264"),
+    row("dri_node", Kind::Text, "", Section::Video,
+        "Path to the DRI render node for VA-API.")
+        .hidden().aliases(&["encode_dri"]).legacy(&["DRI_NODE"]).not_yet("hardware encoders"),
+    row("watermark_path", Kind::Text, "", Section::Video,
+        "Absolute path to the watermark PNG file.").hidden().legacy(&["WATERMARK_PNG"]).not_yet("watermarks"),
+    row("watermark_location", Kind::Int { min: -1, max: 6 }, "-1", Section::Video,
+        "Watermark location enum (0-6).").legacy(&["WATERMARK_LOCATION"]).not_yet("watermarks"),
+
+    row("display", Kind::Text, "", Section::Screen,
+        "X display to stream, such as :0; empty to start one.").hidden().legacy(&["DISPLAY"]),
+    row("xvfb_max_size", Kind::Size { max: 16384 }, "8192x4096", Section::Screen,
+        "Largest size of the X display that the host starts.").hidden(),
+    row("enable_resize", Kind::Bool, "true", Section::Screen,
+        "Resize the screen to the browser's window."),
+    row("is_manual_resolution_mode", Kind::Bool, "false", Section::Screen,
+        "Lock the resolution to the manual width/height values.").wire("manual_resolution").client(),
+    row("manual_width", SIDE, "0", Section::Screen,
+        "Lock width to a fixed value. Setting this forces manual resolution mode.").client(),
+    row("manual_height", SIDE, "0", Section::Screen,
+        "Lock height to a fixed value. Setting this forces manual resolution mode.").client(),
+    row("scaling_dpi", Kind::Choice {
+        allowed: &["96", "120", "144", "168", "192", "216", "240", "264", "288"],
+        span: Some((48, 768)),
+    }, "96", Section::Screen, "The default DPI for UI scaling.").client(),
+    row("use_css_scaling", Kind::Bool, "false", Section::Screen,
+        "HiDPI when false, if true a lower resolution is sent from the client and the canvas is stretched.").client(),
+    row("second_screen", Kind::Bool, "true", Section::Screen,
+        "Enable support for a second monitor/display.").not_yet("second screen"),
+    row("wayland_socket_index", Kind::Int { min: 0, max: 1024 }, "0", Section::Screen,
+        "Index for the Wayland command socket (e.g. 0 for wayland-0).").hidden().not_yet("Wayland"),
+
+    row("audio_enabled", Kind::Bool, "true", Section::Audio,
+        "Enable server-to-client audio streaming.").not_yet("audio"),
+    row("microphone_enabled", Kind::Bool, "true", Section::Audio,
+        "Enable client-to-server microphone forwarding.").not_yet("audio"),
+    row("audio_bitrate", Kind::Choice { allowed: AUDIO_BITRATES, span: Some((6000, 510_000)) }, "320000",
+        Section::Audio, "The default audio bitrate, in bit/s.").client().not_yet("audio"),
+    row("audio_device_name", Kind::Text, "output.monitor", Section::Audio,
+        "Audio device name for capture.").hidden().not_yet("audio"),
+
+    row("gamepad_enabled", Kind::Bool, "true", Section::Input,
+        "Enable gamepad support.").not_yet("gamepads"),
+    row("use_browser_cursors", Kind::Bool, "false", Section::Input,
+        "Use browser CSS cursors instead of rendering to canvas.").client(),
+    row("command_enabled", Kind::Bool, "true", Section::Input,
+        "Enable parsing of command websocket messages.").not_yet("commands"),
+
+    row("clipboard_enabled", Kind::Bool, "true", Section::Exchange,
+        "Enable clipboard synchronization.").not_yet("clipboard"),
+    row("clipboard_in_enabled", Kind::Bool, "true", Section::Exchange,
+        "Enable client-to-server clipboard synchronization (ignored if clipboard_enabled is false).")
+        .not_yet("clipboard"),
+    row("clipboard_out_enabled", Kind::Bool, "true", Section::Exchange,
+        "Enable server-to-client clipboard synchronization (ignored if clipboard_enabled is false).")
+        .not_yet("clipboard"),
+    row("enable_clipboard", Kind::Choice { allowed: &["true", "in", "out", "false"], span: None }, "true",
+        Section::Exchange, "The three clipboard settings in one, as newer Selkies spells them.")
+        .hidden().not_yet("clipboard"),
+    row("enable_binary_clipboard", Kind::Bool, "false", Section::Exchange,
+        "Allow binary data on the clipboard.").client().not_yet("clipboard"),
+    row("file_transfers", Kind::List { allowed: &["upload", "download"] }, "upload,download", Section::Exchange,
+        "Allowed file transfer directions; empty or none to disable.").not_yet("file transfer"),
+];

@@ -1,0 +1,209 @@
+//! What browsers are told, and what becomes of their wishes.
+
+use selkies_config::{ClientError, ClientSettings, Config, DisplayId, Loader, MAX_CLIENT_BYTES, Sanitized};
+use serde_json::{Value as Json, json};
+
+fn load(variables: &[(&str, &str)]) -> Config {
+    Loader::new().env(variables.iter().copied()).load().expect("a right configuration")
+}
+
+fn told(variables: &[(&str, &str)]) -> Json {
+    load(variables).server_settings()["settings"].clone()
+}
+
+fn wish(config: &Config, wish: &Json) -> Sanitized {
+    config.sanitize(&config.stream_defaults(), &ClientSettings::parse(&wish.to_string()).unwrap())
+}
+
+#[test]
+fn the_message_has_the_names_and_shapes_of_selkies() {
+    let message = load(&[]).server_settings();
+    assert_eq!(message["type"], "server_settings");
+    let settings = &message["settings"];
+    assert_eq!(
+        settings["framerate"],
+        json!({ "value": [8, 120], "min": 8, "max": 120, "default": 60, "overridden": false })
+    );
+    assert_eq!(settings["use_cpu"], json!({ "value": false, "locked": false, "overridden": false }));
+    assert_eq!(
+        settings["encoder"],
+        json!({ "value": "h264enc", "allowed": ["h264enc", "h264enc-striped", "jpeg"], "overridden": false })
+    );
+    assert_eq!(settings["ui_title"], json!({ "value": "Selkies", "overridden": false }));
+    assert_eq!(settings["manual_width"], json!({ "value": 0, "overridden": false }));
+    assert_eq!(settings["scaling_dpi"]["value"], "96");
+    assert_eq!(settings["video_crf"]["default"], 25);
+    for absent in [
+        "h264_crf",
+        "is_manual_resolution_mode",
+        "master_token",
+        "basic_auth_password",
+        "port",
+        "addr",
+        "control_port",
+        "debug",
+        "dri_node",
+        "web_root",
+        "watermark_path",
+        "display",
+        "turn_host",
+    ] {
+        assert_eq!(settings.get(absent), None, "{absent}");
+    }
+}
+
+#[test]
+fn locks_and_overrides_are_told() {
+    let settings = told(&[
+        ("SELKIES_FRAMERATE", "60"),
+        ("SELKIES_USE_CPU", "true|locked"),
+        ("SELKIES_ENCODER", "jpeg"),
+        ("SELKIES_SCALING_DPI", "144"),
+        ("SELKIES_MANUAL_WIDTH", "800"),
+    ]);
+    assert_eq!(
+        settings["framerate"],
+        json!({ "value": [60, 60], "min": 60, "max": 60, "default": 60, "overridden": true })
+    );
+    assert_eq!(settings["use_cpu"], json!({ "value": true, "locked": true, "overridden": true }));
+    assert_eq!(settings["encoder"], json!({ "value": "jpeg", "allowed": ["jpeg"], "overridden": true }));
+    assert_eq!(settings["scaling_dpi"]["locked"], true);
+    assert_eq!(settings["manual_resolution"], json!({ "value": true, "locked": true, "overridden": true }));
+    assert_eq!(settings["manual_height"]["value"], 768);
+}
+
+#[test]
+fn what_does_not_exist_yet_is_off_and_locked() {
+    let settings = told(&[("SELKIES_AUDIO_ENABLED", "true"), ("SELKIES_MODE", "webrtc")]);
+    let off = json!({ "value": false, "locked": true, "overridden": true });
+    for name in [
+        "audio_enabled",
+        "microphone_enabled",
+        "gamepad_enabled",
+        "second_screen",
+        "clipboard_enabled",
+        "command_enabled",
+        "enable_collab",
+        "enable_dual_mode",
+        "webcam_enabled",
+        "printing_enabled",
+    ] {
+        assert_eq!(settings[name], off, "{name}");
+    }
+    assert_eq!(settings["enable_clipboard"]["value"], "false");
+    assert_eq!(settings["file_transfers"]["value"], json!([]));
+    assert_eq!(settings["mode"]["value"], "websockets");
+    assert_eq!(settings["enable_shared"]["value"], true);
+}
+
+#[test]
+fn wishes_within_the_limits_are_taken() {
+    let config = load(&[]);
+    let out = wish(
+        &config,
+        &json!({
+            "framerate": 30, "jpeg_quality": "55", "paint_over_jpeg_quality": 80.4, "use_paint_over_quality": false,
+            "use_cpu": "true", "encoder": "jpeg", "scaling_dpi": 110, "useCssScaling": true, "use_browser_cursors": 1,
+            "manual_resolution": true, "manual_width": 1280, "manual_height": 0,
+        }),
+    );
+    assert!(out.adjusted.is_empty() && out.refused.is_empty() && out.unknown == 0, "{out:?}");
+    let stream = out.settings;
+    assert_eq!((stream.framerate, stream.jpeg_quality, stream.paint_over_jpeg_quality), (30, 55, 80));
+    assert!(
+        !stream.use_paint_over_quality
+            && stream.use_cpu
+            && stream.use_css_scaling
+            && stream.use_browser_cursors
+    );
+    assert_eq!((stream.encoder.as_str(), stream.scaling_dpi), ("jpeg", 110));
+    assert_eq!(
+        (stream.is_manual_resolution_mode, stream.manual_width, stream.manual_height),
+        (true, 1280, 768)
+    );
+}
+
+#[test]
+fn both_vocabularies_are_taken() {
+    let config = load(&[]);
+    for (key, encoder) in
+        [("manual_resolution", "h264enc-striped"), ("is_manual_resolution_mode", "x264enc-striped")]
+    {
+        let out = wish(&config, &json!({ key: true, "encoder": encoder }));
+        assert!(out.settings.is_manual_resolution_mode);
+        assert_eq!(out.settings.encoder, "x264enc-striped");
+    }
+}
+
+#[test]
+fn wishes_outside_of_the_limits_are_adjusted_or_refused() {
+    let config = load(&[
+        ("SELKIES_USE_CPU", "true|locked"),
+        ("SELKIES_JPEG_QUALITY", "30-50"),
+        ("SELKIES_SCALING_DPI", "144,192"),
+    ]);
+    let before = config.stream_defaults();
+    let out = wish(
+        &config,
+        &json!({
+            "framerate": 1e300, "jpeg_quality": -4, "use_cpu": false, "encoder": "vp9enc", "scaling_dpi": 96,
+            "paint_over_jpeg_quality": "inf", "ui_title": "mine", "enable_sharing": false, "manual_width": 1_000_000,
+            "use_browser_cursors": "maybe",
+        }),
+    );
+    assert_eq!(
+        (out.settings.framerate, out.settings.jpeg_quality, out.settings.manual_width),
+        (120, 30, 16384)
+    );
+    assert!(out.settings.use_cpu);
+    assert_eq!((out.settings.encoder.as_str(), out.settings.scaling_dpi), ("x264enc", 144));
+    assert_eq!(out.settings.paint_over_jpeg_quality, before.paint_over_jpeg_quality);
+    assert_eq!(out.adjusted, ["framerate", "jpeg_quality", "encoder", "scaling_dpi", "manual_width"]);
+    assert_eq!(
+        out.refused,
+        ["use_cpu", "paint_over_jpeg_quality", "ui_title", "enable_sharing", "use_browser_cursors"]
+    );
+}
+
+#[test]
+fn a_locked_resolution_stays() {
+    let config = load(&[("SELKIES_MANUAL_WIDTH", "800"), ("SELKIES_MANUAL_HEIGHT", "600")]);
+    let out = wish(&config, &json!({ "manual_width": 1, "manual_height": 600, "manual_resolution": false }));
+    assert_eq!(out.settings, config.stream_defaults());
+    assert_eq!(out.refused, ["manual_width", "is_manual_resolution_mode"]);
+}
+
+#[test]
+fn what_is_not_mentioned_stays() {
+    let config = load(&[]);
+    let first = wish(&config, &json!({ "framerate": 30 })).settings;
+    let client = ClientSettings::parse(r#"{"jpeg_quality": 20, "encoder": null}"#).unwrap();
+    let second = config.sanitize(&first, &client);
+    assert_eq!((second.settings.framerate, second.settings.jpeg_quality, second.unknown), (30, 20, 0));
+}
+
+#[test]
+fn what_a_page_says_about_itself() {
+    let page = ClientSettings::parse(
+        r#"{"displayId": "display2", "initialClientWidth": 1920.5, "initialClientHeight": 99999, "tabId": "t",
+            "displayPosition": "left", "video_crf": 20, "nonsense": 1, "master_token": "x", "framerate": [1]}"#,
+    )
+    .unwrap();
+    assert_eq!(
+        (page.display(), page.window(), page.tab()),
+        (DisplayId::Second, Some((1920, 16384)), Some("t"))
+    );
+    assert_eq!(page.unknown(), 3);
+    let plain = ClientSettings::parse("{}").unwrap();
+    assert_eq!((plain.display(), plain.window(), plain.tab()), (DisplayId::Primary, None, None));
+}
+
+#[test]
+fn messages_that_are_not_taken() {
+    let error = |json: &str| ClientSettings::parse(json).unwrap_err();
+    assert!(matches!(error("[]"), ClientError::NotAnObject));
+    assert!(matches!(error("{"), ClientError::NotAnObject));
+    assert!(matches!(error(r#"{"framerate": 1e999}"#), ClientError::NotAnObject));
+    assert!(matches!(error(r#"{"displayId": "display3"}"#), ClientError::UnknownDisplay));
+    assert!(matches!(error(&" ".repeat(MAX_CLIENT_BYTES + 1)), ClientError::TooLarge(_)));
+}
