@@ -1,7 +1,8 @@
 //! libjpeg-turbo, writing into given memory.
 //!
 //! Version 3.1 honours the size of a caller's buffer (`TJPARAM_NOREALLOC` of 2.x did not) and fails when it is full, so
-//! a slab may be smaller than the worst case.
+//! a slab may be smaller than the worst case. Its "fast" DCT is not used: beside the AVX2 code of the accurate one it
+//! saves nothing (1080p: 3192 to 3165 µs at quality 40, 4480 to 4479 at 90) and costs up to 0.25 dB.
 
 use turbojpeg::{Compressor, Subsamp};
 

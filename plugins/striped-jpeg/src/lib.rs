@@ -16,6 +16,7 @@ mod damage;
 mod encoder;
 mod output;
 mod picture;
+mod plugin;
 mod pool;
 mod rows;
 mod settings;
@@ -25,4 +26,11 @@ pub use damage::{Area, Damage};
 pub use encoder::{Order, StripedEncoder, Submitted};
 pub use output::{Output, StripePacket, SubmitError};
 pub use picture::{Picture, PictureError};
+pub use plugin::{Config, ENCODER_NAME, StripedJpeg};
 pub use settings::{BAND_ROWS, Chroma, MAX_SIDE, MAX_THREADS, Settings, SettingsError};
+
+selkies_plugin_sdk::export_plugin! {
+    manifest: "../selkies-plugin.json",
+    encoder: StripedJpeg,
+    encoder_rate: StripedJpeg,
+}

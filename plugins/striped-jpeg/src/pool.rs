@@ -103,10 +103,10 @@ impl Pool {
         self.threads.len() + 1
     }
 
-    /// Runs `work(worker, job)` for each job below `jobs`; returns when all are done. A worker runs one job at a time.
-    /// A panic in `work` goes on here, after every worker has left.
-    pub(crate) fn run(&mut self, jobs: usize, work: Work<'_>) {
-        let helpers = self.threads.len().min(jobs.saturating_sub(1));
+    /// Runs `work(worker, job)` for each job below `jobs`, waking at most `helpers` threads for it; returns when all are
+    /// done. A worker runs one job at a time. A panic in `work` goes on here, after every worker has left.
+    pub(crate) fn run(&mut self, jobs: usize, helpers: usize, work: Work<'_>) {
+        let helpers = self.threads.len().min(helpers).min(jobs.saturating_sub(1));
         if helpers == 0 {
             (0..jobs).for_each(|job| work(0, job));
             return;
@@ -204,7 +204,7 @@ mod tests {
             assert_eq!(pool.workers(), workers);
             for jobs in [0, 1, 2, 3, 64, 1000] {
                 let runs: Vec<AtomicU64> = (0..jobs).map(|_| AtomicU64::new(0)).collect();
-                pool.run(jobs, &|worker, job| {
+                pool.run(jobs, jobs, &|worker, job| {
                     assert!(worker < workers);
                     runs[job].fetch_add(1, Ordering::Relaxed);
                 });
@@ -214,13 +214,15 @@ mod tests {
     }
 
     #[test]
-    fn a_single_job_stays_on_the_callers_thread() {
+    fn a_single_job_and_work_without_helpers_stay_on_the_callers_thread() {
         let mut pool = Pool::new(4);
         let caller = thread::current().id();
-        pool.run(1, &|worker, _| {
-            assert_eq!(worker, 0);
-            assert_eq!(thread::current().id(), caller);
-        });
+        for (jobs, helpers) in [(1, 4), (9, 0)] {
+            pool.run(jobs, helpers, &|worker, _| {
+                assert_eq!(worker, 0);
+                assert_eq!(thread::current().id(), caller);
+            });
+        }
     }
 
     #[test]
@@ -229,7 +231,7 @@ mod tests {
         let names = Mutex::new(Vec::new());
         // Both jobs wait for each other, so two threads must run them.
         let barrier = std::sync::Barrier::new(2);
-        pool.run(2, &|_, _| {
+        pool.run(2, 2, &|_, _| {
             barrier.wait();
             names.lock().unwrap().push(thread::current().name().unwrap_or_default().to_owned());
         });
@@ -241,12 +243,12 @@ mod tests {
         let mut pool = Pool::new(3);
         for bad in 0..8 {
             let outcome = catch_unwind(AssertUnwindSafe(|| {
-                pool.run(8, &|_, job| assert_ne!(job, bad, "job {bad}"));
+                pool.run(8, 2, &|_, job| assert_ne!(job, bad, "job {bad}"));
             }));
             assert!(outcome.is_err());
         }
         let count = AtomicUsize::new(0);
-        pool.run(8, &|_, _| {
+        pool.run(8, 2, &|_, _| {
             count.fetch_add(1, Ordering::Relaxed);
         });
         assert_eq!(count.into_inner(), 8);

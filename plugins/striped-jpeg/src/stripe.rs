@@ -102,9 +102,15 @@ impl Stripe {
         }
     }
 
-    /// Whether something in it waits to be looked at or sent.
-    pub(crate) fn waits(&self) -> bool {
-        self.bands.iter().any(|band| band.stale || !band.touched.is_empty())
+    /// Rows that wait to be looked at or sent, in whole bands.
+    pub(crate) fn waiting_rows(&self) -> u32 {
+        let waits = |band: &&Band| band.stale || band.touched.start < band.touched.end;
+        self.bands.iter().filter(waits).count() as u32 * BAND_ROWS
+    }
+
+    /// Rows of the stripe.
+    pub(crate) fn rows(&self) -> u32 {
+        self.rows
     }
 
     /// When the first of its bands that could be better comes to rest.
