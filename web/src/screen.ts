@@ -28,6 +28,11 @@ export class Screen {
     return this.canvas.height;
   }
 
+  /** True where a stripe down to `bottom` is the lowest one of the picture. */
+  reaches(bottom: number): boolean {
+    return this.sized && bottom >= this.height;
+  }
+
   /** Sets the stream's size; what is on the canvas stays where it fits. */
   setSize(width: number, height: number): void {
     this.sized = true;

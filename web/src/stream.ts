@@ -9,7 +9,7 @@ import { type Picture, Screen } from "./screen";
 import { PingProbe, RateMeter } from "./stats";
 import { type Stripe, StripeBoard } from "./stripes";
 import { VideoDecoders } from "./video";
-import { ackMessage, isSide, MAX_SIDE, parseBinary, parseText, resizeMessage, settingsMessage, type ServerBinary, type Settings } from "./wire";
+import * as wire from "./wire";
 
 /** Interval of statistics, pings and repeated acknowledgements, in ms. */
 const TICK = 1000;
@@ -32,10 +32,11 @@ export class Stream {
   private readonly ticker: ReturnType<typeof setInterval>;
   private ping = new PingProbe();
   private viewer: boolean;
-  private settings: Settings | null = null;
+  private settings: wire.Settings | null = null;
   private requested = { size: "", dpi: 0 };
   private drawn: { frame: number; arrived: number; held: number } | null = null;
   private ackedAt = 0;
+  private presenter: ReturnType<typeof setTimeout> | undefined;
   private keyAskedAt = -KEY_REQUEST_PAUSE;
 
   constructor(
@@ -91,10 +92,10 @@ export class Stream {
 
   private onText(text: string): void {
     this.totals.bytes += text.length;
-    const message = parseText(text);
+    const message = wire.parseText(text);
     switch (message?.kind) {
       case "mode":
-        if (message.mode !== "websockets") this.fail(`The server is in ${message.mode} mode, which this page does not speak.`);
+        if (message.mode !== "websockets") this.fail(`This page does not speak the server's mode, ${message.mode}.`);
         break;
       case "role":
         this.viewer = this.options.viewer || message.role === "viewer";
@@ -125,7 +126,7 @@ export class Stream {
     }
   }
 
-  private onSettings(settings: Settings): void {
+  private onSettings(settings: wire.Settings): void {
     const first = this.settings === null;
     this.settings = settings;
     if (!first) return;
@@ -135,13 +136,13 @@ export class Stream {
       return;
     }
     const { tabId, view } = this.options;
-    this.connection.send(settingsMessage({ tabId, ...view, encoder: this.encoder(settings) }));
-    this.requested = { size: resizeMessage(view.width, view.height), dpi: view.dpi };
+    this.connection.send(wire.settingsMessage({ tabId, ...view, encoder: this.encoder(settings) }));
+    this.requested = { size: wire.resizeMessage(view.width, view.height), dpi: view.dpi };
     if (!this.options.visible) this.connection.send("STOP_VIDEO");
   }
 
   /** The encoder to ask for: the address's, or JPEG where this browser cannot decode video. */
-  private encoder(settings: Settings): string | null {
+  private encoder(settings: wire.Settings): string | null {
     if (this.options.encoder !== null) return this.options.encoder;
     const { value, allowed } = settings.get("encoder") ?? {};
     if (VideoDecoders.supported || value === "jpeg") return null;
@@ -154,7 +155,7 @@ export class Stream {
     if (allowed("manual_resolution") === true || allowed("is_manual_resolution_mode") === true) return;
     const { width, height, dpi } = this.options.view;
     const { requested } = this;
-    const size = resizeMessage(width, height);
+    const size = wire.resizeMessage(width, height);
     this.requested = { size, dpi };
     if (size !== requested.size) this.connection.send(size);
     if (dpi !== requested.dpi) this.connection.send(`s,${dpi}`);
@@ -162,22 +163,30 @@ export class Stream {
 
   private onBinary(message: ArrayBuffer): void {
     this.totals.bytes += message.byteLength;
-    const packet = parseBinary(message);
+    const packet = wire.parseBinary(message);
     if (packet?.kind === "jpeg") this.onJpeg(message, packet);
-    else if (packet) {
-      const stripe = this.board.addStarted(packet.frame, packet.y, null, performance.now());
-      if (stripe) this.video.decode(stripe, packet);
-    }
+    else if (packet) this.onVideo(packet);
+    // The first stripe of a frame completes the frame before it.
+    this.present();
   }
 
-  private onJpeg(message: ArrayBuffer, { frame, y, payload }: Extract<ServerBinary, { kind: "jpeg" }>): void {
+  private onJpeg(message: ArrayBuffer, { frame, y, last, payload }: wire.JpegPacket): void {
     const size = jpegSize(payload);
-    if (!size || !isSide(size.width) || !isSide(size.height) || y + size.height > MAX_SIDE) {
+    if (!size || !wire.isSide(size.width) || !wire.isSide(size.height) || y + size.height > wire.MAX_SIDE) {
       this.totals.errors += 1;
       return;
     }
-    this.board.add(frame, y, size.height, { message, offset: payload.byteOffset }, performance.now());
+    const { height } = size;
+    const place = { y, height, last: last || this.screen.reaches(y + height) };
+    this.board.add(frame, place, { message, offset: payload.byteOffset }, performance.now());
     this.pump();
+  }
+
+  private onVideo(packet: wire.VideoPacket): void {
+    const { frame, y, height } = packet;
+    const place = { y, height, last: this.screen.reaches(y + height) };
+    const stripe = this.board.addStarted(frame, place, null, performance.now());
+    if (stripe) this.video.decode(stripe, packet);
   }
 
   private pump(): void {
@@ -201,20 +210,30 @@ export class Stream {
   private settled(stripe: Stripe<DecodeJob | null>, picture: Picture | null): void {
     if (picture === null) this.totals.errors += 1;
     this.board.decoded(stripe, picture);
-    const drawable = this.board.take();
-    if (!drawable) return;
-    if (drawable.pictures.length > 0) this.screen.draw(drawable.pictures);
-    this.totals.frames += drawable.frames;
-    this.totals.stripes += drawable.pictures.length;
-    const { frame, arrived } = drawable;
-    this.drawn = { frame, arrived, held: performance.now() - arrived };
-    this.acknowledge();
+    this.present();
+  }
+
+  /** Draws and acknowledges what is complete; comes back by itself for a frame that may still get stripes. */
+  private present(): void {
+    const drawable = this.board.take(performance.now());
+    if (drawable) {
+      if (drawable.pictures.length > 0) this.screen.draw(drawable.pictures);
+      this.totals.frames += drawable.frames;
+      this.totals.stripes += drawable.pictures.length;
+      if (drawable.done) {
+        this.drawn = { ...drawable.done, held: performance.now() - drawable.done.arrived };
+        this.acknowledge();
+      }
+    }
+    clearTimeout(this.presenter);
+    const due = this.board.due(performance.now());
+    if (due !== null) this.presenter = setTimeout(() => this.present(), due);
   }
 
   private acknowledge(): void {
     if (!this.drawn) return;
     const now = performance.now();
-    if (this.connection.send(ackMessage(this.drawn.frame, now - this.drawn.arrived))) this.totals.acks += 1;
+    if (this.connection.send(wire.ackMessage(this.drawn.frame, now - this.drawn.arrived))) this.totals.acks += 1;
     this.ackedAt = now;
   }
 

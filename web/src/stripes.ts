@@ -1,8 +1,12 @@
 // Which stripe is decoded next, which are obsolete, and which frames may be drawn. Pure: no clock, no canvas.
 //
 // Stripes arrive in the order of their frames (the wire is ordered), so arrival decides what is newer and the wrap of
-// the 16-bit frame ids needs no care. The wire does not say which stripe is a frame's last one: a frame counts as
-// complete when everything that has arrived of it is settled, and a late stripe makes a second entry with the same id.
+// the 16-bit frame ids needs no care. Servers need not say which stripe is a frame's last one: a frame also counts as
+// complete when the next one begins or when nothing came for SETTLE ms. A stripe that is later still makes a second
+// frame of the same id, which is drawn and acknowledged again.
+
+/** Pause after which a frame without a marked end is taken for complete, in ms. */
+export const SETTLE = 4;
 
 /** A stripe on its way from the socket to the canvas; `source` is what the decoder needs. */
 export interface Stripe<Source> {
@@ -10,13 +14,22 @@ export interface Stripe<Source> {
   readonly y: number;
 }
 
-/** Pictures to draw in this order, all at once, and the frame that is on the canvas afterwards. */
+/** Where a stripe lies in its frame, in pixels, and whether it is known to be the last one of it. */
+export interface Place {
+  y: number;
+  height: number;
+  last: boolean;
+}
+
+/** Pictures to draw in this order, all at once. */
 export interface Drawable<Picture> {
   pictures: { y: number; picture: Picture }[];
-  /** Frame to acknowledge. */
-  frame: number;
-  /** When the last byte of that frame arrived, in the caller's clock. */
-  arrived: number;
+  /**
+   * The frame to acknowledge afterwards, and when its last byte arrived in the caller's clock. A frame that lost
+   * stripes to a newer one is not acknowledged by itself but with the newer one: otherwise an overloaded client would
+   * ask for more than it can decode.
+   */
+  done: { frame: number; arrived: number } | null;
   /** Number of frames that reach the canvas with this. */
   frames: number;
 }
@@ -35,6 +48,8 @@ interface Frame<Source, Picture> {
   arrived: number;
   readonly entries: Entry<Source, Picture>[];
   unsettled: number;
+  /** Its last stripe is here. */
+  ended: boolean;
 }
 
 /** Holds every stripe that is not drawn yet. `release` gets the pictures that will never be drawn. */
@@ -52,10 +67,10 @@ export class StripeBoard<Source, Picture> {
   ) {}
 
   /** Adds an independent stripe; an undecoded older one of the same place becomes obsolete. */
-  add(frameId: number, y: number, height: number, source: Source, now: number): void {
-    const entry = this.append(frameId, y, source, now, "waiting");
+  add(frameId: number, { y, height, last }: Place, source: Source, now: number): void {
+    const entry = this.append(frameId, y, last, source, now, "waiting");
     if (!entry) return;
-    const place = y * 65536 + height;
+    const place = y * 65536 + height; // both below 65536
     const older = this.waiting.get(place);
     this.waiting.set(place, entry);
     if (older) {
@@ -66,8 +81,8 @@ export class StripeBoard<Source, Picture> {
   }
 
   /** Adds a stripe that a decoder has already taken and that others depend on: it never becomes obsolete. */
-  addStarted(frameId: number, y: number, source: Source, now: number): Stripe<Source> | null {
-    return this.append(frameId, y, source, now, "decoding");
+  addStarted(frameId: number, { y, last }: Place, source: Source, now: number): Stripe<Source> | null {
+    return this.append(frameId, y, last, source, now, "decoding");
   }
 
   /** The stripe to decode next, or null. */
@@ -91,21 +106,24 @@ export class StripeBoard<Source, Picture> {
     settle(entry);
   }
 
-  /** Everything that can be drawn now, oldest frame first; null while the oldest frame is being decoded. */
-  take(): Drawable<Picture> | null {
+  /** Everything that can be drawn now, oldest frame first; null while the oldest frame is not complete and decoded. */
+  take(now: number): Drawable<Picture> | null {
     let drawable: Drawable<Picture> | null = null;
-    for (let frame = this.frames[0]; frame?.unsettled === 0; frame = this.frames[0]) {
+    for (let frame = this.frames[0]; frame?.unsettled === 0 && this.pause(frame, now) <= 0; frame = this.frames[0]) {
       this.frames.shift();
-      // A frame that was dropped whole is covered by the acknowledgement of the one that replaced it.
-      if (frame.entries.every((entry) => entry.superseded)) continue;
-      drawable ??= { pictures: [], frame: frame.id, arrived: frame.arrived, frames: 0 };
-      drawable.frame = frame.id;
-      drawable.arrived = frame.arrived;
+      drawable ??= { pictures: [], done: null, frames: 0 };
+      if (!frame.entries.some(({ superseded }) => superseded)) drawable.done = { frame: frame.id, arrived: frame.arrived };
       const drawn = drawable.pictures.length;
       for (const { y, picture } of frame.entries) if (picture !== null) drawable.pictures.push({ y, picture });
       if (drawable.pictures.length > drawn) drawable.frames += 1;
     }
     return drawable;
+  }
+
+  /** How long to wait, in ms, before the oldest frame may be taken; null where that does not depend on time. */
+  due(now: number): number | null {
+    const frame = this.frames[0];
+    return frame?.unsettled === 0 ? this.pause(frame, now) : null;
   }
 
   /** Forgets everything; results of decoders that still run are released when they come. */
@@ -121,17 +139,22 @@ export class StripeBoard<Source, Picture> {
     this.waiting.clear();
   }
 
-  private append(id: number, y: number, source: Source, now: number, state: State): Entry<Source, Picture> | null {
+  private pause(frame: Frame<Source, Picture>, now: number): number {
+    return frame.ended || frame !== this.frames.at(-1) ? 0 : frame.arrived + SETTLE - now;
+  }
+
+  private append(id: number, y: number, last: boolean, source: Source, now: number, state: State): Entry<Source, Picture> | null {
     let frame = this.frames.at(-1);
     if (frame?.id !== id) {
       if (this.frames.length >= this.maxFrames) return null;
-      frame = { id, arrived: now, entries: [], unsettled: 0 };
+      frame = { id, arrived: now, entries: [], unsettled: 0, ended: false };
       this.frames.push(frame);
     }
     const entry: Entry<Source, Picture> = { frame, y, source, state, superseded: false, picture: null };
     frame.entries.push(entry);
     frame.unsettled += 1;
     frame.arrived = now;
+    frame.ended ||= last;
     return entry;
   }
 }

@@ -1,9 +1,7 @@
 // Video stripes (0x04) through WebCodecs: one decoder per stripe position, since each is a stream of its own.
 
 import type { Stripe } from "./stripes";
-import type { ServerBinary, VideoCodec } from "./wire";
-
-type VideoPacket = Extract<ServerBinary, { kind: "video" }>;
+import type { VideoCodec, VideoPacket } from "./wire";
 
 /** Pictures that may wait in one decoder before it starts over at a key frame. */
 const MAX_QUEUE = 60;

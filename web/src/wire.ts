@@ -48,10 +48,29 @@ export type ServerText =
 /** Video codec of a 0x04 message, by its number on the wire. */
 export type VideoCodec = "h264" | "vp8" | "vp9" | "av1" | "h265";
 
-/** A binary message: `payload` is a view into the message. */
-export type ServerBinary =
-  | { kind: "jpeg"; frame: number; y: number; payload: Uint8Array }
-  | { kind: "video"; codec: VideoCodec; key: boolean; frame: number; y: number; width: number; height: number; payload: Uint8Array };
+/**
+ * A stripe of a picture; `payload` is a view into the message. `last` marks the last stripe of a frame: bit 0 of the
+ * second byte, which is 0 in Selkies 2.1.0 and which its clients ignore; a server that sets it spares the client a pause.
+ */
+export interface JpegPacket {
+  kind: "jpeg";
+  frame: number;
+  y: number;
+  last: boolean;
+  payload: Uint8Array;
+}
+
+/** A stripe of a video, or all of it where `y` is 0 and the size is the stream's. */
+export interface VideoPacket {
+  kind: "video";
+  codec: VideoCodec;
+  key: boolean;
+  frame: number;
+  y: number;
+  width: number;
+  height: number;
+  payload: Uint8Array;
+}
 
 /** Answers null for a message that this client has no use for, or that is malformed. */
 export function parseText(text: string): ServerText | null {
@@ -72,24 +91,19 @@ export function parseText(text: string): ServerText | null {
 }
 
 /** Answers null for audio and for unknown or malformed messages. Numbers on the wire are big-endian. */
-export function parseBinary(message: ArrayBuffer): ServerBinary | null {
+export function parseBinary(message: ArrayBuffer): JpegPacket | VideoPacket | null {
   if (message.byteLength > MAX_BINARY || message.byteLength < 7) return null;
   const view = new DataView(message);
-  switch (view.getUint8(0)) {
-    case 0x03:
-      return { kind: "jpeg", frame: view.getUint16(2), y: view.getUint16(4), payload: new Uint8Array(message, 6) };
-    case 0x04: {
-      if (message.byteLength < 13) return null;
-      const codec = CODECS[view.getUint8(1) >> 4];
-      const width = view.getUint16(6);
-      const height = view.getUint16(8);
-      if (!codec || !isSide(width) || !isSide(height)) return null;
-      const key = (view.getUint8(1) & 0x07) === 1;
-      return { kind: "video", codec, key, frame: view.getUint16(2), y: view.getUint16(4), width, height, payload: new Uint8Array(message, 12) };
-    }
-    default:
-      return null;
+  const [type, flags, frame, y] = [view.getUint8(0), view.getUint8(1), view.getUint16(2), view.getUint16(4)];
+  if (type === 0x03) {
+    return { kind: "jpeg", frame, y, last: (flags & 1) === 1, payload: new Uint8Array(message, 6) };
   }
+  if (type !== 0x04 || message.byteLength < 13) return null;
+  const codec = CODECS[flags >> 4];
+  const [width, height] = [view.getUint16(6), view.getUint16(8)];
+  if (!codec || !isSide(width) || !isSide(height)) return null;
+  const key = (flags & 0x07) === 1;
+  return { kind: "video", codec, key, frame, y, width, height, payload: new Uint8Array(message, 12) };
 }
 
 const CODECS: readonly (VideoCodec | undefined)[] = [undefined, "h264", "vp8", "vp9", "av1", "h265"];
@@ -188,7 +202,8 @@ function parseCursor(message: Record<string, unknown> | null): ServerText | null
   if (curdata === "" || width === 0 || height === 0) {
     return { kind: "cursor", cursor: { png: "", width: 0, height: 0, hotX: 0, hotY: 0 } };
   }
-  if (typeof curdata !== "string" || curdata.length > MAX_CURSOR_DATA || !/^[A-Za-z0-9+/]+={0,2}$/.test(curdata)) return null;
+  if (typeof curdata !== "string" || curdata.length > MAX_CURSOR_DATA) return null;
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(curdata)) return null;
   if (!isSide(width) || !isSide(height) || width > MAX_CURSOR_SIDE || height > MAX_CURSOR_SIDE) return null;
   const hotX = Number.isInteger(hotx) ? Math.min(Math.max(hotx as number, 0), width - 1) : 0;
   const hotY = Number.isInteger(hoty) ? Math.min(Math.max(hoty as number, 0), height - 1) : 0;

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "vitest";
-import { type Stripe, StripeBoard } from "../src/stripes";
+import { SETTLE, type Stripe, StripeBoard } from "../src/stripes";
 
 let released: string[];
 let board: StripeBoard<string, string>;
@@ -9,7 +9,10 @@ beforeEach(() => {
   board = new StripeBoard((picture) => released.push(picture), 8);
 });
 
-const add = (frame: number, y: number, now = 0) => board.add(frame, y, 64, `${frame}/${y}`, now);
+const at = (y: number, height = 64, last = false) => ({ y, height, last });
+const add = (frame: number, y: number, now = 0) => board.add(frame, at(y), `${frame}/${y}`, now);
+/** Long after everything arrived, so that no frame waits for more stripes. */
+const take = () => board.take(1000);
 const start = () => board.next()!;
 const finish = (...stripes: Stripe<string>[]) => stripes.forEach((stripe) => board.decoded(stripe, stripe.source));
 
@@ -18,32 +21,31 @@ test("a frame is drawn in one go when all that arrived of it is decoded", () => 
   add(1, 64, 12);
   const [top, bottom] = [start(), start()];
   finish(bottom);
-  expect(board.take()).toBeNull();
+  expect(take()).toBeNull();
   finish(top);
-  expect(board.take()).toEqual({
+  expect(take()).toEqual({
     pictures: [
       { y: 0, picture: "1/0" },
       { y: 64, picture: "1/64" },
     ],
-    frame: 1,
-    arrived: 12,
+    done: { frame: 1, arrived: 12 },
     frames: 1,
   });
-  expect(board.take()).toBeNull();
+  expect(take()).toBeNull();
 });
 
-test("an undecoded stripe is replaced by a newer one of its place; its frame waits for it no longer", () => {
+test("an undecoded stripe is replaced by a newer one of its place; its frame waits for it no longer, nor is it acknowledged", () => {
   add(1, 0);
   add(1, 64);
   const top = start();
   add(2, 64);
   expect(board.superseded).toBe(1);
   finish(top);
-  expect(board.take()).toMatchObject({ frame: 1, pictures: [{ picture: "1/0" }] });
+  expect(take()).toMatchObject({ done: null, pictures: [{ picture: "1/0" }] });
   const newer = start();
   expect(newer.source).toBe("2/64");
   finish(newer);
-  expect(board.take()).toMatchObject({ frame: 2, pictures: [{ picture: "2/64" }] });
+  expect(take()).toMatchObject({ done: { frame: 2 }, pictures: [{ picture: "2/64" }] });
 });
 
 test("a stripe that is being decoded is drawn, even when a newer one has come", () => {
@@ -51,7 +53,7 @@ test("a stripe that is being decoded is drawn, even when a newer one has come", 
   const older = start();
   add(2, 0);
   finish(older);
-  expect(board.take()).toMatchObject({ frame: 1, pictures: [{ picture: "1/0" }] });
+  expect(take()).toMatchObject({ done: { frame: 1 }, pictures: [{ picture: "1/0" }] });
   expect(board.superseded).toBe(0);
 });
 
@@ -68,32 +70,56 @@ test("frames are drawn and acknowledged in order, whichever is decoded first", (
   add(2, 64);
   const second = start();
   finish(second);
-  expect(board.take()).toBeNull();
+  expect(take()).toBeNull();
   finish(first);
-  expect(board.take()).toMatchObject({ frame: 2, frames: 2, pictures: [{ picture: "1/0" }, { picture: "2/64" }] });
+  expect(take()).toMatchObject({ done: { frame: 2 }, frames: 2, pictures: [{ picture: "1/0" }, { picture: "2/64" }] });
 });
 
 test("a frame that was dropped whole is acknowledged by the one that replaced it", () => {
   add(1, 0);
   add(2, 0);
-  expect(board.take()).toBeNull();
+  expect(take()).toEqual({ pictures: [], done: null, frames: 0 });
   finish(start());
-  expect(board.take()).toMatchObject({ frame: 2, frames: 1 });
+  expect(take()).toMatchObject({ done: { frame: 2 }, frames: 1 });
 });
 
 test("a frame that cannot be decoded is acknowledged all the same, or the server would wait for ever", () => {
   add(1, 0);
   board.decoded(start(), null);
-  expect(board.take()).toEqual({ pictures: [], frame: 1, arrived: 0, frames: 0 });
+  expect(take()).toEqual({ pictures: [], done: { frame: 1, arrived: 0 }, frames: 0 });
 });
 
 test("a late stripe of a drawn frame is drawn and acknowledged again", () => {
   add(5, 0);
   finish(start());
-  expect(board.take()).toMatchObject({ frame: 5 });
+  expect(take()).toMatchObject({ done: { frame: 5 } });
   add(5, 64, 3);
   finish(start());
-  expect(board.take()).toMatchObject({ frame: 5, arrived: 3, pictures: [{ y: 64 }] });
+  expect(take()).toMatchObject({ done: { frame: 5, arrived: 3 }, pictures: [{ y: 64 }] });
+});
+
+test("a frame without a marked end waits for more stripes a moment only", () => {
+  add(1, 0, 100);
+  expect(board.due(100)).toBeNull(); // decoding is not a matter of time
+  finish(start());
+  expect(board.take(101)).toBeNull();
+  expect(board.due(101)).toBe(SETTLE - 1);
+  add(1, 64, 102);
+  finish(start());
+  expect(board.take(100 + SETTLE)).toBeNull();
+  expect(board.take(102 + SETTLE)).toMatchObject({ pictures: [{ y: 0 }, { y: 64 }] });
+  expect(board.due(200)).toBeNull();
+});
+
+test("a marked end or the next frame ends the wait", () => {
+  board.add(1, at(0, 64, true), "1/0", 100);
+  finish(start());
+  expect(board.take(100)).toMatchObject({ done: { frame: 1 } });
+  add(2, 0, 100);
+  finish(start());
+  expect(board.take(100)).toBeNull();
+  add(3, 64, 101);
+  expect(board.take(101)).toMatchObject({ done: { frame: 2 } });
 });
 
 test("ids wrap without being taken for older ones", () => {
@@ -101,20 +127,20 @@ test("ids wrap without being taken for older ones", () => {
   const last = start();
   add(0, 64);
   finish(last, start());
-  expect(board.take()).toMatchObject({ frame: 0, frames: 2 });
+  expect(take()).toMatchObject({ done: { frame: 0 }, frames: 2 });
 });
 
 test("a lower stripe of another height does not replace a taller one", () => {
-  board.add(1, 0, 128, "tall", 0);
-  board.add(2, 0, 64, "flat", 0);
+  board.add(1, at(0, 128), "tall", 0);
+  board.add(2, at(0), "flat", 0);
   expect([start().source, start().source]).toEqual(["tall", "flat"]);
 });
 
 test("stripes that others depend on are never replaced", () => {
-  const first = board.addStarted(1, 0, "delta 1", 0)!;
-  const second = board.addStarted(2, 0, "delta 2", 0)!;
+  const first = board.addStarted(1, at(0), "delta 1", 0)!;
+  const second = board.addStarted(2, at(0), "delta 2", 0)!;
   finish(first, second);
-  expect(board.take()).toMatchObject({ frame: 2, pictures: [{ picture: "delta 1" }, { picture: "delta 2" }] });
+  expect(take()).toMatchObject({ done: { frame: 2 }, pictures: [{ picture: "delta 1" }, { picture: "delta 2" }] });
 });
 
 test("a reset releases pictures, also those that come after it", () => {
@@ -125,7 +151,7 @@ test("a reset releases pictures, also those that come after it", () => {
   board.reset();
   finish(running);
   expect(released).toEqual(["1/0", "1/64"]);
-  expect(board.take()).toBeNull();
+  expect(take()).toBeNull();
   expect(board.next()).toBeNull();
 });
 

@@ -5,7 +5,8 @@ const bytes = (...values: number[]) => new Uint8Array(values).buffer;
 
 test("a JPEG stripe has a 6-byte big-endian header", () => {
   const packet = wire.parseBinary(bytes(3, 0, 0xff, 0xfe, 0x01, 0x40, 0xff, 0xd8));
-  expect(packet).toMatchObject({ kind: "jpeg", frame: 65534, y: 320 });
+  expect(packet).toMatchObject({ kind: "jpeg", frame: 65534, y: 320, last: false });
+  expect(wire.parseBinary(bytes(3, 1, 0, 0, 0, 0, 0xff))).toMatchObject({ last: true });
   expect([...packet!.payload]).toEqual([0xff, 0xd8]);
 });
 
