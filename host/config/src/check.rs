@@ -8,15 +8,15 @@ use serde_json::Value as Json;
 
 use crate::{
     error::{Code, ConfigError, Origin},
-    file::{ConfigFile, EncoderUse, PluginUse, RawSettings},
+    file::{ConfigFile, EncoderUse, MAX_ENCODERS, PluginUse, RawSettings},
     parse::shown_json,
     position::{Part, Position, duplicates, escaped, locate, position},
     schema::config_schema,
     table::nearest,
 };
 
-/// Most mistakes of one file that are reported.
-const MAX_ERRORS: usize = 64;
+/// Most mistakes of one kind that are reported; finding the place of each costs a pass over the file.
+pub(crate) const MAX_ERRORS: usize = 64;
 
 /// A configuration file's text, for errors that name places in it.
 #[derive(Clone)]
@@ -113,7 +113,8 @@ impl Document {
     }
 
     fn repeated_encoders(&self, file: &ConfigFile) -> Vec<ConfigError> {
-        let names: Vec<&str> = file.encoders.iter().map(|encoder| encoder.name.as_str()).collect();
+        let names: Vec<&str> =
+            file.encoders.iter().take(MAX_ENCODERS).map(|encoder| encoder.name.as_str()).collect();
         let repeated = (0..names.len()).filter(|&index| names[..index].contains(&names[index]));
         repeated
             .map(|index| ConfigError {
@@ -165,7 +166,11 @@ impl Document {
         | ValidationErrorKind::UnevaluatedProperties { unexpected } = error.kind()
         {
             let known = known_keys(schema, error.schema_path().as_str());
-            return unexpected.iter().map(|key| self.unknown_key(&pointer, key, &known)).collect();
+            return unexpected
+                .iter()
+                .take(MAX_ERRORS)
+                .map(|key| self.unknown_key(&pointer, key, &known))
+                .collect();
         }
         let (code, found, allowed) = describe(error, &pointer);
         let origin = self.origin(&pointer, Part::Value);
@@ -178,7 +183,8 @@ impl Document {
         let allowed = match nearest(key, known.iter().copied()) {
             Some(near) => format!("{near:?} (is it meant?)"),
             None if known.is_empty() => "no further keys".into(),
-            None if known.len() > 20 => "a name of docs/configuration.md".into(),
+            None if object == "/settings" => "a name of docs/configuration.md".into(),
+            None if known.len() > 20 => format!("one of {} keys of the schema", known.len()),
             None => known.join(", "),
         };
         ConfigError {
@@ -194,7 +200,7 @@ impl Document {
 fn salvaged(json: &Json) -> ConfigFile {
     let settings = json.get("settings").and_then(Json::as_object).cloned().unwrap_or_default();
     let encoders = json.get("encoders").and_then(Json::as_array).into_iter().flatten();
-    let names = encoders.filter_map(|encoder| encoder.get("name")?.as_str());
+    let names = encoders.take(MAX_ENCODERS).filter_map(|encoder| encoder.get("name")?.as_str());
     let encoders = names.map(|name| EncoderUse {
         name: name.into(),
         plugin: String::new(),

@@ -8,6 +8,9 @@ use serde_json::{Map, Value as Json};
 
 use crate::schema;
 
+/// Most encoders of a file.
+pub(crate) const MAX_ENCODERS: usize = 32;
+
 /// The whole file. Keys that are not listed here are errors.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +41,7 @@ pub struct ConfigFile {
     pub cursor: Option<PluginUse>,
     /// Encoders in the order in which they are tried.
     #[serde(default)]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = MAX_ENCODERS))]
     pub encoders: Vec<EncoderUse>,
     /// How browsers are reached.
     #[serde(default)]

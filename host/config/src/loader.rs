@@ -12,11 +12,11 @@ use std::{
 use clap::ArgMatches;
 
 use crate::{
-    check::Document,
+    check::{Document, MAX_ERRORS},
     cli,
     config::Config,
     error::{Code, ConfigError, ConfigErrors, Origin},
-    file::ConfigFile,
+    file::{ConfigFile, MAX_ENCODERS},
     parse::{shown, text_of},
     position::Part,
     resolve::{Given, Resolved, Source, env_names, resolve},
@@ -89,7 +89,8 @@ impl Loader {
             file = parsed;
             errors.extend(unknown_settings(document, &file));
         }
-        let encoders: Vec<String> = file.encoders.iter().map(|encoder| encoder.name.clone()).collect();
+        let encoders: Vec<String> =
+            file.encoders.iter().take(MAX_ENCODERS).map(|encoder| encoder.name.clone()).collect();
         let mut values = Vec::new();
         for setting in settings() {
             let extra: &[String] = if setting.name == "encoder" { &encoders } else { &[] };
@@ -209,7 +210,7 @@ fn read(path: &Path) -> Result<String, ConfigError> {
 fn unknown_settings(document: &Document, file: &ConfigFile) -> Vec<ConfigError> {
     let known: Vec<&str> = settings().flat_map(Setting::names).collect();
     let unknown = file.settings.0.keys().filter(|name| find_exact(name).is_none());
-    unknown.map(|name| document.unknown_key("/settings", name, &known)).collect()
+    unknown.take(MAX_ERRORS).map(|name| document.unknown_key("/settings", name, &known)).collect()
 }
 
 /// A width, a height or the mode forces the mode, locks it, and fills in the size that is missing (seed rule).

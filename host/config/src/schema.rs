@@ -16,8 +16,18 @@ const PLUGIN_USES: [&str; 2] = ["PluginUse", "EncoderUse"];
 /// that id is described by that schema; without any, every object is accepted there.
 #[must_use]
 pub fn config_schema(plugins: &[(String, Json)]) -> Json {
-    let mut schema =
+    let mut made =
         SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<ConfigFile>().to_value();
+    if let Some(own) = made.pointer_mut("/properties/$schema").and_then(Json::as_object_mut) {
+        // The derived null is a default that the schema itself refuses.
+        own.shift_remove("default");
+    }
+    // What a reader and an editor look for first stands first.
+    let mut schema =
+        json!({ "$schema": made["$schema"], "title": made["title"], "description": made["description"] });
+    if let (Json::Object(schema), Json::Object(made)) = (&mut schema, made) {
+        schema.extend(made);
+    }
     let Some(definitions) = schema.get_mut("$defs").and_then(Json::as_object_mut) else { return schema };
     for (id, own) in plugins {
         // A plugin's schema is a resource of its own: its references must not point into ours.
@@ -134,6 +144,7 @@ fn description(setting: &Setting, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parse::{parse, text_of};
 
     fn plugin() -> Vec<(String, Json)> {
         let own = json!({
@@ -154,6 +165,50 @@ mod tests {
         assert!(!validator.is_valid(&with(json!({ "other": 0 }))));
         let other = json!({ "input": [{ "plugin": "acme.any thing", "config": { "other": 0 } }] });
         assert!(validator.is_valid(&other));
+    }
+
+    #[test]
+    fn the_schema_and_the_table_agree_on_what_is_right() {
+        let validator = jsonschema::validator_for(&config_schema(&[])).expect("a valid schema");
+        let values = [
+            json!(true),
+            json!("false|locked"),
+            json!("yes"),
+            json!(1),
+            json!(0),
+            json!(-1),
+            json!(60),
+            json!("60"),
+            json!("8-120"),
+            json!("30,8-120"),
+            json!("30,60"),
+            json!("jpeg,x264enc"),
+            json!(["jpeg"]),
+            json!([]),
+            json!("upload"),
+            json!(["download", "upload"]),
+            json!(["delete"]),
+            json!(120),
+            json!(1.5),
+            json!(null),
+            json!("1920x1080"),
+            json!("1920*1080"),
+            json!({}),
+            json!(100_000_000),
+            json!("text"),
+            json!([[]]),
+        ];
+        for setting in settings() {
+            for value in &values {
+                let taken = text_of(setting, value, &[]).and_then(|text| parse(setting, &text, &[])).is_ok();
+                let described = validator.is_valid(&json!({ "settings": { setting.name: value } }));
+                // The schema leaves the names, and the numbers inside texts, to the table.
+                assert!(described || !taken, "{} takes {value}, its schema does not", setting.name);
+                if !value.is_string() && !matches!(setting.kind, Kind::Choice { .. }) {
+                    assert_eq!(described, taken, "{} and {value}", setting.name);
+                }
+            }
+        }
     }
 
     #[test]

@@ -117,6 +117,17 @@ fn syntax_errors_have_a_place() {
 }
 
 #[test]
+fn a_file_full_of_mistakes_is_reported_in_part() {
+    let keys: String = (0..20_000).map(|n| format!("\"k{n}\": 1, ")).collect();
+    let encoders: String = (0..2_000).map(|_| "{\"name\": \"a\"},").collect();
+    let text = format!("{{ {keys} \"settings\": {{ {keys} \"port\": 1 }}, \"encoders\": [{encoders}{{}}] }}");
+    let started = std::time::Instant::now();
+    assert!((64..300).contains(&errors(text).len()));
+    // Without the limits this takes minutes.
+    assert!(started.elapsed().as_secs() < 20);
+}
+
+#[test]
 fn repeated_keys_are_mistakes() {
     assert_eq!(
         errors(r#"{"settings": {"port": 1, "port": 2}}"#),
