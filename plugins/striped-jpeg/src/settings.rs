@@ -51,7 +51,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Rows of a stripe unless set. Measured at 1080p (`examples/encode_cost.rs`): CPU per frame is within 4 % from 16
+    /// Rows of a stripe unless set. Measured at 1080p (`examples/encode_cost.rs`): CPU per frame is within 5 % from 16
     /// to 256 rows, because the tables of each JPEG file are cheap to write; their bytes are not (motion: 117 KB in
     /// stripes of 16 rows, 85 KB of 64, 78 KB of 256). 64 rows leave 17 pieces to spread over threads, here and in
     /// the browser.
