@@ -33,11 +33,11 @@ export class Screen {
     return this.sized && bottom >= this.height;
   }
 
-  /** Sets the stream's size; what is on the canvas stays where it fits. */
+  /** Sets the stream's size; what is on the canvas stays, where the browser can keep it. */
   setSize(width: number, height: number): void {
     this.sized = true;
     if (width === this.width && height === this.height) return;
-    const kept = this.width > 1 ? new OffscreenCanvas(this.width, this.height) : null;
+    const kept = this.width > 1 && typeof OffscreenCanvas !== "undefined" ? new OffscreenCanvas(this.width, this.height) : null;
     kept?.getContext("2d")?.drawImage(this.canvas, 0, 0);
     this.canvas.width = width;
     this.canvas.height = height;

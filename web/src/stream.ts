@@ -171,12 +171,13 @@ export class Stream {
   }
 
   private onJpeg(message: ArrayBuffer, { frame, y, last, payload }: wire.JpegPacket): void {
-    const size = jpegSize(payload);
-    if (!size || !wire.isSide(size.width) || !wire.isSide(size.height) || y + size.height > wire.MAX_SIDE) {
+    const header = jpegSize(payload);
+    const size = header && wire.pictureSize(header.width, y + header.height);
+    if (!header || !size) {
       this.totals.errors += 1;
       return;
     }
-    const { height } = size;
+    const { height } = header;
     const place = { y, height, last: last || this.screen.reaches(y + height) };
     this.board.add(frame, place, { message, offset: payload.byteOffset }, performance.now());
     this.pump();

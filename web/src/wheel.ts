@@ -31,7 +31,8 @@ export class WheelAxis {
 }
 
 function notchesOf({ delta, mode, legacy }: WheelStep): number {
-  if (legacy !== 0 && legacy % 120 === 0) return -legacy / 120;
+  // Three times the pixels is what browsers report for a touchpad, whatever its multiple.
+  if (legacy !== 0 && legacy % 120 === 0 && legacy !== -3 * delta) return -legacy / 120;
   if (mode === 1) return delta / LINES_PER_NOTCH;
   if (mode === 2) return delta;
   return delta / PIXELS_PER_NOTCH;

@@ -7,6 +7,8 @@ export const MAX_TEXT = 1 << 20;
 export const MAX_BINARY = 32 << 20;
 /** Largest stream width or height, in pixels. */
 export const MAX_SIDE = 16384;
+/** Largest picture, in pixels: a little more than 8K. Decoded, it takes four bytes for each. */
+export const MAX_PIXELS = 1 << 25;
 /** The display this client shows and resizes. */
 export const DISPLAY = "primary";
 
@@ -100,10 +102,10 @@ export function parseBinary(message: ArrayBuffer): JpegPacket | VideoPacket | nu
   }
   if (type !== 0x04 || message.byteLength < 13) return null;
   const codec = CODECS[flags >> 4];
-  const [width, height] = [view.getUint16(6), view.getUint16(8)];
-  if (!codec || !isSide(width) || !isSide(height)) return null;
+  const size = pictureSize(view.getUint16(6), view.getUint16(8));
+  if (!codec || !size) return null;
   const key = (flags & 0x07) === 1;
-  return { kind: "video", codec, key, frame, y, width, height, payload: new Uint8Array(message, 12) };
+  return { kind: "video", codec, key, frame, y, ...size, payload: new Uint8Array(message, 12) };
 }
 
 const CODECS: readonly (VideoCodec | undefined)[] = [undefined, "h264", "vp8", "vp9", "av1", "h265"];
@@ -160,9 +162,11 @@ export function pointerMessage(relative: boolean, x: number, y: number, mask: nu
   return `${relative ? "m2" : "m"},${x},${y},${mask},${scroll}`;
 }
 
-/** True where `n` is a usable width or height. */
-export function isSide(n: unknown): n is number {
-  return Number.isInteger(n) && (n as number) >= 1 && (n as number) <= MAX_SIDE;
+/** The size of a picture; null where it is none, or larger than this client takes. */
+export function pictureSize(width: unknown, height: unknown): { width: number; height: number } | null {
+  if (typeof width !== "number" || typeof height !== "number") return null;
+  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) return null;
+  return width <= MAX_SIDE && height <= MAX_SIDE && width * height <= MAX_PIXELS ? { width, height } : null;
 }
 
 function record(json: string): Record<string, unknown> | null {
@@ -184,9 +188,10 @@ function parseTyped(message: Record<string, unknown> | null): ServerText | null 
     for (const [name, entry] of Object.entries(message.settings)) if (isRecord(entry)) settings.set(name, entry);
     return { kind: "settings", settings };
   }
-  if (message?.type === "stream_resolution" && isSide(message.width) && isSide(message.height)) {
-    if (message.displayId !== undefined && message.displayId !== DISPLAY) return null;
-    return { kind: "resolution", width: message.width, height: message.height };
+  if (message?.type === "stream_resolution") {
+    const size = pictureSize(message.width, message.height);
+    const ours = message.displayId === undefined || message.displayId === DISPLAY;
+    return size && ours ? { kind: "resolution", ...size } : null;
   }
   return null;
 }
@@ -198,14 +203,15 @@ function parseRole(message: Record<string, unknown> | null): ServerText | null {
 
 function parseCursor(message: Record<string, unknown> | null): ServerText | null {
   if (!message) return null;
-  const { curdata, width, height, hotx, hoty } = message;
-  if (curdata === "" || width === 0 || height === 0) {
+  const { curdata, hotx, hoty } = message;
+  if (curdata === "") {
     return { kind: "cursor", cursor: { png: "", width: 0, height: 0, hotX: 0, hotY: 0 } };
   }
   if (typeof curdata !== "string" || curdata.length > MAX_CURSOR_DATA) return null;
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(curdata)) return null;
-  if (!isSide(width) || !isSide(height) || width > MAX_CURSOR_SIDE || height > MAX_CURSOR_SIDE) return null;
-  const hotX = Number.isInteger(hotx) ? Math.min(Math.max(hotx as number, 0), width - 1) : 0;
-  const hotY = Number.isInteger(hoty) ? Math.min(Math.max(hoty as number, 0), height - 1) : 0;
-  return { kind: "cursor", cursor: { png: curdata, width, height, hotX, hotY } };
+  const size = pictureSize(message.width, message.height);
+  if (!size || size.width > MAX_CURSOR_SIDE || size.height > MAX_CURSOR_SIDE) return null;
+  const inside = (at: unknown, length: number) => (Number.isInteger(at) ? Math.min(Math.max(at as number, 0), length - 1) : 0);
+  const [hotX, hotY] = [inside(hotx, size.width), inside(hoty, size.height)];
+  return { kind: "cursor", cursor: { png: curdata, ...size, hotX, hotY } };
 }

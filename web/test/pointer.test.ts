@@ -53,6 +53,10 @@ test("a notched wheel gives its notches whatever pixels the browser makes of the
   expect(axis.add({ delta: -106, mode: 0, legacy: 240 })).toBe(-2);
 });
 
+test("a touchpad is no notched wheel, even where its legacy delta looks so", () => {
+  expect(new WheelAxis().add({ delta: 40, mode: 0, legacy: -120 })).toBe(0);
+});
+
 test("lines and pages", () => {
   expect(new WheelAxis().add({ delta: 3, mode: 1, legacy: 0 })).toBe(1);
   expect(new WheelAxis().add({ delta: -1, mode: 2, legacy: 0 })).toBe(-1);

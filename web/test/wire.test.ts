@@ -36,6 +36,7 @@ test.each([
   ['{"type":"stream_resolution","width":640,"height":480,"displayId":"display2"}', null],
   ['{"type":"stream_resolution","width":-1,"height":480}', null],
   ['{"type":"stream_resolution","width":99999,"height":480}', null],
+  ['{"type":"stream_resolution","width":16000,"height":16000}', null],
   ["KILL Superseded, sorry", { kind: "kill", reason: "Superseded, sorry" }],
   ["MODE websockets", { kind: "mode", mode: "websockets" }],
   ["PIPELINE_RESETTING primary", { kind: "reset" }],

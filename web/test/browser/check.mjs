@@ -29,8 +29,9 @@ async function until(what, probe, limit = 5000) {
 const received = (text) => until(text, () => server.received.includes(text));
 const receivedLike = (pattern) => until(String(pattern), () => server.received.find((text) => pattern.test(text)));
 
-async function open(path) {
+async function open(path, prepare = () => undefined) {
   const page = await context.newPage();
+  await page.addInitScript(prepare);
   page.on("console", (message) => {
     // A refused WebSocket is what the reconnect step causes.
     if (message.type() === "error" && !/WebSocket connection|ERR_CONNECTION/.test(message.text())) complaints.push(message.text());
@@ -46,7 +47,9 @@ const state = (page, name, limit) => until(`state ${name}`, async () => (await p
 const pixels = (page, ...points) =>
   page.evaluate((at) => {
     const screen = document.getElementById("screen");
-    const copy = new OffscreenCanvas(screen.width, screen.height).getContext("2d");
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [screen.width, screen.height];
+    const copy = canvas.getContext("2d");
     copy.drawImage(screen, 0, 0);
     return at.map(([x, y]) => [...copy.getImageData(x, y, 1, 1).data].slice(0, 3));
   }, points);
@@ -300,6 +303,19 @@ const steps = {
     await page.setViewportSize({ width: 700, height: 500 });
     await new Promise((done) => setTimeout(done, 400));
     assert.deepEqual(server.received.filter((text) => /^(SETTINGS|k|m|r,|s,)/.test(text)), []);
+    await page.close();
+  },
+
+  async "a browser that cannot hand a canvas to a worker draws in the page"(_, { stripes: [red, green] }) {
+    const page = await open("/?debug", () => {
+      delete HTMLCanvasElement.prototype.transferControlToOffscreen;
+      delete window.OffscreenCanvas;
+    });
+    await receivedLike(/^SETTINGS,/);
+    server.frame(1, [0, red], [120, green]);
+    server.frame(2, [0, green]);
+    await receivedLike(/^CLIENT_FRAME_ACK 2 /);
+    await shows(page, [[320, 60], [320, 180]], [GREEN, GREEN]);
     await page.close();
   },
 

@@ -1,0 +1,252 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { DecodeJob, StreamEvent, StreamOptions } from "../src/messages";
+import { Stream } from "../src/stream";
+
+/** What happened, in order: drawing, sending, and the page's events. */
+let log: string[];
+let events: StreamEvent[];
+let stream: Stream;
+let socket: FakeWebSocket;
+/** Decoding that the test finishes by hand, oldest first. */
+let decoding: { job: DecodeJob; finish(picture: boolean): void }[];
+
+class FakeWebSocket {
+  readyState = 1;
+  bufferedAmount = 0;
+  onopen: (() => void) | null = null;
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  onclose: ((event: { code: number; reason: string }) => void) | null = null;
+
+  constructor(readonly url: string) {
+    socket = this;
+  }
+
+  send(text: string) {
+    log.push(text);
+  }
+
+  close() {
+    log.push("closed");
+  }
+}
+
+class FakeBitmap {
+  readonly width = 64;
+  readonly height = 16;
+  constructor(readonly name: number) {}
+  close() {
+    log.push(`free ${this.name}`);
+  }
+}
+
+const canvas = {
+  width: 1,
+  height: 1,
+  getContext: () => ({ drawImage: (picture: FakeBitmap, _x: number, y: number) => log.push(`draw ${picture.name} at ${y}`) }),
+};
+
+const OPTIONS: StreamOptions = {
+  url: "ws://host/",
+  tabId: "tab",
+  viewer: false,
+  encoder: null,
+  view: { width: 800, height: 600, dpi: 96 },
+  visible: true,
+};
+
+function start(options: Partial<StreamOptions> = {}): void {
+  const decoder = {
+    decode: (job: DecodeJob) =>
+      new Promise<ImageBitmap | null>((resolve) => {
+        const name = new DataView(job.message).getUint16(2);
+        const finish = (picture: boolean) => resolve(picture ? (new FakeBitmap(name) as unknown as ImageBitmap) : null);
+        decoding.push({ job, finish });
+      }),
+  };
+  stream = new Stream(canvas as unknown as OffscreenCanvas, [decoder, { ...decoder }], { ...OPTIONS, ...options }, (event) =>
+    events.push(event),
+  );
+  socket.onopen?.();
+}
+
+const say = (data: string) => socket.onmessage?.({ data });
+const settings = (entries: object = {}) => say(JSON.stringify({ type: "server_settings", settings: entries }));
+
+/** A stripe whose JPEG is a header only, 64 x 16; the decoder is a fake. */
+function stripe(frame: number, y: number, last = false): void {
+  const jpeg = [0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 16, 0, 64, 1, 1, 0x11, 0];
+  socket.onmessage?.({ data: new Uint8Array([3, last ? 1 : 0, frame >> 8, frame & 255, y >> 8, y & 255, ...jpeg]).buffer });
+}
+
+async function decode(index = 0, picture = true): Promise<void> {
+  decoding.splice(index, 1)[0]!.finish(picture);
+  await vi.advanceTimersByTimeAsync(0);
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("WebSocket", FakeWebSocket);
+  vi.stubGlobal("ImageBitmap", FakeBitmap);
+  [log, events, decoding] = [[], [], []];
+  [canvas.width, canvas.height] = [1, 1];
+});
+
+afterEach(() => {
+  stream.command({ type: "stop" });
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+test("a frame is acknowledged after its last stripe is drawn, and not before", async () => {
+  start();
+  stripe(9, 0);
+  stripe(9, 16, true);
+  await decode(1);
+  expect(log).toEqual([]);
+  await decode();
+  expect(log).toEqual(["draw 9 at 0", "free 9", "draw 9 at 16", "free 9", "CLIENT_FRAME_ACK 9 0"]);
+});
+
+test("the time between arrival and drawing is told", async () => {
+  start();
+  stripe(9, 0, true);
+  await vi.advanceTimersByTimeAsync(25);
+  await decode();
+  expect(log.at(-1)).toBe("CLIENT_FRAME_ACK 9 25");
+});
+
+test("a frame without a marked end is drawn a moment after its last byte", async () => {
+  start();
+  stripe(3, 0);
+  await decode();
+  expect(log).toEqual([]);
+  await vi.advanceTimersByTimeAsync(4);
+  expect(log).toEqual(["draw 3 at 0", "free 3", "CLIENT_FRAME_ACK 3 4"]);
+});
+
+test("a stripe down to the stream's lower edge ends its frame", async () => {
+  start();
+  say('{"type":"stream_resolution","width":64,"height":32}');
+  stripe(3, 16);
+  await decode();
+  expect(log.at(-1)).toBe("CLIENT_FRAME_ACK 3 0");
+});
+
+test("only as many pictures are decoded at once as there are decoders", async () => {
+  start();
+  for (const y of [0, 16, 32, 48]) stripe(1, y);
+  expect(decoding.length).toBe(2);
+  await decode();
+  expect(decoding.length).toBe(2);
+});
+
+test("an acknowledgement is repeated every second while nothing new comes", async () => {
+  start();
+  stripe(7, 0, true);
+  await decode();
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(log.filter((text) => text.startsWith("CLIENT_FRAME_ACK 7")).length).toBeGreaterThanOrEqual(3);
+});
+
+test("a reset frees what is decoded and forgets what is acknowledged", async () => {
+  start();
+  stripe(1, 0);
+  stripe(1, 16);
+  await decode();
+  say("PIPELINE_RESETTING primary");
+  expect(log).toEqual(["free 1"]);
+  await decode();
+  expect(log).toEqual(["free 1", "free 1"]);
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(log.some((text) => text.startsWith("CLIENT_FRAME_ACK"))).toBe(false);
+});
+
+test("a picture of absurd size is not decoded", () => {
+  start();
+  socket.onmessage?.({ data: new Uint8Array([3, 0, 0, 1, 0, 0, 0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 255, 255, 255, 255, 1]).buffer });
+  expect(decoding.length).toBe(0);
+});
+
+test("a controller says its settings once the server has said its own", () => {
+  start();
+  say("MODE websockets");
+  expect(log).toEqual([]);
+  settings();
+  settings();
+  expect(log.length).toBe(1);
+  expect(JSON.parse(log[0]!.slice(9))).toMatchObject({ tabId: "tab", initialClientWidth: 800, encoder: "jpeg" });
+});
+
+test("JPEG is asked for only where video cannot be decoded and the server has JPEG", () => {
+  start();
+  settings({ encoder: { value: "h264enc", allowed: ["h264enc"] } });
+  expect(JSON.parse(log[0]!.slice(9))).not.toHaveProperty("encoder");
+});
+
+test.each([
+  ["a link that only watches", { viewer: true }, null],
+  ["a role that only watches", {}, 'AUTH_SUCCESS,{"role":"viewer","slot":null}'],
+])("%s: restarts the stream, sends neither settings nor size", async (_, options, role) => {
+  start(options);
+  if (role) say(role);
+  settings();
+  await vi.advanceTimersByTimeAsync(250);
+  stream.command({ type: "view", view: { width: 640, height: 480, dpi: 96 } });
+  expect(log).toEqual(["STOP_VIDEO", "START_VIDEO"]);
+  expect(events.filter(({ type }) => type === "input").at(-1)).toEqual({ type: "input", allowed: false });
+});
+
+test("a viewer with keyboard and mouse may send input", () => {
+  start({ viewer: true });
+  say("MK_ACCESS,1");
+  expect(events.at(-1)).toEqual({ type: "input", allowed: true });
+});
+
+test("the size is asked for where it is another, and only where the server resizes", () => {
+  const view = { width: 640, height: 480, dpi: 96 };
+  start();
+  stream.command({ type: "view", view });
+  settings();
+  stream.command({ type: "view", view });
+  stream.command({ type: "view", view: { width: 1280, height: 960, dpi: 192 } });
+  expect(log.slice(1)).toEqual(["r,1280x960,primary", "s,192"]);
+  expect(log[0]).toContain('"initialClientWidth":640');
+  for (const forbidden of ["enable_resize", "manual_resolution"]) {
+    socket.onopen?.();
+    settings({ [forbidden]: { value: forbidden === "manual_resolution" } });
+    log = [];
+    stream.command({ type: "view", view });
+    expect(log).toEqual([]);
+  }
+});
+
+test("pointer movement is dropped while the connection is congested, clicks are not", () => {
+  start();
+  socket.bufferedAmount = 1 << 20;
+  stream.command({ type: "send", text: "m,1,1,0,0", droppable: true });
+  stream.command({ type: "send", text: "m,1,1,1,0", droppable: false });
+  expect(log).toEqual(["m,1,1,1,0"]);
+});
+
+test("a hidden page stops the video and starts it again", () => {
+  start();
+  settings();
+  log = [];
+  stream.command({ type: "visible", visible: false });
+  stream.command({ type: "visible", visible: true });
+  expect(log).toEqual(["STOP_VIDEO", "START_VIDEO"]);
+});
+
+test("KILL closes for good", async () => {
+  start();
+  say("KILL Superseded");
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(log).toEqual(["closed"]);
+  expect(events.at(-1)).toEqual({ type: "state", state: "ended", detail: "Superseded" });
+});
+
+test("a server in another mode is an error", () => {
+  start();
+  say("MODE webrtc");
+  expect(events.at(-1)).toMatchObject({ type: "state", state: "error" });
+});
