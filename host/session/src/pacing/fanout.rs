@@ -1,0 +1,218 @@
+//! One stream's clients: when to encode, and who gets what.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::pacer::ClientPacer;
+use super::stripes::{Batch, ClientView, Packet, StripeCache};
+
+/// While the lead cannot take a frame, followers may ask for an encode this often: they keep a live picture beside a
+/// slow lead, and the lead, once ready, waits at most for one such encode.
+const FOLLOWER_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Whose pace a stream follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// The display's owner: its readiness is what an encode waits for.
+    Lead,
+    /// Everybody else: takes what there is whenever ready.
+    Follower,
+}
+
+/// What the encoder should do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// Grab and encode one frame.
+    Encode,
+    /// Nothing before damage, an acknowledgement or a drained socket; or, at the latest, ask again at that time.
+    Wait(Option<Instant>),
+}
+
+#[derive(Debug, Clone)]
+struct Member {
+    view: ClientView,
+    pacer: ClientPacer,
+    priority: Priority,
+    active: bool,
+}
+
+/// The clients of one stream. `C` names a client, `P` is a packet's payload.
+///
+/// The owner of this value (media or server, one thread at a time) calls [`FanOut::on_damage`] when the screen
+/// changed, encodes when [`FanOut::demand`] says so, publishes each packet, and then calls [`FanOut::take`] for the
+/// clients of [`FanOut::ready`]; it does the same after each acknowledgement, drain and wake-up. No client ever makes
+/// another wait: a slow one merely finds newer packets when its turn comes.
+#[derive(Debug, Clone)]
+pub struct FanOut<C, P> {
+    cache: StripeCache<P>,
+    members: BTreeMap<C, Member>,
+    damaged: bool,
+    encoding: bool,
+    last_encode: Option<Instant>,
+    /// Whether the newest packet built on another: then a skipped frame costs a key frame.
+    deltas: bool,
+}
+
+impl<C: Ord + Copy, P: Clone> Default for FanOut<C, P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
+    /// A stream without clients.
+    pub fn new() -> Self {
+        Self {
+            cache: StripeCache::new(),
+            members: BTreeMap::new(),
+            damaged: false,
+            encoding: false,
+            last_encode: None,
+            deltas: false,
+        }
+    }
+
+    /// Adds a client, or starts an existing one anew (it lacks everything). Call after `START_VIDEO`.
+    pub fn start(&mut self, client: C, priority: Priority) {
+        let pacer =
+            self.members.remove(&client).map(|m| m.pacer).map_or_else(ClientPacer::new, |mut pacer| {
+                pacer.reset();
+                pacer
+            });
+        let member = Member { view: ClientView::new(), pacer, priority, active: true };
+        self.members.insert(client, member);
+    }
+
+    /// The client wants no video for now.
+    pub fn stop(&mut self, client: C) {
+        if let Some(member) = self.members.get_mut(&client) {
+            member.active = false;
+        }
+    }
+
+    /// Forgets a client.
+    pub fn leave(&mut self, client: C) {
+        self.members.remove(&client);
+    }
+
+    /// Changes whose pace the stream follows.
+    pub fn set_priority(&mut self, client: C, priority: Priority) {
+        if let Some(member) = self.members.get_mut(&client) {
+            member.priority = priority;
+        }
+    }
+
+    /// The screen changed.
+    pub fn on_damage(&mut self) {
+        self.damaged = true;
+    }
+
+    /// What to do now.
+    pub fn demand(&self, now: Instant) -> Demand {
+        if !self.damaged || self.encoding {
+            return Demand::Wait(None);
+        }
+        let active = || self.members.values().filter(|m| m.active);
+        // A lead that went silent does not hold the others.
+        let lead = active().find(|m| m.priority == Priority::Lead && !m.pacer.is_stalled(now));
+        if lead.is_some_and(|m| m.pacer.can_take(now)) {
+            return Demand::Encode;
+        }
+        let someone_ready = active().any(|m| m.pacer.can_take(now));
+        let wakeup = active().filter_map(|m| m.pacer.next_wakeup(now)).min();
+        let Some(lead) = lead else {
+            return if someone_ready { Demand::Encode } else { Demand::Wait(wakeup) };
+        };
+        if self.deltas {
+            // Whatever is encoded past the lead costs it a key frame.
+            return Demand::Wait(lead.pacer.next_wakeup(now));
+        }
+        let turn = self.last_encode.map_or(now, |last| last + FOLLOWER_INTERVAL);
+        match someone_ready {
+            true if turn <= now => Demand::Encode,
+            true => Demand::Wait(Some(wakeup.map_or(turn, |w| w.min(turn)))),
+            false => Demand::Wait(wakeup),
+        }
+    }
+
+    /// A frame with all damage so far is being encoded.
+    pub fn encode_started(&mut self, now: Instant) {
+        self.damaged = false;
+        self.encoding = true;
+        self.last_encode = Some(now);
+    }
+
+    /// The encode is over. Without success the damage counts again.
+    pub fn encode_finished(&mut self, success: bool) {
+        self.encoding = false;
+        self.damaged |= !success;
+    }
+
+    /// Takes one encoded packet in. False when it was refused, see [`StripeCache::publish`].
+    pub fn publish(&mut self, packet: Packet<P>) -> bool {
+        self.deltas = !packet.independent;
+        self.cache.publish(packet)
+    }
+
+    /// The picture's size or the encoder changed: old packets are void and everybody lacks everything.
+    pub fn restart(&mut self) {
+        self.cache.clear();
+        self.encoding = false;
+        self.damaged = true;
+        self.deltas = false;
+        for member in self.members.values_mut() {
+            member.pacer.reset();
+        }
+    }
+
+    /// The clients that may take a batch now and for whom there is one, the lead first.
+    pub fn ready(&self, now: Instant) -> Vec<C> {
+        let mut ready: Vec<(Priority, C)> = self
+            .members
+            .iter()
+            .filter(|(_, m)| m.active && m.pacer.can_take(now) && self.cache.has_news(&m.view))
+            .map(|(&client, m)| (m.priority, client))
+            .collect();
+        ready.sort_unstable();
+        ready.into_iter().map(|(_, client)| client).collect()
+    }
+
+    /// Takes the client's batch and counts it as sent. `None` when the client may take none or lacks none.
+    pub fn take(&mut self, now: Instant, client: C) -> Option<Batch<P>> {
+        let member = self.members.get_mut(&client).filter(|m| m.active)?;
+        if !member.pacer.can_take(now) {
+            return None;
+        }
+        let batch = self.cache.take(&mut member.view)?;
+        member.pacer.on_sent(now, batch.frame_id, batch.bytes);
+        Some(batch)
+    }
+
+    /// Whose most important client waits for an independent packet, if any: for followers the caller should not ask
+    /// the encoder more than once a second.
+    pub fn keyframe_wanted(&self) -> Option<Priority> {
+        let waiting = self.members.values().filter(|m| m.active && self.cache.needs_keyframe(&m.view));
+        waiting.map(|m| m.priority).min()
+    }
+
+    /// A client's pacer, for acknowledgements, drains and statistics.
+    pub fn pacer(&mut self, client: C) -> Option<&mut ClientPacer> {
+        self.members.get_mut(&client).map(|m| &mut m.pacer)
+    }
+
+    /// When to look at [`FanOut::ready`] and [`FanOut::demand`] again at the latest.
+    pub fn next_wakeup(&self, now: Instant) -> Option<Instant> {
+        let waiting = self.members.values().filter(|m| m.active && self.cache.has_news(&m.view));
+        let batch = waiting.filter_map(|m| m.pacer.next_wakeup(now)).min();
+        let encode = match self.demand(now) {
+            Demand::Wait(at) => at,
+            Demand::Encode => Some(now),
+        };
+        batch.into_iter().chain(encode).min()
+    }
+
+    /// Number of clients that want video.
+    pub fn active(&self) -> usize {
+        self.members.values().filter(|m| m.active).count()
+    }
+}

@@ -1,0 +1,299 @@
+//! One client's pacer.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::delay::DelayFloor;
+
+/// Window before anything is known: one frame under way, one being drawn.
+const FIRST_WINDOW: usize = 2;
+/// Upper bound of window and of memory per client; 60 fps at a round trip of one second.
+const MAX_WINDOW: usize = 64;
+/// A queue this long, all round, shrinks the window …
+const QUEUE_TOO_LONG: Duration = Duration::from_millis(30);
+/// … and one shorter than this lets it grow, when it was what held frames back.
+const QUEUE_SHORT: Duration = Duration::from_millis(15);
+/// Shortest round: two ticks of the stock page's 50 ms acknowledgement timer.
+const ROUND: Duration = Duration::from_millis(100);
+/// Nothing is added behind a frame that is this much older than the floor explains (acknowledgement tick included).
+const BRAKE: Duration = Duration::from_millis(110);
+/// First wait before a frame is sent past missing acknowledgements, doubled up to [`LAST_PROBE`].
+const FIRST_PROBE: Duration = Duration::from_millis(500);
+/// Longest such wait (2.1.0 re-probes a stalled client every 2 s).
+const LAST_PROBE: Duration = Duration::from_secs(2);
+/// Missing acknowledgements for this long make the client stalled (2.1.0's figure).
+const STALL: Duration = Duration::from_secs(4);
+/// Frames are spaced by this share of the client's own drawing interval, so that a burst never waits in its decoder
+/// and a client that became faster is still found out.
+const SPACING: f64 = 0.85;
+/// Longest spacing; a very slow client is held by its window.
+const MAX_SPACING: Duration = Duration::from_millis(150);
+
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    id: u16,
+    at: Instant,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    start: Instant,
+    least_queue: Duration,
+    samples: u32,
+    limited: bool,
+}
+
+/// Decides when one client may take another batch, so that what it sees stays young at whatever speed it draws.
+///
+/// Frames in flight are those sent and not acknowledged. Their number is bounded by a window that grows while it
+/// holds frames back and the path shows no queue, and shrinks when every frame of a round (CoDel's rule) waited
+/// longer than the floor explains: the window thus follows round trip times frame rate, and no more. The floor is
+/// the least delay of the last minute; when it is renewed the window is halved for one round trip, so that a
+/// standing queue shows itself.
+///
+/// Acknowledgements may come late and in lumps: a stock page sends the newest drawn id every 50 ms with the time it
+/// held it. A stock *viewer* sends none at all: until the first acknowledgement, [`ClientPacer::on_delivered`] (the
+/// pong of a WebSocket ping written behind the batch, which every browser answers) stands in for it. A client that
+/// answers neither gets a lone frame every two seconds.
+///
+/// Bytes that wait in the socket's queue block every further frame until [`ClientPacer::on_drained`].
+#[derive(Debug, Clone)]
+pub struct ClientPacer {
+    in_flight: VecDeque<Sent>,
+    queued_bytes: usize,
+    window: usize,
+    starting: bool,
+    floor: DelayFloor,
+    draining_since: Option<Instant>,
+    round: Option<Round>,
+    last_sent: Option<Instant>,
+    last_drawn: Option<Instant>,
+    draw_interval: Option<Duration>,
+    last_delay: Duration,
+    acknowledges: bool,
+    probe_wait: Duration,
+}
+
+/// A pacer's state for metrics.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PacerStats {
+    /// Batches sent and not acknowledged.
+    pub in_flight: usize,
+    /// Most batches allowed in flight now.
+    pub window: usize,
+    /// Bytes not yet taken by the socket.
+    pub queued_bytes: usize,
+    /// Least time from sending to drawing, network and decoder, in the last minute.
+    pub floor: Duration,
+    /// The same of the newest acknowledged frame.
+    pub last_delay: Duration,
+    /// Time between frames the client draws, when it is known.
+    pub draw_interval: Option<Duration>,
+    /// Whether the client has ever acknowledged a frame itself.
+    pub acknowledges: bool,
+    /// Frames are out and nothing came back for four seconds.
+    pub stalled: bool,
+}
+
+impl Default for ClientPacer {
+    fn default() -> Self {
+        Self {
+            in_flight: VecDeque::new(),
+            queued_bytes: 0,
+            window: FIRST_WINDOW,
+            starting: true,
+            floor: DelayFloor::default(),
+            draining_since: None,
+            round: None,
+            last_sent: None,
+            last_drawn: None,
+            draw_interval: None,
+            last_delay: Duration::ZERO,
+            acknowledges: false,
+            probe_wait: FIRST_PROBE,
+        }
+    }
+}
+
+impl ClientPacer {
+    /// A pacer that knows nothing of its client.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A batch was handed to the socket. `frame_id` is the newest id in it.
+    pub fn on_sent(&mut self, now: Instant, frame_id: u16, bytes: usize) {
+        if self.oldest_age(now).is_some_and(|age| age >= self.probe_wait) {
+            // A probe: the frames before it are given up, the client acknowledges this one or a later one.
+            self.in_flight.clear();
+            self.probe_wait = (self.probe_wait * 2).min(LAST_PROBE);
+        }
+        if self.in_flight.len() >= MAX_WINDOW {
+            self.in_flight.pop_front();
+        }
+        self.in_flight.push_back(Sent { id: frame_id, at: now });
+        self.queued_bytes = self.queued_bytes.saturating_add(bytes);
+        self.last_sent = Some(now);
+        if self.in_flight.len() >= self.window {
+            self.round_at(now).limited = true;
+        }
+    }
+
+    /// The client drew `frame_id` (and, ids wrapping, everything before it), `held_ms` before it said so.
+    /// Ids that are not in flight are ignored.
+    pub fn on_ack(&mut self, now: Instant, frame_id: u16, held_ms: Option<u32>) {
+        if !self.acknowledges {
+            // Delays measured to delivery are no floor for delays measured to drawing.
+            self.acknowledges = true;
+            self.floor = DelayFloor::default();
+            self.round = None;
+            self.last_drawn = None;
+        }
+        self.settle(now, frame_id, Duration::from_millis(held_ms.unwrap_or(0).into()));
+    }
+
+    /// The batch that ends with `frame_id` has arrived at the client. Counts for clients that never acknowledge.
+    pub fn on_delivered(&mut self, now: Instant, frame_id: u16) {
+        if !self.acknowledges {
+            self.settle(now, frame_id, Duration::ZERO);
+        }
+    }
+
+    /// The socket has taken everything handed to it.
+    pub fn on_drained(&mut self, _now: Instant) {
+        self.queued_bytes = 0;
+    }
+
+    /// Forgets the frames in flight, for after `PIPELINE_RESETTING`: the page drops them unacknowledged.
+    pub fn reset(&mut self) {
+        self.in_flight.clear();
+        self.last_drawn = None;
+        self.probe_wait = FIRST_PROBE;
+    }
+
+    /// Whether the client may take a batch now.
+    pub fn can_take(&self, now: Instant) -> bool {
+        self.queued_bytes == 0 && self.next_chance(now).is_some_and(|at| at <= now)
+    }
+
+    /// When [`ClientPacer::can_take`] turns true by the mere passing of time; `None` when it is true already, or when
+    /// only an acknowledgement or a drained socket can help.
+    pub fn next_wakeup(&self, now: Instant) -> Option<Instant> {
+        if self.queued_bytes > 0 { None } else { self.next_chance(now).filter(|&at| at > now) }
+    }
+
+    /// The state, for metrics.
+    pub fn stats(&self, now: Instant) -> PacerStats {
+        PacerStats {
+            in_flight: self.in_flight.len(),
+            window: self.effective_window(),
+            queued_bytes: self.queued_bytes,
+            floor: self.floor.get(),
+            last_delay: self.last_delay,
+            draw_interval: self.draw_interval,
+            acknowledges: self.acknowledges,
+            stalled: self.is_stalled(now),
+        }
+    }
+
+    /// Whether frames are out and the client has gone silent, for four seconds or through two probes.
+    pub fn is_stalled(&self, now: Instant) -> bool {
+        self.probe_wait >= LAST_PROBE || self.oldest_age(now).is_some_and(|age| age >= STALL)
+    }
+
+    /// Whether a batch handed over now would be the only one under way.
+    pub fn is_idle(&self) -> bool {
+        self.in_flight.is_empty() && self.queued_bytes == 0
+    }
+
+    fn oldest_age(&self, now: Instant) -> Option<Duration> {
+        self.in_flight.front().map(|sent| now.saturating_duration_since(sent.at))
+    }
+
+    fn effective_window(&self) -> usize {
+        if self.draining_since.is_some() { (self.window / 2).max(1) } else { self.window }
+    }
+
+    /// The time from which a batch may go, as things stand.
+    fn next_chance(&self, now: Instant) -> Option<Instant> {
+        let (Some(oldest), Some(last_sent)) = (self.in_flight.front(), self.last_sent) else {
+            return Some(now);
+        };
+        let probe = last_sent + self.probe_wait.max(self.floor.get() * 2);
+        let spaced =
+            self.draw_interval.map_or(last_sent, |i| last_sent + i.mul_f64(SPACING).min(MAX_SPACING));
+        let brake = oldest.at + self.floor.get() + BRAKE;
+        let open = self.in_flight.len() < self.effective_window() && spaced.max(now) < brake;
+        Some(if open { spaced.min(probe) } else { probe })
+    }
+
+    fn round_at(&mut self, now: Instant) -> &mut Round {
+        self.round.get_or_insert(Round { start: now, least_queue: Duration::MAX, samples: 0, limited: false })
+    }
+
+    fn settle(&mut self, now: Instant, frame_id: u16, held: Duration) {
+        // In flight the ids ascend (wrapping). An id between two batches is that of a stripe inside the later one: it
+        // settles the earlier. An id past the newest was never sent.
+        let is_after = |a: u16, b: u16| a != b && a.wrapping_sub(b) < 0x8000;
+        if self.in_flight.back().is_none_or(|newest| is_after(frame_id, newest.id)) {
+            return;
+        }
+        let Some(index) = self.in_flight.iter().rposition(|sent| !is_after(sent.id, frame_id)) else {
+            return;
+        };
+        let first_sent = self.in_flight[0].at;
+        let acked = self.in_flight[index];
+        self.in_flight.drain(..=index);
+        self.probe_wait = FIRST_PROBE;
+        if acked.id != frame_id {
+            return;
+        }
+        // A held time longer than the frame has been out is the page's clock, not ours.
+        let delay = now.saturating_duration_since(acked.at);
+        let held = held.min(delay);
+        let delay = delay - held;
+        let drawn = acked.at + delay;
+        self.last_delay = delay;
+        self.learn_interval(first_sent, drawn, index as u32 + 1);
+        if self.draining_since.is_some_and(|since| acked.at >= since) {
+            self.draining_since = None;
+        }
+        if self.floor.sample(now, delay) {
+            self.draining_since = Some(now);
+        }
+        let queue = delay - self.floor.get().min(delay);
+        let round = self.round_at(now);
+        round.least_queue = round.least_queue.min(queue);
+        round.samples += 1;
+        let round = *round;
+        if round.samples >= 2 && now.saturating_duration_since(round.start) >= ROUND.max(delay) {
+            self.adapt(round);
+            self.round = None;
+        }
+    }
+
+    /// Drawing intervals count only while the client always had a next frame, else they tell how often we sent.
+    fn learn_interval(&mut self, first_sent: Instant, drawn: Instant, frames: u32) {
+        if let Some(previous) = self.last_drawn
+            && first_sent <= previous
+            && drawn > previous
+        {
+            let interval = (drawn - previous) / frames;
+            self.draw_interval = Some(self.draw_interval.map_or(interval, |old| (old * 3 + interval) / 4));
+        } else {
+            // The client had run dry: whatever it was, it is not slower than we feed it.
+            self.draw_interval = self.draw_interval.map(|old| old * 3 / 4);
+        }
+        self.last_drawn = Some(drawn);
+    }
+
+    fn adapt(&mut self, round: Round) {
+        if round.least_queue > QUEUE_TOO_LONG {
+            self.window = (self.window - self.window.div_ceil(4)).max(1);
+            self.starting = false;
+        } else if round.limited && round.least_queue < QUEUE_SHORT {
+            let step = if self.starting { self.window.div_ceil(2) } else { 1 };
+            self.window = (self.window + step).min(MAX_WINDOW);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The newest packet of every stripe, and what each client has of it.
+
+use std::collections::BTreeMap;
+
+/// Most stripes held; a frame of 65536 rows in stripes of 64.
+const MAX_STRIPES: usize = 1024;
+
+/// One encoded stripe as published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packet<P> {
+    /// Frame id as in the packet's own header.
+    pub frame_id: u16,
+    /// First row.
+    pub y: u16,
+    /// Rows.
+    pub height: u16,
+    /// Decodable on its own (JPEG, key frame). A packet that is not needs the stripe's packet before it.
+    pub independent: bool,
+    /// Size on the wire in bytes.
+    pub bytes: usize,
+    /// The packet, cheap to clone (a counted reference).
+    pub payload: P,
+}
+
+/// What a client takes at once, oldest stripe first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch<P> {
+    /// The newest frame id in the batch: the one the client acknowledges last.
+    pub frame_id: u16,
+    /// Sum of the packets' sizes.
+    pub bytes: usize,
+    /// The packets; each keeps its own frame id.
+    pub packets: Vec<Packet<P>>,
+}
+
+#[derive(Debug, Clone)]
+struct Slot<P> {
+    packet: Packet<P>,
+    serial: u64,
+    /// Serial of the packet this one builds on.
+    base: Option<u64>,
+}
+
+/// The newest packet of every stripe of one stream: memory of one frame, whatever the clients do.
+///
+/// A client takes with its [`ClientView`] the newest packet of each stripe it lacks, once: a slow client skips
+/// what was replaced meanwhile, and a late joiner gets the whole picture without a new encode. Packets in one batch
+/// may stem from several frames and keep their ids; they go out in the order of publication, so ids never run
+/// backwards on one connection, and the last of them stands for the batch in the client's pacer.
+///
+/// Where packets build on each other (H.264 deltas) a client that skipped one cannot use the next: the stripe waits
+/// for an independent packet, see [`StripeCache::needs_keyframe`].
+#[derive(Debug, Clone)]
+pub struct StripeCache<P> {
+    slots: BTreeMap<u16, Slot<P>>,
+    serial: u64,
+    epoch: u64,
+}
+
+/// What one client has: the serial of each stripe's packet it took last.
+#[derive(Debug, Clone, Default)]
+pub struct ClientView {
+    epoch: u64,
+    have: BTreeMap<u16, u64>,
+}
+
+impl<P> Default for StripeCache<P> {
+    fn default() -> Self {
+        Self { slots: BTreeMap::new(), serial: 0, epoch: 0 }
+    }
+}
+
+impl<P: Clone> StripeCache<P> {
+    /// An empty cache.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts a packet in its stripe's place. One that cuts other stripes than the present ones drops those it
+    /// overlaps: the layout changed, and their pixels are covered by it and its siblings of the same frame.
+    /// Beyond 1024 stripes the packet is refused (false).
+    pub fn publish(&mut self, packet: Packet<P>) -> bool {
+        let (top, end) = (packet.y, u32::from(packet.y) + u32::from(packet.height.max(1)));
+        let same = self.slots.get(&top).is_some_and(|slot| slot.packet.height == packet.height);
+        if !same {
+            self.slots.retain(|&y, slot| {
+                let slot_end = u32::from(y) + u32::from(slot.packet.height.max(1));
+                u32::from(y) >= end || slot_end <= u32::from(top)
+            });
+            if self.slots.len() >= MAX_STRIPES {
+                return false;
+            }
+        }
+        self.serial += 1;
+        // A delta without its predecessor builds on nothing anybody has.
+        let base = (!packet.independent).then(|| self.slots.get(&top).map_or(0, |slot| slot.serial));
+        self.slots.insert(top, Slot { packet, serial: self.serial, base });
+        true
+    }
+
+    /// Forgets all packets: the picture's size or the encoder changed. Every view starts anew by itself.
+    pub fn clear(&mut self) {
+        self.slots.clear();
+        self.epoch += 1;
+    }
+
+    /// Takes for `view` the newest packet of every stripe it lacks and can decode; `None` when there is none.
+    pub fn take(&self, view: &mut ClientView) -> Option<Batch<P>> {
+        if view.epoch != self.epoch {
+            view.have.clear();
+            view.epoch = self.epoch;
+        }
+        view.have.retain(|y, _| self.slots.contains_key(y));
+        let mut lacking: Vec<&Slot<P>> = self.slots.values().filter(|slot| self.usable(view, slot)).collect();
+        lacking.sort_unstable_by_key(|slot| slot.serial);
+        let frame_id = lacking.last()?.packet.frame_id;
+        for slot in &lacking {
+            view.have.insert(slot.packet.y, slot.serial);
+        }
+        let packets: Vec<Packet<P>> = lacking.into_iter().map(|slot| slot.packet.clone()).collect();
+        Some(Batch { frame_id, bytes: packets.iter().map(|p| p.bytes).sum(), packets })
+    }
+
+    /// Whether [`StripeCache::take`] would give something.
+    pub fn has_news(&self, view: &ClientView) -> bool {
+        self.slots.values().any(|slot| self.usable(view, slot))
+    }
+
+    /// Whether some stripe is lost to this client until an independent packet of it is published.
+    pub fn needs_keyframe(&self, view: &ClientView) -> bool {
+        self.slots.values().any(|slot| self.lacks(view, slot) && !self.usable(view, slot))
+    }
+
+    /// Number of stripes held.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether nothing was published since the last clearing.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    fn held(&self, view: &ClientView, slot: &Slot<P>) -> Option<u64> {
+        if view.epoch == self.epoch { view.have.get(&slot.packet.y).copied() } else { None }
+    }
+
+    fn lacks(&self, view: &ClientView, slot: &Slot<P>) -> bool {
+        self.held(view, slot) != Some(slot.serial)
+    }
+
+    fn usable(&self, view: &ClientView, slot: &Slot<P>) -> bool {
+        self.lacks(view, slot) && slot.base.is_none_or(|base| self.held(view, slot) == Some(base))
+    }
+}
+
+impl ClientView {
+    /// A view that has nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets everything, for after `PIPELINE_RESETTING`: the page dropped its picture.
+    pub fn reset(&mut self) {
+        self.have.clear();
+    }
+}

@@ -1,0 +1,376 @@
+//! The session's state machine: events in, actions out.
+
+mod action;
+mod dispatch;
+mod event;
+mod held;
+mod input;
+mod keyframes;
+mod ownership;
+mod policy;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+
+use crate::roles::{Admission, Standing};
+use crate::wire::{
+    AuthSuccess, CursorImage, DisplayConfigUpdate, PipelineStatus, RoleName, RoleUpdate, ServerMessage,
+    ServerSettings, StreamResolution,
+};
+pub use action::{Action, ClipboardRequest, Refusal, UploadStep};
+pub use event::{CursorShape, Event};
+use held::HeldInput;
+pub use input::{Button, InputEvent};
+use keyframes::KeyframeGate;
+pub use policy::Policy;
+
+/// The one display of a session, as on the wire.
+pub const PRIMARY: &str = "primary";
+/// Largest cursor image taken from a capture plugin, PNG bytes.
+const MAX_CURSOR_PNG: usize = 512 * 1024;
+/// Largest binary client message: one upload chunk of the seed era (1 MiB).
+const MAX_BINARY: usize = 1024 * 1024;
+
+/// Names one connection; never reused within a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u64);
+
+/// Totals since the session began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Text and binary messages received.
+    pub messages: u64,
+    /// Verbs and opcodes not known.
+    pub unknown: u64,
+    /// Messages that could not be read.
+    pub malformed: u64,
+    /// Messages denied by standing or policy.
+    pub denied: u64,
+    /// Takeovers of the display.
+    pub takeovers: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Client {
+    admission: Admission,
+    tab: Option<String>,
+    /// Joined beside the owner.
+    beside: bool,
+    video: bool,
+    /// Whether it has had video before.
+    greeted: bool,
+    stats: bool,
+}
+
+/// One streaming session and its clients. See the crate's documentation for an example.
+///
+/// Not shared between threads: one task feeds it events in the order they happen and carries out the actions.
+#[derive(Debug)]
+pub struct Session {
+    policy: Policy,
+    settings: Map<String, Value>,
+    clients: BTreeMap<ClientId, Client>,
+    owner: Option<ClientId>,
+    cursor: Option<CursorImage>,
+    display: Option<(u32, u32)>,
+    failure: Option<String>,
+    held: HeldInput,
+    keyframes: KeyframeGate,
+    counters: Counters,
+    ended: bool,
+}
+
+impl Session {
+    /// A session without clients. `settings` is the `settings` object sent to pages (see
+    /// [`ServerSettings`]); secrets must have been left out.
+    pub fn new(policy: Policy, settings: Map<String, Value>) -> Self {
+        Self {
+            policy,
+            settings,
+            clients: BTreeMap::new(),
+            owner: None,
+            cursor: None,
+            display: None,
+            failure: None,
+            held: HeldInput::default(),
+            keyframes: KeyframeGate::default(),
+            counters: Counters::default(),
+            ended: false,
+        }
+    }
+
+    /// Takes one event and answers what is to be done, in order. Events of unknown or closed clients do nothing.
+    pub fn handle(&mut self, now: Instant, event: Event<'_>) -> Vec<Action> {
+        let mut out = Vec::new();
+        if self.ended {
+            return out;
+        }
+        match event {
+            Event::ClientOpened { client, admission } => self.open(client, admission, &mut out),
+            Event::ClientText { client, text } => self.text(now, client, text, &mut out),
+            Event::ClientBinary { client, data } => self.binary(client, data, &mut out),
+            Event::ClientClosed { client } => self.forget(client, &mut out),
+            Event::AdmissionChanged { client, admission } => self.readmit(client, admission, &mut out),
+            Event::Tick => self.tick(now, &mut out),
+            Event::CursorChanged(shape) => self.cursor_changed(shape, &mut out),
+            Event::DisplayChanged { width, height } => self.display_changed(now, width, height, &mut out),
+            Event::SettingsChanged(settings) => {
+                self.settings = settings;
+                let message =
+                    ServerMessage::ServerSettings(ServerSettings { settings: self.settings.clone() });
+                self.send_all(&message, &mut out);
+            }
+            Event::Stats(stats) => {
+                let to: Vec<_> = self.clients.iter().filter(|(_, c)| c.stats).map(|(&id, _)| id).collect();
+                send(to, &ServerMessage::StreamStats(stats), &mut out);
+            }
+            Event::CaptureFailed { reason } => {
+                self.failure = Some(reason);
+                self.send_all(&self.pipeline_status(), &mut out);
+            }
+            Event::CaptureRecovered => self.capture_recovered(now, &mut out),
+            Event::ShutDown { last } => self.shut_down(last, &mut out),
+        }
+        out
+    }
+
+    /// When [`Event::Tick`] is due.
+    pub fn next_wakeup(&self) -> Option<Instant> {
+        self.held.deadline().into_iter().chain(self.keyframes.due()).min()
+    }
+
+    /// The controller whose settings and size the display follows.
+    pub fn owner(&self) -> Option<ClientId> {
+        self.owner
+    }
+
+    /// A client's standing; `None` for an unknown client.
+    pub fn standing(&self, client: ClientId) -> Option<Standing> {
+        let c = self.clients.get(&client)?;
+        Some(match c.admission.role {
+            RoleName::Viewer if self.policy.collab && c.admission.secure && c.admission.input_authority => {
+                Standing::Collaborator
+            }
+            RoleName::Viewer => Standing::Viewer,
+            RoleName::Controller if self.owner == Some(client) => Standing::Owner,
+            RoleName::Controller if c.beside => Standing::CoController,
+            RoleName::Controller => Standing::Candidate,
+        })
+    }
+
+    /// Number of clients.
+    pub fn clients(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Totals since the session began.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn open(&mut self, client: ClientId, admission: Admission, out: &mut Vec<Action>) {
+        if self.clients.contains_key(&client) {
+            return;
+        }
+        if self.clients.len() >= self.policy.max_clients {
+            out.push(Action::Close { client, code: 1013, reason: "Too many clients" });
+            return;
+        }
+        if let Some(reason) = self.link_refusal(&admission) {
+            send(vec![client], &ServerMessage::Kill(reason.to_owned()), out);
+            out.push(Action::Close { client, code: 1008, reason });
+            return;
+        }
+        // The order is 2.1.0's (websockets_mode.py:4783-4905): pages depend on MODE before MK_ACCESS.
+        let mut greeting = Vec::new();
+        if admission.secure {
+            let slot = admission.slots.first().copied();
+            greeting.push(ServerMessage::AuthSuccess(AuthSuccess { role: admission.role, slot }));
+        }
+        greeting.push(ServerMessage::Mode);
+        if admission.secure {
+            greeting.push(ServerMessage::MkAccess(self.mk_access(&admission)));
+        }
+        greeting.push(ServerMessage::DisplayConfig(self.display_config()));
+        greeting.extend(self.cursor.clone().map(ServerMessage::Cursor));
+        greeting.push(ServerMessage::ServerSettings(ServerSettings { settings: self.settings.clone() }));
+        if self.failure.is_some() {
+            greeting.push(self.pipeline_status());
+        }
+        for message in &greeting {
+            send(vec![client], message, out);
+        }
+        let entry =
+            Client { admission, tab: None, beside: false, video: false, greeted: false, stats: false };
+        self.clients.insert(client, entry);
+    }
+
+    /// 2.1.0 refuses disabled link kinds on the socket, not only in the page (websockets_mode.py:4823-4835).
+    fn link_refusal(&self, admission: &Admission) -> Option<&'static str> {
+        if admission.secure {
+            return None;
+        }
+        match admission.slots.first() {
+            None if admission.role == RoleName::Viewer && !self.policy.shared => {
+                Some("Strict shared clients are not enabled.")
+            }
+            Some(2) if !self.policy.players[0] => Some("Player slot 2 is not enabled."),
+            Some(3) if !self.policy.players[1] => Some("Player slot 3 is not enabled."),
+            Some(4) if !self.policy.players[2] => Some("Player slot 4 is not enabled."),
+            _ => None,
+        }
+    }
+
+    fn mk_access(&self, admission: &Admission) -> bool {
+        admission.input_authority && (admission.role == RoleName::Controller || self.policy.collab)
+    }
+
+    fn readmit(&mut self, client: ClientId, admission: Option<Admission>, out: &mut Vec<Action>) {
+        let Some(entry) = self.clients.get_mut(&client) else { return };
+        let reason = match &admission {
+            None => Some("Token revoked"),
+            Some(new) if new.role != entry.admission.role => Some("Permissions changed significantly"),
+            Some(_) => None,
+        };
+        let Some(new) = admission.filter(|_| reason.is_none()) else {
+            self.forget(client, out);
+            out.push(Action::Close { client, code: 4002, reason: reason.unwrap_or("Token revoked") });
+            return;
+        };
+        let old = std::mem::replace(&mut entry.admission, new.clone());
+        if old.slots != new.slots {
+            let update = RoleUpdate { role: new.role, slot: new.slots.first().copied() };
+            send(vec![client], &ServerMessage::RoleUpdate(update), out);
+        }
+        if self.mk_access(&old) != self.mk_access(&new) {
+            send(vec![client], &ServerMessage::MkAccess(self.mk_access(&new)), out);
+        }
+        if old.slots != new.slots || (old.input_authority && !new.input_authority) {
+            // What it may no longer hold must not stay pressed.
+            inject(self.held.release(client), out);
+        }
+    }
+
+    fn tick(&mut self, now: Instant, out: &mut Vec<Action>) {
+        inject(self.held.sweep(now), out);
+        if self.keyframes.tick(now) {
+            out.push(Action::RequestKeyframe);
+        }
+    }
+
+    fn cursor_changed(&mut self, shape: CursorShape, out: &mut Vec<Action>) {
+        if shape.png.len() > MAX_CURSOR_PNG {
+            return;
+        }
+        let image = CursorImage {
+            curdata: STANDARD.encode(&shape.png),
+            width: shape.width,
+            height: shape.height,
+            hotx: shape.hot_x,
+            hoty: shape.hot_y,
+            handle: shape.handle,
+        };
+        if self.cursor.as_ref() != Some(&image) {
+            self.send_all(&ServerMessage::Cursor(image.clone()), out);
+            self.cursor = Some(image);
+        }
+    }
+
+    fn display_changed(&mut self, now: Instant, width: u32, height: u32, out: &mut Vec<Action>) {
+        if width == 0 || height == 0 || self.display == Some((width, height)) {
+            return;
+        }
+        let first = self.display.replace((width, height)).is_none();
+        if let Some(message) = self.resolution() {
+            self.send_all(&message, out);
+        }
+        if !first {
+            self.restart_streams(now, out);
+        }
+    }
+
+    fn capture_recovered(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if self.failure.take().is_some() {
+            self.send_all(&self.pipeline_status(), out);
+            self.restart_streams(now, out);
+        }
+    }
+
+    /// Tells everybody who watches to drop decoder state, and starts them anew.
+    fn restart_streams(&mut self, now: Instant, out: &mut Vec<Action>) {
+        let watching: Vec<_> = self.clients.iter().filter(|(_, c)| c.video).map(|(&id, _)| id).collect();
+        send(watching.clone(), &ServerMessage::PipelineResetting(PRIMARY.to_owned()), out);
+        for &client in &watching {
+            out.push(Action::StartVideo { client, lead: self.owner == Some(client) });
+        }
+        if !watching.is_empty() && self.keyframes.force(now) {
+            out.push(Action::RequestKeyframe);
+        }
+    }
+
+    fn shut_down(&mut self, last: bool, out: &mut Vec<Action>) {
+        let everybody: Vec<_> = self.clients.keys().copied().collect();
+        if last {
+            let reason = "The streaming server was shut down.".to_owned();
+            send(everybody.clone(), &ServerMessage::Kill(reason), out);
+        }
+        for &client in &everybody {
+            inject(self.held.release(client), out);
+        }
+        out.push(Action::ReleaseAllInput);
+        let (code, reason) = if last { (1001, "Server going away") } else { (1012, "Service restart") };
+        out.extend(everybody.into_iter().map(|client| Action::Close { client, code, reason }));
+        self.clients.clear();
+        self.owner = None;
+        self.ended = true;
+    }
+
+    fn display_config(&self) -> DisplayConfigUpdate {
+        DisplayConfigUpdate {
+            displays: self.owner.map(|_| PRIMARY.to_owned()).into_iter().collect(),
+            wayland: self.policy.wayland,
+            finger_scroll: self.policy.finger_scroll,
+            layouts: BTreeMap::new(),
+        }
+    }
+
+    fn pipeline_status(&self) -> ServerMessage {
+        ServerMessage::PipelineStatus(PipelineStatus {
+            video: Some(self.failure.is_none()),
+            audio: None,
+            reason: self.failure.clone(),
+        })
+    }
+
+    fn resolution(&self) -> Option<ServerMessage> {
+        let (width, height) = self.display?;
+        Some(ServerMessage::StreamResolution(StreamResolution {
+            width,
+            height,
+            display_id: PRIMARY.to_owned(),
+        }))
+    }
+
+    fn send_all(&self, message: &ServerMessage, out: &mut Vec<Action>) {
+        send(self.clients.keys().copied().collect(), message, out);
+    }
+}
+
+fn send(to: Vec<ClientId>, message: &ServerMessage, out: &mut Vec<Action>) {
+    if !to.is_empty() {
+        out.push(Action::SendText { to, text: message.render() });
+    }
+}
+
+fn inject(events: Vec<InputEvent>, out: &mut Vec<Action>) {
+    if !events.is_empty() {
+        out.push(Action::Inject(events));
+    }
+}
+
+/// Least time between two key frames asked for, whoever asks.
+const KEYFRAME_INTERVAL: Duration = Duration::from_millis(250);

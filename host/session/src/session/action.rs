@@ -1,0 +1,216 @@
+//! What a session wants done.
+
+use super::{ClientId, InputEvent};
+use crate::roles::{Standing, VerbClass};
+use crate::wire::{Tuning, WireError};
+
+/// What is to be done, in this order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Send a text.
+    SendText {
+        /// To whom; never empty.
+        to: Vec<ClientId>,
+        /// The text.
+        text: String,
+    },
+    /// Close a connection, after what was sent to it.
+    Close {
+        /// Which.
+        client: ClientId,
+        /// WebSocket close code.
+        code: u16,
+        /// Close reason.
+        reason: &'static str,
+    },
+    /// Hand input to the input plugin.
+    Inject(Vec<InputEvent>),
+    /// Release every key and button the input plugin knows of.
+    ReleaseAllInput,
+    /// Resize the display; even, within the limits of [`super::Session`].
+    ResizeDisplay {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
+    /// A SETTINGS body of the owner, raw JSON, for the configuration crate to sanitise.
+    ApplySettings {
+        /// Whose.
+        client: ClientId,
+        /// The JSON object's text.
+        json: String,
+    },
+    /// One value of the stream changed by the owner; to be sanitised as well.
+    Tune {
+        /// Whose.
+        client: ClientId,
+        /// The value.
+        tuning: Tuning,
+    },
+    /// The owner's DPI.
+    SetScale {
+        /// Dots per inch.
+        dpi: f64,
+    },
+    /// Draw the cursor into the video or not.
+    SetNativeCursor(bool),
+    /// Begin, or begin anew, to send video to a client: it lacks everything.
+    StartVideo {
+        /// Whom.
+        client: ClientId,
+        /// Whether the stream follows this client's pace.
+        lead: bool,
+    },
+    /// Send no video to a client.
+    StopVideo {
+        /// Whom.
+        client: ClientId,
+    },
+    /// The stream follows this client's pace from now on.
+    SetLead {
+        /// Whose.
+        client: ClientId,
+    },
+    /// Begin to send audio to a client.
+    StartAudio {
+        /// Whom.
+        client: ClientId,
+    },
+    /// Send no audio to a client.
+    StopAudio {
+        /// Whom.
+        client: ClientId,
+    },
+    /// Ask the encoder for an independent frame.
+    RequestKeyframe,
+    /// A client drew a frame; for its pacer.
+    FrameAcked {
+        /// Who.
+        client: ClientId,
+        /// Newest frame drawn.
+        frame_id: u16,
+        /// Milliseconds it held the acknowledgement.
+        held_ms: Option<u32>,
+    },
+    /// The owner's decoder keeps up with this rate, 0 for any.
+    DecodePace {
+        /// Frames per second.
+        fps: f64,
+    },
+    /// A client's decoder dropped a frame.
+    FrameLost {
+        /// Who.
+        client: ClientId,
+        /// Which.
+        frame_id: u16,
+    },
+    /// Clipboard traffic that passed the rules.
+    Clipboard {
+        /// Whose.
+        client: ClientId,
+        /// What.
+        request: ClipboardRequest,
+    },
+    /// Run a command line for a client.
+    RunCommand {
+        /// Whose.
+        client: ClientId,
+        /// The line, untrusted.
+        line: String,
+    },
+    /// A step of a seed-era upload.
+    Upload {
+        /// Whose.
+        client: ClientId,
+        /// Which step.
+        step: UploadStep,
+    },
+    /// Microphone samples: s16le mono 24 kHz.
+    Microphone {
+        /// Whose.
+        client: ClientId,
+        /// Samples.
+        pcm: Vec<u8>,
+    },
+    /// A message was not acted on; for log, audit and metrics.
+    Refused {
+        /// Whose.
+        client: ClientId,
+        /// Why.
+        refusal: Refusal,
+    },
+}
+
+/// [`crate::wire::ClipboardMessage`], owned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClipboardRequest {
+    /// Send the clipboard to this client, tagged with `clipboard_reply,cr`.
+    Read,
+    /// Send the clipboard to this client after its copy.
+    Request,
+    /// Set it to base64 content.
+    Set {
+        /// MIME type.
+        mime: String,
+        /// Base64, undecoded.
+        base64: String,
+    },
+    /// Begin a multipart set.
+    Start {
+        /// Transfer id.
+        id: String,
+        /// MIME type.
+        mime: String,
+        /// Declared bytes.
+        total: u64,
+    },
+    /// One part.
+    Data {
+        /// Transfer id.
+        id: String,
+        /// Base64, undecoded.
+        base64: String,
+    },
+    /// The end.
+    End {
+        /// Transfer id.
+        id: String,
+    },
+}
+
+/// Steps of a seed-era upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UploadStep {
+    /// Begin.
+    Start {
+        /// Path, untrusted.
+        path: String,
+        /// Declared bytes.
+        size: u64,
+    },
+    /// Bytes of the open upload.
+    Data(Vec<u8>),
+    /// Complete.
+    End,
+    /// Given up by the page.
+    Abort,
+}
+
+/// Why a message was not acted on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The sender's standing does not allow it.
+    Denied {
+        /// The sender's standing.
+        standing: Standing,
+        /// What it tried.
+        class: VerbClass,
+    },
+    /// The operator switched it off.
+    Disabled(VerbClass),
+    /// It could not be read.
+    Malformed(WireError),
+    /// A verb or opcode this host does not know, shortened.
+    Unknown(String),
+}

@@ -1,0 +1,89 @@
+//! What happens to a session.
+
+use serde_json::{Map, Value};
+
+use super::ClientId;
+use crate::roles::Admission;
+use crate::wire::StreamStats;
+
+/// The pointer's image as the capture side reports it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorShape {
+    /// PNG; empty hides the cursor.
+    pub png: Vec<u8>,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Hotspot from the left.
+    pub hot_x: u32,
+    /// Hotspot from the top.
+    pub hot_y: u32,
+    /// Serial of the image.
+    pub handle: u32,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event<'a> {
+    /// A connection passed the server's checks.
+    ClientOpened {
+        /// Its new id.
+        client: ClientId,
+        /// What it was let in as.
+        admission: Admission,
+    },
+    /// A text message came.
+    ClientText {
+        /// From whom.
+        client: ClientId,
+        /// The text.
+        text: &'a str,
+    },
+    /// A binary message came.
+    ClientBinary {
+        /// From whom.
+        client: ClientId,
+        /// The bytes with their opcode.
+        data: &'a [u8],
+    },
+    /// The connection is gone, whoever closed it.
+    ClientClosed {
+        /// Which.
+        client: ClientId,
+    },
+    /// The control plane changed a client's token.
+    AdmissionChanged {
+        /// Whose.
+        client: ClientId,
+        /// The new admission; `None` when the token was revoked.
+        admission: Option<Admission>,
+    },
+    /// Time passed; due at [`super::Session::next_wakeup`] at the latest.
+    Tick,
+    /// The pointer's image changed.
+    CursorChanged(CursorShape),
+    /// The display has this size now, pixels.
+    DisplayChanged {
+        /// Width.
+        width: u32,
+        /// Height.
+        height: u32,
+    },
+    /// The settings changed; the `settings` object of `server_settings`.
+    SettingsChanged(Map<String, Value>),
+    /// New figures for those who subscribed.
+    Stats(StreamStats),
+    /// Capture or every encoder failed.
+    CaptureFailed {
+        /// Why, for the user.
+        reason: String,
+    },
+    /// Capture runs again.
+    CaptureRecovered,
+    /// The host ends.
+    ShutDown {
+        /// True when it will not come back: pages are told to stop retrying.
+        last: bool,
+    },
+}

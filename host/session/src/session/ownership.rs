@@ -1,0 +1,142 @@
+//! Who owns the display: SETTINGS, takeover, joining beside, leaving.
+
+use std::time::Instant;
+
+use super::{Action, ClientId, PRIMARY, Session, inject, send};
+use crate::roles::Standing;
+use crate::wire::{RoleName, ServerMessage, SettingsHead};
+
+/// Least and greatest display size, pixels per side.
+const SIZE: std::ops::RangeInclusive<u32> = 64..=16_384;
+/// Greatest display area, pixels: 8K.
+const AREA: u32 = 7680 * 4320;
+
+impl Session {
+    pub(super) fn settings(
+        &mut self,
+        now: Instant,
+        client: ClientId,
+        json: &str,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        let (Some(head), Some(standing)) = (SettingsHead::read(json), self.standing(client)) else {
+            return false;
+        };
+        if head.display_id != PRIMARY {
+            let kill = "Second screens are disabled on this server.".to_owned();
+            send(vec![client], &ServerMessage::Kill(kill), out);
+            self.forget(client, out);
+            out.push(Action::Close { client, code: 1008, reason: "Second screens disabled" });
+            return true;
+        }
+        match standing {
+            // It follows whatever the owner streams; its settings only start its own picture anew.
+            Standing::Viewer | Standing::Collaborator => self.begin_stream(now, client, out),
+            Standing::CoController => {}
+            Standing::Owner => out.push(Action::ApplySettings { client, json: json.to_owned() }),
+            Standing::Candidate => self.admit_controller(now, client, head, json, out),
+        }
+        true
+    }
+
+    fn admit_controller(
+        &mut self,
+        now: Instant,
+        client: ClientId,
+        head: SettingsHead,
+        json: &str,
+        out: &mut Vec<Action>,
+    ) {
+        let other_tab = self.owner.and_then(|o| self.clients.get(&o)).and_then(|o| o.tab.clone());
+        // 2.1.0 (websockets_mode.py:2123-2137): only a page that names another tab than the owner's joins beside.
+        let beside =
+            self.policy.sharing && head.tab_id.is_some() && other_tab.is_some() && head.tab_id != other_tab;
+        if let Some(entry) = self.clients.get_mut(&client) {
+            entry.tab = head.tab_id;
+            entry.beside = beside;
+        }
+        if beside {
+            self.begin_stream(now, client, out);
+            return;
+        }
+        if let Some(old) = self.owner {
+            self.counters.takeovers += 1;
+            let kill = "a new primary client connected connection killed".to_owned();
+            send(vec![old], &ServerMessage::Kill(kill), out);
+            // The newcomer owns before the old one is forgotten, so that nobody else is promoted.
+            self.owner = Some(client);
+            self.forget(old, out);
+            out.push(Action::Close { client: old, code: 1000, reason: "Superseded by new client" });
+        }
+        self.owner = Some(client);
+        out.push(Action::ApplySettings { client, json: json.to_owned() });
+        if let Some((width, height)) = head.initial_size.filter(|_| !head.manual_resolution) {
+            self.resize(width, height, out);
+        }
+        self.send_all(&ServerMessage::DisplayConfig(self.display_config()), out);
+        self.begin_stream(now, client, out);
+    }
+
+    /// Starts a client's picture, or starts it anew: size, reset, video and a key frame.
+    pub(super) fn begin_stream(&mut self, now: Instant, client: ClientId, out: &mut Vec<Action>) {
+        let lead = self.owner == Some(client);
+        let resolution = self.resolution();
+        let Some(entry) = self.clients.get_mut(&client) else { return };
+        let first = !std::mem::replace(&mut entry.greeted, true);
+        entry.video = true;
+        let viewer = entry.admission.role == RoleName::Viewer;
+        if let Some(message) = resolution {
+            send(vec![client], &message, out);
+        }
+        send(vec![client], &ServerMessage::PipelineResetting(PRIMARY.to_owned()), out);
+        out.push(Action::StartVideo { client, lead });
+        if first && viewer && self.policy.audio {
+            // A stock viewer never asks for audio: 2.1.0 sends it to everybody.
+            out.push(Action::StartAudio { client });
+        }
+        if self.keyframes.request(now, client, viewer) {
+            out.push(Action::RequestKeyframe);
+        }
+    }
+
+    /// Asks for a display size: rounded down to even, limited, and only when it differs.
+    pub(super) fn resize(&mut self, width: u32, height: u32, out: &mut Vec<Action>) -> bool {
+        let (width, height) = (width & !1, height & !1);
+        if !SIZE.contains(&width) || !SIZE.contains(&height) || width * height > AREA {
+            return false;
+        }
+        if self.policy.resize && self.display != Some((width, height)) {
+            out.push(Action::ResizeDisplay { width, height });
+        }
+        true
+    }
+
+    /// Forgets a client: its input is released, its media stop, and the oldest co-controller inherits the display.
+    pub(super) fn forget(&mut self, client: ClientId, out: &mut Vec<Action>) {
+        let Some(entry) = self.clients.remove(&client) else { return };
+        inject(self.held.release(client), out);
+        self.keyframes.forget(client);
+        if entry.greeted {
+            out.push(Action::StopVideo { client });
+            out.push(Action::StopAudio { client });
+        }
+        if self.owner != Some(client) {
+            return;
+        }
+        self.owner = self.clients.iter().find(|(_, c)| c.beside).map(|(&id, _)| id);
+        match self.owner {
+            Some(heir) => {
+                if let Some(entry) = self.clients.get_mut(&heir) {
+                    entry.beside = false;
+                }
+                out.push(Action::SetLead { client: heir });
+                send(vec![heir], &ServerMessage::DisplayOwner(PRIMARY.to_owned()), out);
+            }
+            None => {
+                // Nobody is left to lift a key the input plugin may still have down.
+                out.push(Action::ReleaseAllInput);
+                self.send_all(&ServerMessage::DisplayConfig(self.display_config()), out);
+            }
+        }
+    }
+}
