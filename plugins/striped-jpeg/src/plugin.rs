@@ -26,7 +26,8 @@ pub struct Config {
     /// Rows of a stripe, a multiple of 16.
     #[schemars(range(min = 16, max = 16384), extend("multipleOf" = 16))]
     pub stripe_height: u32,
-    /// Send a stripe whole even where only a part of it changed.
+    /// Send a stripe whole even where only a part of it changed. Parts are cheaper, but they overlap at different
+    /// rows, and a client that decodes several at a time must then paint them in the order of their frames.
     pub whole_stripes: bool,
     /// How long content must be at rest before it is sent once at the higher quality, in milliseconds.
     #[schemars(range(min = 0, max = 60000))]
@@ -41,7 +42,7 @@ impl Default for Config {
         Self {
             threads: 0,
             stripe_height: Settings::DEFAULT_STRIPE_HEIGHT,
-            whole_stripes: false,
+            whole_stripes: true,
             refine_delay_ms: Settings::DEFAULT_REFINE_DELAY_MS,
             refine_stripes: Settings::DEFAULT_REFINE_STRIPES,
         }

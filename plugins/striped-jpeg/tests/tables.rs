@@ -230,7 +230,7 @@ fn frames_become_packets_and_refinements_on_the_hosts_clock() {
     let rect = [abi::Rect { x: 5, y: 70, width: 1, height: 1 }];
     assert_eq!(submit(instance, &frame(&pixels, width, height, 2, Some(&rect)), 0), abi::OK);
     let packets = take();
-    assert_eq!(packets.iter().map(|(packet, _)| packet.area).collect::<Vec<_>>(), [stripe(64, 16)]);
+    assert_eq!(packets.iter().map(|(packet, _)| packet.area).collect::<Vec<_>>(), [stripe(64, 64)]);
     assert_eq!(packets[0].0.flags, abi::PACKET_INTRA);
 
     // Frame 3 never came here, so frame 4 is looked through whole.
