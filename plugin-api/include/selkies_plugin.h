@@ -256,6 +256,10 @@
 // Packet flag: repeats unchanged content at a higher quality.
 #define SELKIES_PACKET_REFINEMENT (1 << 4)
 
+// Packet flag: the lowest packet of its frame; none of the same frame follows. Set by the host for transports, zero
+// from encoders.
+#define SELKIES_PACKET_LAST (1 << 5)
+
 // Bytes before Slab::ptr that belong to the host, where a transport's header goes without moving the payload.
 #define SELKIES_SLAB_HEADROOM 64
 

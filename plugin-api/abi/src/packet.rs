@@ -27,6 +27,9 @@ pub const PACKET_ANCHOR: u32 = 1 << 2;
 pub const PACKET_DISCARDABLE: u32 = 1 << 3;
 /// Packet flag: repeats unchanged content at a higher quality.
 pub const PACKET_REFINEMENT: u32 = 1 << 4;
+/// Packet flag: the lowest packet of its frame; none of the same frame follows. Set by the host for transports, zero
+/// from encoders.
+pub const PACKET_LAST: u32 = 1 << 5;
 
 /// Bytes before [`Slab::ptr`] that belong to the host, where a transport's header goes without moving the payload.
 pub const SLAB_HEADROOM: usize = 64;

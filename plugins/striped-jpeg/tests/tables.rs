@@ -226,8 +226,10 @@ fn frames_become_packets_and_refinements_on_the_hosts_clock() {
     assert_eq!((last().status, last().frame_id, last().refine_at_ns), (abi::OK, 1, 1_100_000_000));
 
     // A rectangle of the next frame.
-    pixels[(70 * width as usize + 5) * 4] ^= 0xff;
-    let rect = [abi::Rect { x: 5, y: 70, width: 1, height: 1 }];
+    for y in 70..86 {
+        pixels[(y * width as usize + 5) * 4..][..64].fill(0xff);
+    }
+    let rect = [abi::Rect { x: 5, y: 70, width: 16, height: 16 }];
     assert_eq!(submit(instance, &frame(&pixels, width, height, 2, Some(&rect)), 0), abi::OK);
     let packets = take();
     assert_eq!(packets.iter().map(|(packet, _)| packet.area).collect::<Vec<_>>(), [stripe(64, 64)]);

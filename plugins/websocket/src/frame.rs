@@ -1,10 +1,11 @@
 //! The bytes in front of a video packet (Selkies 2.1.0, binary messages 0x03 and 0x04).
 //!
 //! ```text
-//! JPEG stripe  [03][00][frame id u16][y u16]                                                        6 bytes
+//! JPEG stripe  [03][last 01][frame id u16][y u16]                                                   6 bytes
 //! other video  [04][codec<<4 | anchor 08 | kind][frame id u16][y u16][w u16][h u16][reference u16]   12 bytes
 //! ```
-//! Numbers are big-endian; kind 01 keyframe, 02 intra, 00 delta; codec 1 H.264, 2 VP8, 3 VP9, 4 AV1, 5 H.265.
+//! Selkies' second byte of a JPEG stripe is 00 and its page ignores it; here bit 0 marks the frame's last stripe, so that
+//! a page need not wait to know that a frame is whole. Numbers are big-endian; kind 01 keyframe, 02 intra, 00 delta; codec 1 H.264, 2 VP8, 3 VP9, 4 AV1, 5 H.265.
 
 use selkies_plugin_sdk::{Error, PacketInfo, Result, abi};
 
@@ -45,7 +46,7 @@ pub fn header(packet: &PacketInfo) -> Result<Framing> {
     let id = (packet.frame_id & 0xffff) as u16;
     let mut framing = Framing { bytes: [0; MAX_HEADER], len: 0 };
     if packet.codec == abi::CODEC_JPEG {
-        framing.put(&[0x03, 0x00]);
+        framing.put(&[0x03, u8::from(packet.flags & abi::PACKET_LAST != 0)]);
         framing.put(&id.to_be_bytes());
         framing.put(&edge(packet.area.y)?.to_be_bytes());
         return Ok(framing);
@@ -100,6 +101,9 @@ mod tests {
     fn a_jpeg_stripe_has_six_bytes() {
         let framing = header(&packet(abi::CODEC_JPEG)).expect("JPEG has a number");
         assert_eq!(framing.as_bytes(), [0x03, 0x00, 0x02, 0x03, 0x01, 0x40]);
+        let mut last = packet(abi::CODEC_JPEG);
+        last.flags |= abi::PACKET_LAST;
+        assert_eq!(header(&last).expect("JPEG has a number").as_bytes()[..2], [0x03, 0x01]);
     }
 
     #[test]
