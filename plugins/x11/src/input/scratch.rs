@@ -1,0 +1,126 @@
+//! Unused keys that are given symbols which the layout lacks.
+
+use std::time::{Duration, Instant};
+
+use x11rb::protocol::xproto::Keycode;
+
+use super::keymap::Keymap;
+
+/// Most keys that are used so.
+const LIMIT: usize = 32;
+/// How long a key keeps its symbol after it was pressed: applications look the symbol up when they get to the event.
+const SETTLE: Duration = Duration::from_millis(40);
+/// Time between two rounds of binding. Xlib forgets a change of the map that it hears of while it fetches the one before
+/// (`_XkbCheckPendingRefresh` clears what came in between), and would then see no symbol on the key. Changes of one round
+/// go out together and arrive together, so a round may have any number.
+const ROUND: Duration = Duration::from_millis(20);
+
+#[derive(Debug)]
+struct Slot {
+    keycode: Keycode,
+    /// 0 until it is bound.
+    keysym: u32,
+    used: Option<Instant>,
+}
+
+/// The unused keys, with what they are bound to.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    slots: Vec<Slot>,
+    bound_at: Option<Instant>,
+}
+
+impl Scratch {
+    /// Takes over a new map: keys that somebody else gave a meaning are no longer ours, unused ones become so.
+    pub(super) fn adopt(&mut self, map: &Keymap) {
+        self.slots.retain_mut(|slot| {
+            let symbol = map.first_symbol(slot.keycode);
+            if symbol == super::keysym::NONE {
+                slot.keysym = super::keysym::NONE;
+            }
+            slot.keysym == symbol
+        });
+        for &keycode in map.unused().iter().rev() {
+            if self.slots.len() >= LIMIT {
+                break;
+            }
+            if !self.slots.iter().any(|slot| slot.keycode == keycode) {
+                self.slots.push(Slot { keycode, keysym: super::keysym::NONE, used: None });
+            }
+        }
+    }
+
+    /// The keys to bind `keysyms` to in one round: fresh ones, then those not pressed for longest, never one that is
+    /// `held`. Fewer than asked for when the keys run out. The time is how long to wait before they may be bound.
+    pub(super) fn take(
+        &mut self,
+        keysyms: &[u32],
+        held: impl Fn(Keycode) -> bool,
+        now: Instant,
+    ) -> (Vec<(Keycode, u32)>, Duration) {
+        let mut free: Vec<&mut Slot> = self.slots.iter_mut().filter(|slot| !held(slot.keycode)).collect();
+        free.sort_by_key(|slot| slot.used);
+        let mut ready = self.bound_at.map_or(now, |bound| now.max(bound + ROUND));
+        let mut taken = Vec::new();
+        for (slot, keysym) in free.into_iter().zip(keysyms) {
+            ready = slot.used.map_or(ready, |used| ready.max(used + SETTLE));
+            slot.keysym = *keysym;
+            taken.push((slot.keycode, *keysym));
+        }
+        for slot in
+            self.slots.iter_mut().filter(|slot| taken.iter().any(|(keycode, _)| *keycode == slot.keycode))
+        {
+            slot.used = Some(ready);
+        }
+        self.bound_at = Some(ready);
+        (taken, ready - now)
+    }
+
+    /// A key was pressed; if it is one of these, it stays as it is for longest.
+    pub(super) fn touch(&mut self, keycode: Keycode, now: Instant) {
+        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.keycode == keycode) {
+            slot.used = Some(now);
+        }
+    }
+
+    /// The keys that are bound.
+    pub(super) fn bound(&self) -> impl Iterator<Item = Keycode> {
+        self.slots.iter().filter(|slot| slot.keysym != super::keysym::NONE).map(|slot| slot.keycode)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(keycodes: &[Keycode]) -> Scratch {
+        let slot = |keycode: &Keycode| Slot { keycode: *keycode, keysym: 0, used: None };
+        Scratch { slots: keycodes.iter().map(slot).collect(), bound_at: None }
+    }
+
+    #[test]
+    fn the_least_recently_pressed_key_is_bound_anew_after_it_settled() {
+        let start = Instant::now();
+        let mut scratch = with(&[200, 201]);
+        assert_eq!(scratch.take(&[1, 2], |_| false, start), (vec![(200, 1), (201, 2)], Duration::ZERO));
+        scratch.touch(200, start + SETTLE / 2);
+        let later = start + SETTLE / 4;
+        assert_eq!(scratch.take(&[3], |_| false, later), (vec![(201, 3)], SETTLE / 4 * 3));
+    }
+
+    #[test]
+    fn rounds_keep_their_distance() {
+        let start = Instant::now();
+        let mut scratch = with(&[200, 201]);
+        assert_eq!(scratch.take(&[1], |_| false, start), (vec![(200, 1)], Duration::ZERO));
+        assert_eq!(scratch.take(&[2], |_| false, start), (vec![(201, 2)], ROUND));
+    }
+
+    #[test]
+    fn held_keys_are_never_bound_anew() {
+        let start = Instant::now();
+        let mut scratch = with(&[200, 201]);
+        assert_eq!(scratch.take(&[1, 2], |keycode| keycode == 200, start).0, [(201, 1)]);
+        assert_eq!(scratch.take(&[1], |_| true, start).0, []);
+    }
+}
