@@ -25,6 +25,15 @@
 //! * `[any]`: any thread, at any time between `create` and `destroy`; must not block.
 #![allow(unsafe_code)] // Send and Sync of pointer-carrying PODs
 #![deny(missing_docs)]
+// At this boundary a wrong cast is memory corruption on somebody else's side.
+#![warn(
+    clippy::borrow_as_ptr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_ptr_alignment,
+    clippy::cast_sign_loss,
+    clippy::ptr_as_ptr
+)]
 
 mod basic;
 mod capture;

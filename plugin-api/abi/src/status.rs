@@ -54,11 +54,11 @@ pub const fn failure(class: i32, detail: i32) -> Status {
 /// The class of a failure, 0 for success.
 #[must_use]
 pub const fn class_of(status: Status) -> i32 {
-    if status >= 0 { 0 } else { (-(status as i64) >> 8) as i32 }
+    if status >= 0 { 0 } else { -(status / 256) }
 }
 
 /// The detail of a failure, 0 for success.
 #[must_use]
 pub const fn detail_of(status: Status) -> i32 {
-    if status >= 0 { 0 } else { (-(status as i64) & 0xff) as i32 }
+    if status >= 0 { 0 } else { -(status % 256) }
 }

@@ -4,7 +4,11 @@ use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use serde::de::DeserializeOwned;
 
-use crate::{Damage, Error, Host, Result, Wake, abi, guard, slot::Slot};
+use crate::{
+    Damage, Error, Host, Result, Wake, abi,
+    guard::{self, Answer, size32},
+    slot::Slot,
+};
 
 /// What a source is like now. Fields as in [`abi::CaptureInfo`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,7 @@ pub struct CaptureInfo {
 #[derive(Debug)]
 pub struct BufferRef {
     raw: abi::FrameBuffer,
+    len: usize,
 }
 
 impl BufferRef {
@@ -53,14 +58,14 @@ impl BufferRef {
     #[must_use]
     #[allow(clippy::len_without_is_empty)] // never empty
     pub fn len(&self) -> usize {
-        self.raw.len as usize
+        self.len
     }
 
     /// The memory, for plugins that draw with the CPU.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: the host's promise in `CaptureParams`: mapped, writable, `len` bytes, until `stop` returned; the host
         // reads it only between two calls.
-        unsafe { std::slice::from_raw_parts_mut(self.raw.ptr, self.raw.len as usize) }
+        unsafe { std::slice::from_raw_parts_mut(self.raw.ptr, self.len) }
     }
 }
 
@@ -178,7 +183,7 @@ pub struct CaptureTable<T>(PhantomData<T>);
 impl<T: Capture> CaptureTable<T> {
     /// The table.
     pub const TABLE: &'static abi::CaptureV1 = &abi::CaptureV1 {
-        struct_size: size_of::<abi::CaptureV1>() as u32,
+        struct_size: size32::<abi::CaptureV1>(),
         reserved: 0,
         create: Some(create::<T>),
         destroy: Some(destroy::<T>),
@@ -219,6 +224,7 @@ unsafe extern "C" fn info<T: Capture>(
     // SAFETY: the host calls these functions one at a time on an instance of this table.
     unsafe {
         CaptureSlot::<T>::with(instance, |state, _| {
+            let out = Answer::new(out)?;
             let info = state.source.info()?;
             let mut flags = abi::CAPTURE_HOST_BUFFERS;
             if info.damage {
@@ -228,7 +234,7 @@ unsafe extern "C" fn info<T: Capture>(
                 flags |= abi::CAPTURE_DRAWS_CURSOR;
             }
             let info = abi::CaptureInfo {
-                struct_size: size_of::<abi::CaptureInfo>() as u32,
+                struct_size: size32::<abi::CaptureInfo>(),
                 flags,
                 width: info.width,
                 height: info.height,
@@ -236,13 +242,31 @@ unsafe extern "C" fn info<T: Capture>(
                 stride_align: info.stride_align,
                 reserved: [0; 4],
             };
-            guard::answer(out, info, "out")
+            Ok(out.give(info))
         })
     }
 }
 
+/// Checks a buffer of the host and answers its length in bytes.
+fn usable(buffer: &abi::FrameBuffer, area: abi::Rect) -> Result<usize> {
+    let refused = || Error::invalid("start: a buffer is not mapped, no memfd or too small for the area");
+    let packed =
+        matches!(buffer.fourcc, abi::FOURCC_XRGB8888 | abi::FOURCC_ARGB8888 | abi::FOURCC_XRGB2101010);
+    // Of other formats only the host knows the size of a pixel; a row has at least one byte for each.
+    let row = u64::from(area.width) * if packed { 4 } else { 1 };
+    let rows = u64::from(buffer.stride) * u64::from(area.height);
+    let fits = !buffer.ptr.is_null()
+        && buffer.fd >= 0
+        && buffer.memory == abi::MEMORY_MEMFD
+        && u64::from(buffer.stride) >= row
+        && buffer.len >= rows;
+    // The largest object that Rust lets a slice be.
+    let len = isize::try_from(buffer.len).ok().and_then(|len| usize::try_from(len).ok());
+    len.filter(|_| fits).ok_or_else(refused)
+}
+
 /// Most buffers of one capture.
-const MAX_BUFFERS: u32 = 16;
+const MAX_BUFFERS: usize = 16;
 
 unsafe extern "C" fn start<T: Capture>(
     instance: *mut abi::Instance,
@@ -258,20 +282,12 @@ unsafe extern "C" fn start<T: Capture>(
             let raw = guard::array(params.buffers, params.buffer_count, MAX_BUFFERS, "buffers")?;
             let area = params.area;
             let mut buffers = Vec::with_capacity(raw.len());
+            if area.width == 0 || area.height == 0 {
+                return Err(Error::invalid("start: the area is empty"));
+            }
             for buffer in raw {
-                let rows = u64::from(buffer.stride) * u64::from(area.height);
-                let usable = (buffer.struct_size as usize) >= size_of::<abi::FrameBuffer>()
-                    && !buffer.ptr.is_null()
-                    && buffer.fd >= 0
-                    && buffer.memory == abi::MEMORY_MEMFD
-                    && buffer.len >= rows
-                    && rows > 0;
-                if !usable {
-                    return Err(Error::invalid(
-                        "start: a buffer is not mapped, no memfd or too small for the area",
-                    ));
-                }
-                buffers.push(BufferRef { raw: *buffer });
+                guard::sized(buffer, "a buffer")?;
+                buffers.push(BufferRef { raw: *buffer, len: usable(buffer, area)? });
             }
             if buffers.is_empty() {
                 return Err(Error::invalid("start: this capture needs at least one buffer"));
@@ -294,6 +310,7 @@ unsafe extern "C" fn wait<T: Capture>(
         CaptureSlot::<T>::with(instance, |state, _| {
             let run =
                 state.run.as_mut().ok_or_else(|| Error::wrong_state("wait: the capture was not started"))?;
+            let out = Answer::new(out)?;
             let timeout = (timeout_ns != u64::MAX).then(|| Duration::from_nanos(timeout_ns));
             let (kind, width, height) = match run.run.wait(timeout)? {
                 Waited::Nothing => return Ok(abi::NOTHING),
@@ -301,13 +318,13 @@ unsafe extern "C" fn wait<T: Capture>(
                 Waited::Resized { width, height } => (abi::CAPTURE_EVENT_RESIZED, width, height),
             };
             let event = abi::CaptureEvent {
-                struct_size: size_of::<abi::CaptureEvent>() as u32,
+                struct_size: size32::<abi::CaptureEvent>(),
                 kind,
                 width,
                 height,
                 reserved: [0; 2],
             };
-            guard::answer(out, event, "out")
+            Ok(out.give(event))
         })
     }
 }
@@ -334,7 +351,8 @@ unsafe extern "C" fn grab<T: Capture>(
         CaptureSlot::<T>::with(instance, |state, _| {
             let run =
                 state.run.as_mut().ok_or_else(|| Error::wrong_state("grab: the capture was not started"))?;
-            let refresh = guard::array(refresh, refresh_count, abi::MAX_DAMAGE_RECTS as u32, "refresh")?;
+            let out = Answer::new(out)?;
+            let refresh = guard::array(refresh, refresh_count, abi::MAX_DAMAGE_RECTS, "refresh")?;
             let Some(target) = run.buffers.get(buffer as usize).copied() else {
                 return Err(Error::invalid(format!("grab: buffer {buffer} of {}", run.buffers.len())));
             };
@@ -349,13 +367,15 @@ unsafe extern "C" fn grab<T: Capture>(
                     abi::FRAME_FULL_DAMAGE
                 }
             };
-            guard::answer(out, describe(run, &target, flags, grabbed.timestamp_ns), "out")
+            Ok(out.give(describe(run, &target, flags, grabbed.timestamp_ns)))
         })
     }
 }
 
 /// The frame in a buffer of the host.
 fn describe<R>(run: &Running<R>, buffer: &abi::FrameBuffer, flags: u32, timestamp_ns: u64) -> abi::Frame {
+    // `grab` keeps at most MAX_DAMAGE_RECTS of them.
+    let count = u32::try_from(run.damage.len()).unwrap_or(0);
     let unused = abi::Plane { ptr: std::ptr::null(), handle: 0, offset: 0, len: 0, stride: 0, fd: -1 };
     let plane = abi::Plane {
         ptr: buffer.ptr,
@@ -366,7 +386,7 @@ fn describe<R>(run: &Running<R>, buffer: &abi::FrameBuffer, flags: u32, timestam
         fd: buffer.fd,
     };
     abi::Frame {
-        struct_size: size_of::<abi::Frame>() as u32,
+        struct_size: size32::<abi::Frame>(),
         memory: abi::MEMORY_MEMFD,
         width: run.area.width,
         height: run.area.height,
@@ -380,7 +400,7 @@ fn describe<R>(run: &Running<R>, buffer: &abi::FrameBuffer, flags: u32, timestam
         token: 0,
         planes: [plane, unused, unused, unused],
         acquire_fence_fd: -1,
-        damage_count: run.damage.len() as u32,
+        damage_count: count,
         damage: run.damage.as_ptr(),
         reserved: [0; 4],
     }

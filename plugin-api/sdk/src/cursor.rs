@@ -4,7 +4,11 @@ use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Host, Result, Wake, abi, guard, slot::Slot};
+use crate::{
+    Error, Host, Result, Wake, abi,
+    guard::{Answer, size32},
+    slot::Slot,
+};
 
 /// A cursor image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +66,7 @@ pub struct CursorTable<T>(PhantomData<T>);
 impl<T: Cursor> CursorTable<T> {
     /// The table.
     pub const TABLE: &'static abi::CursorV1 = &abi::CursorV1 {
-        struct_size: size_of::<abi::CursorV1>() as u32,
+        struct_size: size32::<abi::CursorV1>(),
         reserved: 0,
         create: Some(create::<T>),
         destroy: Some(destroy::<T>),
@@ -99,6 +103,7 @@ unsafe extern "C" fn wait<T: Cursor>(
     // SAFETY: the host calls this one at a time on an instance of this table.
     unsafe {
         CursorSlot::<T>::with(instance, |state, _| {
+            let out = Answer::new(out)?;
             let timeout = (timeout_ns != u64::MAX).then(|| Duration::from_nanos(timeout_ns));
             let Some(image) = state.source.wait(timeout)? else { return Ok(abi::NOTHING) };
             if image.width > abi::MAX_CURSOR_EDGE || image.height > abi::MAX_CURSOR_EDGE {
@@ -112,7 +117,7 @@ unsafe extern "C" fn wait<T: Cursor>(
             }
             state.image = image.rgba;
             let raw = abi::CursorImage {
-                struct_size: size_of::<abi::CursorImage>() as u32,
+                struct_size: size32::<abi::CursorImage>(),
                 visible: u32::from(image.visible),
                 width: image.width,
                 height: image.height,
@@ -122,7 +127,7 @@ unsafe extern "C" fn wait<T: Cursor>(
                 rgba: state.image.as_ptr(),
                 reserved: [0; 2],
             };
-            guard::answer(out, raw, "out")
+            Ok(out.give(raw))
         })
     }
 }

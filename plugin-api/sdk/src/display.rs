@@ -4,7 +4,11 @@ use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Host, Result, abi, guard, slot::Slot};
+use crate::{
+    Error, Host, Result, abi,
+    guard::{self, size32},
+    slot::Slot,
+};
 
 /// One output of the display. Fields as in [`abi::DisplayOutput`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +91,7 @@ pub struct DisplayTable<T>(PhantomData<T>);
 impl<T: Display> DisplayTable<T> {
     /// The table.
     pub const TABLE: &'static abi::DisplayV1 = &abi::DisplayV1 {
-        struct_size: size_of::<abi::DisplayV1>() as u32,
+        struct_size: size32::<abi::DisplayV1>(),
         reserved: 0,
         create: Some(create::<T>),
         destroy: Some(destroy::<T>),
@@ -117,7 +121,7 @@ unsafe extern "C" fn outputs<T: Display>(
     // SAFETY: the host calls this one at a time on an instance of this table; the sink lives for the call.
     unsafe {
         Slot::<T, ()>::with(instance, |display, _| {
-            let sink = sink.as_ref().ok_or_else(|| Error::invalid("sink is NULL"))?;
+            let sink = guard::pointer(sink, "sink")?;
             let emit = sink.emit.ok_or_else(|| Error::invalid("sink has no emit"))?;
             for output in display.outputs()? {
                 let mut flags = 0;
@@ -128,7 +132,7 @@ unsafe extern "C" fn outputs<T: Display>(
                     flags |= abi::OUTPUT_PRIMARY;
                 }
                 let raw = abi::DisplayOutput {
-                    struct_size: size_of::<abi::DisplayOutput>() as u32,
+                    struct_size: size32::<abi::DisplayOutput>(),
                     flags,
                     name: abi::Str::new(&output.name),
                     x: output.x,
@@ -149,7 +153,7 @@ unsafe extern "C" fn outputs<T: Display>(
 }
 
 /// Most requests of one call.
-const MAX_REQUESTS: u32 = 32;
+const MAX_REQUESTS: usize = 32;
 
 unsafe extern "C" fn apply<T: Display>(
     instance: *mut abi::Instance,

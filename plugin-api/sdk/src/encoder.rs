@@ -4,7 +4,11 @@ use std::{marker::PhantomData, ops::Deref};
 
 use serde::de::DeserializeOwned;
 
-use crate::{Error, FrameRef, Host, PacketSink, Result, abi, guard, slot::Slot};
+use crate::{
+    Error, FrameRef, Host, PacketSink, Result, abi,
+    guard::{self, size32},
+    slot::Slot,
+};
 
 /// One thing that an encoder can produce on this machine. Fields as in [`abi::EncoderCaps`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +125,7 @@ impl Completion {
             }
         };
         let done = abi::FrameDone {
-            struct_size: size_of::<abi::FrameDone>() as u32,
+            struct_size: size32::<abi::FrameDone>(),
             status,
             frame_id,
             refine_at_ns,
@@ -210,7 +214,7 @@ pub struct EncoderTable<T>(PhantomData<T>);
 impl<T: Encoder> EncoderTable<T> {
     /// The table.
     pub const TABLE: &'static abi::EncoderV1 = &abi::EncoderV1 {
-        struct_size: size_of::<abi::EncoderV1>() as u32,
+        struct_size: size32::<abi::EncoderV1>(),
         reserved: 0,
         probe: Some(probe::<T>),
         create: Some(create::<T>),
@@ -228,7 +232,7 @@ pub struct EncoderRateTable<T>(PhantomData<T>);
 impl<T: EncoderRate> EncoderRateTable<T> {
     /// The table.
     pub const TABLE: &'static abi::EncoderRateV1 = &abi::EncoderRateV1 {
-        struct_size: size_of::<abi::EncoderRateV1>() as u32,
+        struct_size: size32::<abi::EncoderRateV1>(),
         reserved: 0,
         set: Some(set_rate::<T>),
     };
@@ -244,17 +248,23 @@ unsafe extern "C" fn probe<T: Encoder>(
         let host = Host::from_raw(host);
         guard::guarded(host, || {
             let host = host.ok_or_else(|| Error::invalid("host is NULL or too small"))?;
-            let sink = sink.as_ref().ok_or_else(|| Error::invalid("sink is NULL"))?;
+            let sink = guard::pointer(sink, "sink")?;
             let emit = sink.emit.ok_or_else(|| Error::invalid("sink has no emit"))?;
             for caps in T::probe(host, crate::slot::parse_config(config)?)? {
+                let fourcc_count = u32::try_from(caps.fourccs.len())
+                    .ok()
+                    .filter(|count| (1..=32).contains(count))
+                    .ok_or_else(|| {
+                        Error::fatal(format!("{}: a caps entry has 1 to 32 formats", caps.name))
+                    })?;
                 let raw = abi::EncoderCaps {
-                    struct_size: size_of::<abi::EncoderCaps>() as u32,
+                    struct_size: size32::<abi::EncoderCaps>(),
                     flags: caps.flags,
                     name: abi::Str::new(&caps.name),
                     codec: caps.codec,
                     memory_mask: caps.memory_mask,
                     fourccs: caps.fourccs.as_ptr(),
-                    fourcc_count: caps.fourccs.len() as u32,
+                    fourcc_count,
                     chroma_mask: caps.chroma_mask,
                     rate_mask: caps.rate_mask,
                     depth: caps.depth,
@@ -311,7 +321,7 @@ unsafe extern "C" fn configure<T: Encoder>(
 }
 
 /// Most regions of interest of one frame.
-const MAX_ROI: u32 = 64;
+const MAX_ROI: usize = 64;
 
 unsafe extern "C" fn submit<T: Encoder>(
     instance: *mut abi::Instance,

@@ -91,7 +91,12 @@ impl Error {
 
     /// The failure that a host's status stands for.
     pub(crate) fn from_status(status: abi::Status, what: &str) -> Self {
-        Self { class: abi::class_of(status), detail: abi::detail_of(status), text: what.to_owned() }
+        let class = match abi::class_of(status) {
+            class @ abi::CLASS_RETRY..=abi::CLASS_DEVICE_LOST => class,
+            // No failure at all, or one that nobody can act on: never let it pass for success.
+            _ => abi::CLASS_FATAL_INSTANCE,
+        };
+        Self { class, detail: abi::detail_of(status), text: format!("{what} (status {status})") }
     }
 
     /// The status of the C ABI.

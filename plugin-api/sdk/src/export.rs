@@ -1,6 +1,10 @@
 //! `export_plugin!`: the one symbol that a library exports.
 
-use crate::{Host, abi, guard, log};
+use crate::{
+    Host, abi,
+    guard::{self, size32},
+    log,
+};
 
 /// The text of an id, `None` when it is not text.
 ///
@@ -14,7 +18,7 @@ pub unsafe fn id_text<'a>(id: abi::Str) -> Option<&'a str> {
 
 /// `selkies.lifecycle/1`, the same for every library of this SDK.
 pub const LIFECYCLE: &abi::LifecycleV1 = &abi::LifecycleV1 {
-    struct_size: size_of::<abi::LifecycleV1>() as u32,
+    struct_size: size32::<abi::LifecycleV1>(),
     reserved: 0,
     init: Some(lifecycle_init),
     set_log_level: Some(lifecycle_set_log_level),
@@ -100,7 +104,7 @@ macro_rules! export_plugin {
             static ENTRY: $crate::abi::PluginEntry = $crate::abi::PluginEntry {
                 magic: $crate::abi::PLUGIN_MAGIC,
                 abi_epoch: $crate::abi::ABI_EPOCH,
-                struct_size: ::core::mem::size_of::<$crate::abi::PluginEntry>() as u32,
+                struct_size: $crate::private::size32::<$crate::abi::PluginEntry>(),
                 manifest_json: $crate::abi::Str::new(include_str!($manifest)),
                 query: ::core::option::Option::Some(query),
             };

@@ -29,8 +29,7 @@ impl<'a> FrameRef<'a> {
             return Err(Error::invalid("a frame has 1 to 4 planes and is not empty"));
         }
         // SAFETY: the frame's damage list has `damage_count` entries.
-        let damage =
-            unsafe { guard::array(raw.damage, raw.damage_count, abi::MAX_DAMAGE_RECTS as u32, "damage") }?;
+        let damage = unsafe { guard::array(raw.damage, raw.damage_count, abi::MAX_DAMAGE_RECTS, "damage") }?;
         Ok(Self { raw, damage, host })
     }
 
@@ -103,7 +102,11 @@ impl<'a> FrameRef<'a> {
         let retain = memory.retain.ok_or_else(|| Error::fatal("the host's memory table has no retain"))?;
         // SAFETY: the function belongs to this context; the token is that of the current call's frame.
         match unsafe { retain(self.host.ctx(), self.raw.token) } {
-            abi::OK => Ok(RetainedFrame { raw: *self.raw, host: self.host }),
+            abi::OK => {
+                let damage = self.damage.to_vec();
+                let raw = abi::Frame { damage: damage.as_ptr(), ..*self.raw };
+                Ok(RetainedFrame { raw, damage, host: self.host })
+            }
             status => Err(Error::from_status(status, "the host does not let the frame be retained")),
         }
     }
@@ -113,14 +116,16 @@ impl<'a> FrameRef<'a> {
 #[derive(Debug)]
 pub struct RetainedFrame {
     raw: abi::Frame,
+    /// The host's list ends with the call; this is a copy, which `raw` points to.
+    damage: Vec<abi::Rect>,
     host: Host,
 }
 
 impl RetainedFrame {
-    /// The frame. Its damage list is gone; ask for it before the call returns.
+    /// The frame.
     #[must_use]
     pub fn frame(&self) -> FrameRef<'_> {
-        FrameRef { raw: &self.raw, damage: &[], host: self.host }
+        FrameRef { raw: &self.raw, damage: &self.damage, host: self.host }
     }
 }
 

@@ -67,11 +67,11 @@ pub(crate) unsafe fn bytes<'a>(bytes: abi::Bytes) -> Result<&'a [u8]> {
 ///
 /// # Safety
 /// `ptr` is NULL or points to `count` readable elements for `'a`.
-pub(crate) unsafe fn array<'a, T>(ptr: *const T, count: u32, limit: u32, what: &str) -> Result<&'a [T]> {
+pub(crate) unsafe fn array<'a, T>(ptr: *const T, count: u32, limit: usize, what: &str) -> Result<&'a [T]> {
     if count == 0 {
         return Ok(&[]);
     }
-    if ptr.is_null() || count > limit || !ptr.is_aligned() {
+    if ptr.is_null() || count as usize > limit || !ptr.is_aligned() {
         return Err(Error::invalid(format!("{what} is NULL, misaligned or longer than {limit}")));
     }
     // SAFETY: the caller vouches for the range; it is not NULL, aligned and bounded.
@@ -95,15 +95,43 @@ pub(crate) unsafe fn sized<'a, T>(ptr: *const T, what: &str) -> Result<&'a T> {
     Ok(unsafe { &*ptr })
 }
 
-/// Writes an answer where the host wants it.
+/// Borrows a struct that does not begin with its size.
 ///
 /// # Safety
-/// `out` is NULL or points to writable memory for a `T`.
-pub(crate) unsafe fn answer<T>(out: *mut T, value: T, what: &str) -> Result<abi::Status> {
-    if out.is_null() || !out.is_aligned() {
+/// `ptr` is NULL or points to a `T` that lives for `'a`.
+pub(crate) unsafe fn pointer<'a, T>(ptr: *const T, what: &str) -> Result<&'a T> {
+    if ptr.is_null() || !ptr.is_aligned() {
         return Err(Error::invalid(format!("{what} is NULL or misaligned")));
     }
-    // SAFETY: not NULL, aligned; the caller vouches for the memory.
-    unsafe { out.write(value) };
-    Ok(abi::OK)
+    // SAFETY: not NULL, aligned; the caller vouches for the rest.
+    Ok(unsafe { &*ptr })
+}
+
+/// Where the host wants an answer. Checked before the plugin runs, so that no work is done for nothing.
+pub(crate) struct Answer<T>(*mut T);
+
+impl<T> Answer<T> {
+    /// # Safety
+    /// `out` is NULL or points to writable memory for a `T` that lives as long as this value.
+    pub(crate) unsafe fn new(out: *mut T) -> Result<Self> {
+        if out.is_null() || !out.is_aligned() {
+            return Err(Error::invalid("out is NULL or misaligned"));
+        }
+        Ok(Self(out))
+    }
+
+    /// Writes the answer.
+    pub(crate) fn give(self, value: T) -> abi::Status {
+        // SAFETY: `new` checked the pointer and its caller vouches for the memory.
+        unsafe { self.0.write(value) };
+        abi::OK
+    }
+}
+
+/// The size of an ABI struct in the width of its `struct_size`.
+#[must_use]
+#[allow(clippy::cast_possible_truncation)] // asserted at compile time
+pub const fn size32<T>() -> u32 {
+    const { assert!(size_of::<T>() <= u32::MAX as usize) };
+    size_of::<T>() as u32
 }

@@ -20,7 +20,10 @@ impl Host {
     /// # Safety
     /// `raw` is NULL or points to a [`abi::Host`] that lives until the instance is destroyed.
     pub(crate) unsafe fn from_raw(raw: *const abi::Host) -> Option<Self> {
-        // SAFETY: the caller vouches for the pointer; NULL was excluded by as_ref.
+        if !raw.is_aligned() {
+            return None;
+        }
+        // SAFETY: aligned; the caller vouches for the pointer; NULL was excluded by as_ref.
         let host = unsafe { raw.as_ref() }?;
         (host.struct_size as usize >= size_of::<abi::Host>() && host.query.is_some()).then_some(Self { raw })
     }
@@ -30,12 +33,19 @@ impl Host {
         unsafe { (*self.raw).ctx }
     }
 
-    /// One of the host's tables.
+    /// One of the host's tables; `None` when the host has none or a shorter one.
     pub(crate) fn table<T>(&self, id: &str) -> Option<&'static T> {
         // SAFETY: as in `ctx`.
         let query = unsafe { (*self.raw).query }?;
         // SAFETY: `query` may be called from any thread; tables live as long as the process, and the id names the type.
-        unsafe { query(self.ctx(), abi::Str::new(id)).cast::<T>().as_ref() }
+        let table = unsafe { query(self.ctx(), abi::Str::new(id)) };
+        if table.is_null() || !table.cast::<T>().is_aligned() {
+            return None;
+        }
+        // SAFETY: not NULL; every table begins with its size.
+        let size = unsafe { table.cast::<u32>().read() };
+        // SAFETY: large enough, and it lives as long as the process.
+        (size as usize >= size_of::<T>()).then(|| unsafe { &*table.cast::<T>() })
     }
 
     /// `CLOCK_MONOTONIC` in nanoseconds, the clock of every timestamp.

@@ -4,7 +4,11 @@ use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Host, Result, abi, guard, slot::Slot};
+use crate::{
+    Error, Host, Result, abi,
+    guard::{self, size32},
+    slot::Slot,
+};
 
 /// A pointer button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -129,7 +133,7 @@ pub struct InputTable<T>(PhantomData<T>);
 impl<T: Input> InputTable<T> {
     /// The table.
     pub const TABLE: &'static abi::InputV1 = &abi::InputV1 {
-        struct_size: size_of::<abi::InputV1>() as u32,
+        struct_size: size32::<abi::InputV1>(),
         reserved: 0,
         create: Some(create::<T>),
         destroy: Some(destroy::<T>),
@@ -171,7 +175,7 @@ unsafe extern "C" fn kinds<T: Input>(instance: *mut abi::Instance) -> u64 {
 }
 
 /// Most events of one call.
-const MAX_EVENTS: u32 = 4096;
+const MAX_EVENTS: usize = 4096;
 
 unsafe extern "C" fn inject<T: Input>(
     instance: *mut abi::Instance,

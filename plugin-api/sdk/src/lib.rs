@@ -21,10 +21,25 @@
 //! * Wrong order (`grab` before `start`) is refused: a started capture is a type of its own.
 //! * A slab that is dropped goes back to the host, a retained frame that is dropped is released.
 //!
+//! # Tests
+//!
+//! Feature `test-host` adds `test_host`: a host in memory, and drivers that call a plugin through its C tables the way
+//! the host does. Put it under `[dev-dependencies]`.
+//!
 //! # What they do not see to
 //!
 //! Crashes, endless loops and memory: for these the host runs a plugin in a child process.
-#![allow(unsafe_code)] // this crate is the bridge over the C ABI; each block states why it holds
+#![allow(unsafe_code)]
+// this crate is the bridge over the C ABI; each block states why it holds
+// At this boundary a wrong cast is memory corruption on somebody else's side.
+#![warn(
+    clippy::borrow_as_ptr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_ptr_alignment,
+    clippy::cast_sign_loss,
+    clippy::ptr_as_ptr
+)]
 
 // Panic guards need unwinding: with panic=abort a plugin's panic would end the host.
 #[cfg(panic = "abort")]
@@ -52,6 +67,8 @@ mod log;
 mod packet;
 mod rtc_config;
 mod slot;
+#[cfg(feature = "test-host")]
+pub mod test_host;
 mod transport;
 
 pub use capture::{BufferRef, Capture, CaptureInfo, CaptureParams, CaptureRun, Grab, Grabbed, Waited};
@@ -85,6 +102,7 @@ pub mod private {
         display::DisplayTable,
         encoder::{EncoderRateTable, EncoderTable},
         export::{LIFECYCLE, id_text},
+        guard::size32,
         input::InputTable,
         rtc_config::RtcConfigTable,
         transport::TransportTable,

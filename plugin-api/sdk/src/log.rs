@@ -1,7 +1,7 @@
 //! `tracing` into the host's log.
 //!
 //! Statics are per library: a plugin has its own `tracing` dispatcher, which nobody would see. `lifecycle.init`
-//! installs this subscriber, which forwards events; spans only lend their names. A panic hook does the same.
+//! installs this subscriber, which forwards events; spans are not forwarded. A panic hook does the same.
 
 use std::{
     fmt::Write as _,

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use crate::{Error, Result, abi, frame::memory_table, host::Host};
+use crate::{Error, Result, abi, frame::memory_table, guard::size32, host::Host};
 
 /// What a packet contains. Fields as in [`abi::Packet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +46,15 @@ impl PacketSink {
         let mut out = abi::Slab { ptr: std::ptr::null_mut(), capacity: 0, token: 0 };
         // SAFETY: the function belongs to this context; `out` is writable.
         match unsafe { slab(self.host.ctx(), min_len, &raw mut out) } {
-            abi::OK if !out.ptr.is_null() && out.capacity >= min_len => {
-                Ok(SlabGuard { sink: *self, slab: out })
+            abi::OK if out.ptr.is_null() => Err(Error::fatal("the host gave a slab without memory")),
+            abi::OK => {
+                // Dropped, and so given back, when it is too small.
+                let slab = SlabGuard { sink: *self, slab: out };
+                if slab.len() < min_len {
+                    return Err(Error::fatal("the host gave a slab that is too small"));
+                }
+                Ok(slab)
             }
-            abi::OK => Err(Error::fatal("the host gave a slab without memory")),
             status => Err(Error::from_status(status, "the host has no slab")),
         }
     }
@@ -66,15 +71,18 @@ impl SlabGuard {
     /// Hands the first `len` bytes over as a packet.
     ///
     /// # Errors
-    /// When the host refuses the packet; the slab is gone then too.
+    /// When `len` is 0 or over the slab's length, or the host refuses the packet; the slab is gone then too.
     pub fn commit(self, len: usize, info: PacketInfo) -> Result<()> {
+        if len == 0 || len > self.len() {
+            return Err(Error::invalid(format!("a packet of {len} bytes in a slab of {}", self.len())));
+        }
         let (sink, slab) = (self.sink, self.slab);
         let commit =
             sink.memory.commit.ok_or_else(|| Error::fatal("the host's memory table has no commit"))?;
         // From here the slab is the host's, whatever the status.
         std::mem::forget(self);
         let packet = abi::Packet {
-            struct_size: size_of::<abi::Packet>() as u32,
+            struct_size: size32::<abi::Packet>(),
             codec: info.codec,
             flags: info.flags,
             layer: info.layer,

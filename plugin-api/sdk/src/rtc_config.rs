@@ -4,7 +4,11 @@ use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Host, Result, Wake, abi, guard, slot::Slot};
+use crate::{
+    Error, Host, Result, Wake, abi,
+    guard::{self, size32},
+    slot::Slot,
+};
 
 /// For whom a configuration is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +59,7 @@ pub struct RtcConfigTable<T>(PhantomData<T>);
 impl<T: RtcConfig> RtcConfigTable<T> {
     /// The table.
     pub const TABLE: &'static abi::RtcConfigV1 = &abi::RtcConfigV1 {
-        struct_size: size_of::<abi::RtcConfigV1>() as u32,
+        struct_size: size32::<abi::RtcConfigV1>(),
         reserved: 0,
         create: Some(create::<T>),
         destroy: Some(destroy::<T>),
@@ -94,7 +98,7 @@ unsafe extern "C" fn fetch<T: RtcConfig>(
     unsafe {
         RtcSlot::<T>::with(instance, |source, _| {
             let raw: &abi::RtcConfigRequest = guard::sized(request, "request")?;
-            let sink = sink.as_ref().ok_or_else(|| Error::invalid("sink is NULL"))?;
+            let sink = guard::pointer(sink, "sink")?;
             let emit = sink.emit.ok_or_else(|| Error::invalid("sink has no emit"))?;
             let request = RtcRequest {
                 tls: raw.tls != 0,

@@ -1,6 +1,7 @@
 //! The box behind an opaque instance.
 
 use std::{
+    any::TypeId,
     cell::UnsafeCell,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -9,19 +10,22 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Error, Result, abi,
-    guard::{self, PANICKED, guarded, quietly},
+    guard::{self, Answer, PANICKED, guarded, quietly},
     host::Host,
 };
 
 /// A plugin's value, with what is shared between threads (`S`) kept apart from what belongs to one (`T`).
+#[repr(C)]
 pub(crate) struct Slot<T, S> {
+    /// First in memory: tells slots of other types apart before anything else is read.
+    kind: TypeId,
     host: Host,
     poisoned: AtomicBool,
     shared: S,
     value: UnsafeCell<T>,
 }
 
-impl<T, S> Slot<T, S> {
+impl<T: 'static, S: 'static> Slot<T, S> {
     /// Boxes the value that `make` gives and writes the instance to `out`.
     ///
     /// # Safety
@@ -36,32 +40,45 @@ impl<T, S> Slot<T, S> {
         let host = unsafe { Host::from_raw(raw_host) };
         guarded(host, || {
             let host = host.ok_or_else(|| Error::invalid("host is NULL or too small"))?;
+            // SAFETY: `out` is the host's to receive the instance.
+            let out = unsafe { Answer::new(out) }?;
             // SAFETY: the configuration is borrowed for the call.
             let (value, shared) = make(host, unsafe { parse_config(config) }?)?;
             let slot = Box::new(Self {
+                kind: TypeId::of::<(T, S)>(),
                 host,
                 poisoned: AtomicBool::new(false),
                 shared,
                 value: UnsafeCell::new(value),
             });
-            let raw = Box::into_raw(slot).cast::<abi::Instance>();
-            // SAFETY: `out` is the host's to receive the instance.
-            unsafe { guard::answer(out, raw, "out") }.inspect_err(|_| {
-                // SAFETY: nobody else has seen the box yet.
-                drop(unsafe { Box::from_raw(raw.cast::<Self>()) });
-            })
+            Ok(out.give(Box::into_raw(slot).cast()))
         })
     }
 
     /// # Safety
     /// `instance` came from `create` of the same types and is used no more.
     pub(crate) unsafe fn destroy(instance: *mut abi::Instance) {
-        if instance.is_null() {
+        // SAFETY: the caller vouches for the instance.
+        if unsafe { Self::of(instance) }.is_none() {
             return;
         }
         // SAFETY: the caller hands the box back.
         let slot = unsafe { Box::from_raw(instance.cast::<Self>()) };
         quietly(Some(slot.host), || drop(slot));
+    }
+
+    /// The slot behind an instance; `None` when it is NULL or belongs to a table of another type.
+    ///
+    /// # Safety
+    /// `instance` is NULL or came from `create` of some slot and is not destroyed yet.
+    unsafe fn of<'a>(instance: *mut abi::Instance) -> Option<&'a Self> {
+        // SAFETY: every slot begins with its kind.
+        let kind = unsafe { instance.cast::<TypeId>().as_ref() }?;
+        if *kind != TypeId::of::<(T, S)>() {
+            return None;
+        }
+        // SAFETY: the kind says that it is one of ours.
+        unsafe { instance.cast::<Self>().as_ref() }
     }
 
     /// Runs `call` with the value; for functions that the host never runs concurrently on an instance.
@@ -73,7 +90,7 @@ impl<T, S> Slot<T, S> {
         call: impl FnOnce(&mut T, Host) -> Result<abi::Status>,
     ) -> abi::Status {
         // SAFETY: the caller vouches for the instance.
-        let Some(slot) = (unsafe { instance.cast::<Self>().as_ref() }) else { return NO_INSTANCE };
+        let Some(slot) = (unsafe { Self::of(instance) }) else { return NO_INSTANCE };
         if slot.poisoned.load(Ordering::Acquire) {
             slot.host.fail(PANICKED, "the instance panicked before and may only be destroyed");
             return PANICKED;
@@ -96,7 +113,7 @@ impl<T, S> Slot<T, S> {
         call: impl FnOnce(&S, Host) -> Result<abi::Status>,
     ) -> abi::Status {
         // SAFETY: the caller vouches for the instance.
-        let Some(slot) = (unsafe { instance.cast::<Self>().as_ref() }) else { return NO_INSTANCE };
+        let Some(slot) = (unsafe { Self::of(instance) }) else { return NO_INSTANCE };
         if slot.poisoned.load(Ordering::Acquire) {
             return PANICKED;
         }
@@ -118,5 +135,9 @@ pub(crate) unsafe fn parse_config<C: DeserializeOwned>(config: abi::Str) -> Resu
     // SAFETY: the caller vouches for the text.
     let text = unsafe { guard::text(config) }?;
     let text = if text.trim().is_empty() { "{}" } else { text };
+    // serde would take an array for a struct, field by field.
+    if !text.trim_start().starts_with('{') {
+        return Err(Error::config("configuration: not a JSON object"));
+    }
     serde_json::from_str(text).map_err(|error| Error::config(format!("configuration: {error}")))
 }

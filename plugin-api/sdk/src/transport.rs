@@ -4,7 +4,11 @@ use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Host, PacketInfo, Result, abi, guard, slot::Slot};
+use crate::{
+    Error, Host, PacketInfo, Result, abi,
+    guard::{self, Answer, size32},
+    slot::Slot,
+};
 
 /// What a transport can carry. Fields as in [`abi::TransportInfo`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +108,7 @@ impl TransportLink {
     /// Reports what was learned about a path; `struct_size` is filled here.
     pub fn feedback(&self, client: u64, feedback: abi::Feedback) {
         if let Some(call) = self.table.feedback {
-            let feedback = abi::Feedback { struct_size: size_of::<abi::Feedback>() as u32, ..feedback };
+            let feedback = abi::Feedback { struct_size: size32::<abi::Feedback>(), ..feedback };
             // SAFETY: as in `message`.
             unsafe { call(self.host.ctx(), client, &raw const feedback) }
         }
@@ -132,7 +136,7 @@ impl TransportLink {
     }
 }
 
-fn split(message: Message<'_>) -> (u32, abi::Bytes) {
+pub(crate) fn split(message: Message<'_>) -> (u32, abi::Bytes) {
     match message {
         Message::Text(text) => (abi::MESSAGE_TEXT, abi::Bytes::new(text.as_bytes())),
         Message::Binary(bytes) => (abi::MESSAGE_BINARY, abi::Bytes::new(bytes)),
@@ -206,7 +210,7 @@ pub struct TransportTable<T>(PhantomData<T>);
 impl<T: Transport> TransportTable<T> {
     /// The table.
     pub const TABLE: &'static abi::TransportV1 = &abi::TransportV1 {
-        struct_size: size_of::<abi::TransportV1>() as u32,
+        struct_size: size32::<abi::TransportV1>(),
         reserved: 0,
         create: Some(create::<T>),
         destroy: Some(destroy::<T>),
@@ -249,9 +253,10 @@ unsafe extern "C" fn info<T: Transport>(
     // SAFETY: the instance is not destroyed while the host calls functions of this table; so below.
     unsafe {
         TransportSlot::<T>::with_shared(instance, |transport, _| {
+            let out = Answer::new(out)?;
             let info = transport.info();
             let raw = abi::TransportInfo {
-                struct_size: size_of::<abi::TransportInfo>() as u32,
+                struct_size: size32::<abi::TransportInfo>(),
                 flags: info.flags,
                 codec_mask: info.codec_mask,
                 stripes: u32::from(info.stripes),
@@ -260,7 +265,7 @@ unsafe extern "C" fn info<T: Transport>(
                 reserved32: 0,
                 reserved: [0; 4],
             };
-            guard::answer(out, raw, "out")
+            Ok(out.give(raw))
         })
     }
 }
@@ -282,7 +287,8 @@ unsafe extern "C" fn client_close<T: Transport>(instance: *mut abi::Instance, cl
     // SAFETY: as in `client_open`.
     unsafe {
         TransportSlot::<T>::with_shared(instance, |transport, _| {
-            transport.client_close(client, guard::text(reason)?);
+            // The client is gone whatever the reason's bytes are.
+            transport.client_close(client, guard::text(reason).unwrap_or(""));
             Ok(abi::OK)
         });
     }
@@ -325,7 +331,7 @@ unsafe extern "C" fn rtc_config<T: Transport>(instance: *mut abi::Instance, json
 }
 
 /// Most clients of one call.
-const MAX_CLIENTS: u32 = 65_536;
+const MAX_CLIENTS: usize = 65_536;
 
 unsafe extern "C" fn send_message<T: Transport>(
     instance: *mut abi::Instance,
