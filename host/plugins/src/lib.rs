@@ -16,6 +16,7 @@ mod discovery;
 mod elf;
 mod files;
 mod inspect;
+mod instance;
 mod inventory;
 mod layout;
 mod loader;
@@ -25,6 +26,7 @@ pub mod placement;
 mod policy;
 mod refusal;
 mod report;
+mod services;
 mod tables;
 
 pub use candidate::{Admission, Candidate};
@@ -32,6 +34,14 @@ pub use config_check::{validate_config, validate_schema};
 pub use discovery::{Discovery, MAX_FOLDER_ENTRIES, PATH_VARIABLE, discover, search_path};
 pub use elf::{ElfFacts, MAX_LIBRARY_BYTES};
 pub use inspect::{Depth, Inspection, inspect};
+pub use instance::{
+    BufferError, BufferLease, CaptureFailure, CaptureInfo, CaptureInstance, CaptureRequest, CaptureSignal,
+    Channel, CursorInstance, CursorShape, Damage, DisplayInstance, DisplayOutput, DisplayRequest,
+    EncoderInstance, EncoderOffer, EncoderSettings, FaultClass, FaultDetail, FaultOrigin, FrameShape,
+    InputAction, InputEvent, InputInstance, MAX_FRAME_EDGE, MAX_OUTPUTS, Origin, PluginError, RateChange,
+    RtcConfigInstance, RtcConfigRequest, RunningCapture, SharedBuffer, SubmitOptions, TouchPhase,
+    TransportInfo, TransportInstance, VideoFrame, Waker, probe_encoder,
+};
 pub use inventory::{Entry, Inventory};
 pub use layout::LayoutCheck;
 pub use loader::{LoadedPlugin, Offer, load};
@@ -41,4 +51,10 @@ pub use manifest::{
 };
 pub use policy::{Policy, matches};
 pub use refusal::{MAX_LINE, Refusal};
+pub use services::{
+    ClientState, DEFAULT_RETAINED_BYTES, DEFAULT_TOTAL_BYTES, EmitRefusal, EncodedPacket, EncoderSink,
+    FrameFinished, HISTOGRAM_BOUNDS, Histogram, HostServices, LOG_LINES_PER_SECOND, MAX_CLIENTS_PER_CALL,
+    MAX_MESSAGE_BYTES, MAX_METRICS, MAX_SLAB_BYTES, MAX_SLABS_OUT, MessageKind, MetricValue, PacketBuf,
+    PacketInfo, PathFeedback, PluginMetrics, SlabPool, TransportSink, now_ns,
+};
 pub use tables::{Table, Tables};

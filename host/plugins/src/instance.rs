@@ -1,0 +1,56 @@
+//! Instances of plugins behind safe types: created from a table, destroyed on drop.
+//!
+//! * What a plugin answers is checked before anyone sees it; a broken contract is an error that names plugin and
+//!   function, and a line "plugin misbehaving" in the log.
+//! * After an error of a fatal class, a lost device or a panic an instance is poisoned: it answers nothing but that
+//!   error's sequel, and can only be dropped.
+//! * The order of calls is enforced by types (`CaptureInstance` becomes `RunningCapture`) or by `&mut`; functions that
+//!   any thread may call take `&self` or have a [`Waker`].
+//!
+//! Every instance is Send. Create it on a control thread, move it to its media thread, drop it there.
+
+mod buffer;
+mod caps;
+mod capture;
+mod collector;
+mod core;
+mod cursor;
+mod display;
+mod encoder;
+mod error;
+mod frame;
+mod input;
+mod layout;
+mod rtc_config;
+mod settings;
+mod transport;
+mod wake;
+
+use crate::services::HostServices;
+
+pub use buffer::{BufferError, BufferLease, MAX_FRAME_EDGE, SharedBuffer};
+pub use caps::{EncoderOffer, probe_encoder};
+pub use capture::{
+    CaptureFailure, CaptureInfo, CaptureInstance, CaptureRequest, CaptureSignal, RunningCapture,
+};
+pub use cursor::{CursorInstance, CursorShape};
+pub use display::{DisplayInstance, DisplayOutput, DisplayRequest, MAX_OUTPUTS};
+pub use encoder::{EncoderInstance, RateChange, SubmitOptions};
+pub use error::{FaultClass, FaultDetail, FaultOrigin, PluginError};
+pub use frame::{Damage, FrameShape, VideoFrame};
+pub use input::{InputAction, InputEvent, InputInstance, TouchPhase};
+pub use rtc_config::{RtcConfigInstance, RtcConfigRequest};
+pub use settings::EncoderSettings;
+pub use transport::{Channel, TransportInfo, TransportInstance};
+pub use wake::Waker;
+
+/// What every instance is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The host's side.
+    pub services: &'a HostServices,
+    /// The plugin's id.
+    pub plugin: &'a str,
+    /// The plugin's configuration, a JSON object.
+    pub config_json: &'a str,
+}

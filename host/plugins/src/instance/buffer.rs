@@ -1,0 +1,257 @@
+//! Shared memory that capture writes and encoders read, in this process or in a child.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::mm::{MapFlags, ProtFlags};
+use selkies_plugin_abi as abi;
+
+use super::layout;
+
+/// Longest edge of a frame in pixels.
+pub const MAX_FRAME_EDGE: u32 = 16384;
+/// Largest row alignment that a capture may ask for, in bytes.
+pub(super) const MAX_STRIDE_ALIGN: u32 = 4096;
+const PAGE: u64 = 4096;
+
+/// Why there is no buffer.
+#[derive(Debug, thiserror::Error)]
+pub enum BufferError {
+    /// The size or format cannot be placed in memory.
+    #[error(
+        "SI010 a buffer of {width}x{height}, format {fourcc:#010x}, row alignment {align} is not possible. \
+         Choose a size up to 16384x16384"
+    )]
+    Shape {
+        /// Width asked for.
+        width: u32,
+        /// Height asked for.
+        height: u32,
+        /// Format asked for.
+        fourcc: u32,
+        /// Row alignment asked for.
+        align: u32,
+    },
+    /// The system did not give the memory.
+    #[error("SI011 {bytes} bytes of shared memory: {source}. Free memory or raise the limits of the host")]
+    System {
+        /// Bytes asked for.
+        bytes: u64,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A frame's worth of shared memory: a memfd that cannot shrink or grow, mapped readable and writable.
+///
+/// While a [`BufferLease`] of it lives, no capture writes it.
+#[derive(Debug)]
+pub struct SharedBuffer {
+    fd: OwnedFd,
+    ptr: NonNull<u8>,
+    len: u64,
+    width: u32,
+    height: u32,
+    stride: u32,
+    fourcc: u32,
+    lent: AtomicUsize,
+}
+
+// SAFETY: the mapping belongs to the buffer; who writes and who reads is ordered by the leases.
+unsafe impl Send for SharedBuffer {}
+// SAFETY: as above.
+unsafe impl Sync for SharedBuffer {}
+
+impl SharedBuffer {
+    /// A zeroed buffer for frames of this size and format, whose rows begin at multiples of `stride_align` bytes.
+    ///
+    /// # Errors
+    /// [`BufferError`], with a stable code.
+    pub fn new(width: u32, height: u32, fourcc: u32, stride_align: u32) -> Result<Arc<Self>, BufferError> {
+        let shape = || BufferError::Shape { width, height, fourcc, align: stride_align };
+        let edges = 1..=MAX_FRAME_EDGE;
+        if !edges.contains(&width) || !edges.contains(&height) {
+            return Err(shape());
+        }
+        if !stride_align.is_power_of_two() || stride_align > MAX_STRIDE_ALIGN {
+            return Err(shape());
+        }
+        let stride = layout::stride(fourcc, width, stride_align).ok_or_else(shape)?;
+        let planes = layout::planes(fourcc, width, height).ok_or_else(shape)?;
+        let bytes: u64 = planes.iter().map(|p| u64::from(stride / p.stride_divisor) * p.rows).sum();
+        let len = bytes.next_multiple_of(PAGE);
+        let system = |source: rustix::io::Errno| BufferError::System { bytes: len, source: source.into() };
+        let fd = rustix::fs::memfd_create("selkies-frame", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
+            .map_err(system)?;
+        rustix::fs::ftruncate(&fd, len).map_err(system)?;
+        // Nobody who gets the descriptor can cut the memory away under us (SIGBUS).
+        rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)
+            .map_err(system)?;
+        let size = usize::try_from(len).map_err(|_| shape())?;
+        // SAFETY: a fresh mapping at an address of the kernel's choice, of a file that is as long and stays so.
+        let ptr = unsafe {
+            rustix::mm::mmap(
+                std::ptr::null_mut(),
+                size,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::SHARED,
+                &fd,
+                0,
+            )
+        }
+        .map_err(system)?;
+        let ptr = NonNull::new(ptr.cast::<u8>()).ok_or_else(shape)?;
+        let lent = AtomicUsize::new(0);
+        Ok(Arc::new(Self { fd, ptr, len, width, height, stride, fourcc, lent }))
+    }
+
+    /// Width of its frames in pixels.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Height of its frames in pixels.
+    #[must_use]
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Bytes from one row of the first plane to the next.
+    #[must_use]
+    pub fn stride(&self) -> u32 {
+        self.stride
+    }
+
+    /// Format of its frames.
+    #[must_use]
+    pub fn fourcc(&self) -> u32 {
+        self.fourcc
+    }
+
+    /// Bytes of the mapping.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.len
+    }
+
+    /// True while somebody reads it: it must not be written.
+    #[must_use]
+    pub fn is_lent(&self) -> bool {
+        self.lent.load(Ordering::Acquire) > 0
+    }
+
+    /// Forbids writing until the lease and its clones are dropped.
+    #[must_use]
+    pub fn lend(self: &Arc<Self>) -> BufferLease {
+        self.lent.fetch_add(1, Ordering::Relaxed);
+        BufferLease { buffer: Arc::clone(self) }
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut u8 {
+        self.ptr.as_ptr()
+    }
+
+    pub(super) fn to_abi(&self) -> abi::FrameBuffer {
+        abi::FrameBuffer {
+            struct_size: size_of::<abi::FrameBuffer>() as u32,
+            memory: abi::MEMORY_MEMFD,
+            ptr: self.as_ptr(),
+            len: self.len,
+            fd: self.fd.as_raw_fd(),
+            stride: self.stride,
+            fourcc: self.fourcc,
+            reserved: 0,
+        }
+    }
+}
+
+impl AsFd for SharedBuffer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Drop for SharedBuffer {
+    fn drop(&mut self) {
+        // SAFETY: mapped in `new` with this length, and nothing refers to it any more. A failure leaves it mapped.
+        let _ = unsafe { rustix::mm::munmap(self.ptr.as_ptr().cast(), self.len as usize) };
+    }
+}
+
+/// Keeps a buffer from being written.
+#[derive(Debug)]
+pub struct BufferLease {
+    buffer: Arc<SharedBuffer>,
+}
+
+impl BufferLease {
+    /// The buffer.
+    #[must_use]
+    pub fn buffer(&self) -> &Arc<SharedBuffer> {
+        &self.buffer
+    }
+
+    /// The whole mapping: planes one after the other, each row a stride apart.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: mapped for as long as the buffer lives. Writers are held off by the lease; the other processes that
+        // have the descriptor are the X server and the host's own children, which write between `grab` and its end.
+        unsafe { std::slice::from_raw_parts(self.buffer.as_ptr(), self.buffer.len as usize) }
+    }
+}
+
+impl Clone for BufferLease {
+    fn clone(&self) -> Self {
+        self.buffer.lend()
+    }
+}
+
+impl Drop for BufferLease {
+    fn drop(&mut self) {
+        self.buffer.lent.fetch_sub(1, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_sealed_and_zeroed() {
+        let buffer = SharedBuffer::new(100, 50, abi::FOURCC_XRGB8888, 64).unwrap();
+        assert_eq!((buffer.stride(), buffer.bytes()), (448, 24576));
+        assert!(rustix::fs::ftruncate(buffer.as_fd(), 4096).is_err());
+        let seals = rustix::fs::fcntl_get_seals(buffer.as_fd()).unwrap();
+        assert!(seals.contains(SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL));
+        assert!(buffer.lend().bytes().iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn leases_count() {
+        let buffer = SharedBuffer::new(4, 4, abi::FOURCC_NV12, 1).unwrap();
+        let lease = buffer.lend();
+        let second = lease.clone();
+        drop(lease);
+        assert!(buffer.is_lent());
+        drop(second);
+        assert!(!buffer.is_lent());
+    }
+
+    #[test]
+    fn impossible_shapes_are_refused() {
+        for (width, height, fourcc, align) in [
+            (0, 1, abi::FOURCC_XRGB8888, 4),
+            (1, MAX_FRAME_EDGE + 1, abi::FOURCC_XRGB8888, 4),
+            (1, 1, 0x2020_2020, 4),
+            (1, 1, abi::FOURCC_XRGB8888, 3),
+            (1, 1, abi::FOURCC_XRGB8888, 8192),
+        ] {
+            let error = SharedBuffer::new(width, height, fourcc, align).unwrap_err();
+            assert!(error.to_string().starts_with("SI010"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,617 @@
+//! Encoders: packets come back whole, and nothing that a misbehaving one does gets through.
+#![allow(unsafe_code)] // fake plugins speak the bare ABI
+
+mod instance_fakes;
+
+use std::sync::{Arc, Mutex};
+
+use instance_fakes::{Fake, View, create as make, destroy, fake, note, notes, say};
+use selkies_plugin_abi::{self as abi, Frame, Host, Instance, Rect, Status, Str, SubmitParams};
+use selkies_plugin_host::{
+    Damage, EncodedPacket, EncoderInstance, EncoderOffer, EncoderSettings, EncoderSink, FaultClass,
+    FaultDetail, FaultOrigin, FrameFinished, HostServices, Origin, PluginError, RateChange, SharedBuffer,
+    SlabPool, SubmitOptions, VideoFrame, probe_encoder,
+};
+
+const PLUGIN: &str = "test.encoder";
+const SIZE: (u32, u32) = (64, 48);
+
+static TABLE: abi::EncoderV1 = abi::EncoderV1 {
+    struct_size: size_of::<abi::EncoderV1>() as u32,
+    reserved: 0,
+    probe: Some(probe),
+    create: Some(create),
+    destroy: Some(destroy),
+    configure: Some(configure),
+    submit: Some(submit),
+    drain: Some(drain),
+};
+
+static RATE: abi::EncoderRateV1 = abi::EncoderRateV1 {
+    struct_size: size_of::<abi::EncoderRateV1>() as u32,
+    reserved: 0,
+    set: Some(set_rate),
+};
+
+fn caps(name: &'static str, fourccs: &[u32]) -> abi::EncoderCaps {
+    abi::EncoderCaps {
+        struct_size: size_of::<abi::EncoderCaps>() as u32,
+        flags: abi::ENCODER_INTRA_ONLY | abi::ENCODER_STRIPES,
+        name: Str::new(name),
+        codec: abi::CODEC_JPEG,
+        memory_mask: 1 << abi::MEMORY_CPU | 1 << abi::MEMORY_MEMFD,
+        fourccs: fourccs.as_ptr(),
+        fourcc_count: fourccs.len() as u32,
+        chroma_mask: abi::CHROMA_420,
+        rate_mask: 1 << abi::RATE_QUALITY,
+        depth: 2,
+        max_retained: 1,
+        max_width: 4096,
+        max_height: 4096,
+        quality_min: 1,
+        quality_max: 100,
+        bit_depth_mask: 1 << 8,
+        reserved: [0; 4],
+    }
+}
+
+unsafe extern "C" fn probe(host: *const Host, config: Str, sink: *const abi::CapsSink) -> Status {
+    // SAFETY: the host hands valid pointers over.
+    unsafe {
+        let (sink, emit) = (*sink, (*sink).emit.unwrap());
+        let formats = [abi::FOURCC_XRGB8888];
+        let good = caps("fake", &formats);
+        match std::str::from_utf8(std::slice::from_raw_parts(config.ptr, config.len)).unwrap() {
+            "nothing" => return 0,
+            "broken" => return say(&View(*host), abi::failure(5, 9), "the GPU is gone"),
+            "bad" => {
+                emit(sink.ctx, std::ptr::null());
+                emit(sink.ctx, &caps("Upper Case", &formats));
+                emit(sink.ctx, &caps("formats", &[]));
+                emit(sink.ctx, &abi::EncoderCaps { struct_size: 8, ..good });
+                emit(sink.ctx, &abi::EncoderCaps { fourcc_count: 33, ..good });
+                emit(sink.ctx, &abi::EncoderCaps { depth: 0, ..good });
+                emit(sink.ctx, &abi::EncoderCaps { codec: 77, ..good });
+                emit(sink.ctx, &abi::EncoderCaps { quality_min: 101, ..good });
+                emit(sink.ctx, &abi::EncoderCaps { memory_mask: 1 << 9, ..good });
+                // From a wrong context, and from another thread: not counted for a plugin, because it is not known.
+                emit((sink.ctx as usize + 999) as *mut _, &good);
+                let ctx = sink.ctx as usize;
+                std::thread::spawn(move || emit(ctx as *mut _, &caps("thread", &[1]))).join().unwrap();
+            }
+            "flood" => (0..100).for_each(|_| emit(sink.ctx, &good)),
+            _ => {}
+        }
+        emit(sink.ctx, &good);
+    }
+    0
+}
+
+unsafe extern "C" fn create(
+    host: *const Host,
+    config: Str,
+    params: *const abi::EncoderParams,
+    out: *mut *mut Instance,
+) -> Status {
+    // SAFETY: the host hands valid pointers over.
+    unsafe {
+        assert_eq!(((*params).width, (*params).height, (*params).codec), (SIZE.0, SIZE.1, abi::CODEC_JPEG));
+        HOSTS.with_borrow_mut(|hosts| hosts.push(View(*host)));
+        make(host, config, out)
+    }
+}
+
+unsafe extern "C" fn configure(_: *mut Instance, params: *const abi::EncoderParams) -> Status {
+    // SAFETY: the host hands valid pointers over.
+    if unsafe { (*params).quality } == 77 {
+        abi::failure(abi::CLASS_RECONFIGURE, abi::DETAIL_UNSUPPORTED)
+    } else {
+        0
+    }
+}
+
+unsafe extern "C" fn set_rate(_: *mut Instance, rate: *const abi::EncoderRate) -> Status {
+    // SAFETY: the host hands valid pointers over.
+    unsafe { note(format!("rate {} {}", (*rate).quality, (*rate).fps_num)) };
+    0
+}
+
+unsafe extern "C" fn drain(instance: *mut Instance) -> Status {
+    // SAFETY: an instance of this fake.
+    let fake = unsafe { fake(instance) };
+    if fake.act == "later" {
+        for frame_id in 1..=u64::from(fake.calls) {
+            done(&fake.view, frame_id, 0);
+        }
+    }
+    0
+}
+
+thread_local! {
+    static HOSTS: std::cell::RefCell<Vec<View>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+fn memory(view: &View) -> &'static abi::MemoryV1 {
+    view.table(abi::ids::HOST_MEMORY_V1).unwrap()
+}
+
+fn slab(view: &View, len: usize) -> (Status, abi::Slab) {
+    let mut slab = abi::Slab { ptr: std::ptr::null_mut(), capacity: 0, token: 0 };
+    // SAFETY: the place is valid.
+    let status = unsafe { memory(view).slab.unwrap()(view.ctx(), len, &mut slab) };
+    (status, slab)
+}
+
+fn commit(view: &View, slab: *const abi::Slab, packet: *const abi::Packet) -> Status {
+    // SAFETY: the pointers are valid or meant to be refused.
+    unsafe { memory(view).commit.unwrap()(view.ctx(), slab, packet) }
+}
+
+fn done(view: &View, frame_id: u64, status: Status) {
+    let table: &abi::HostEncoderV1 = view.table(abi::ids::HOST_ENCODER_V1).unwrap();
+    let struct_size = size_of::<abi::FrameDone>() as u32;
+    let done = abi::FrameDone { struct_size, status, frame_id, refine_at_ns: 0, reserved: [0; 2] };
+    // SAFETY: valid for the call.
+    unsafe { table.done.unwrap()(view.ctx(), &done) };
+}
+
+fn packet(frame: &Frame, len: usize) -> abi::Packet {
+    abi::Packet {
+        struct_size: size_of::<abi::Packet>() as u32,
+        codec: abi::CODEC_JPEG,
+        flags: abi::PACKET_KEY,
+        layer: 0,
+        len,
+        frame_id: frame.frame_id,
+        reference_frame_id: 0,
+        timestamp_ns: frame.timestamp_ns,
+        duration_ns: 0,
+        area: Rect { x: 0, y: 0, width: frame.width, height: frame.height },
+        reserved: [0; 4],
+    }
+}
+
+unsafe extern "C" fn submit(
+    instance: *mut Instance,
+    frame: *const Frame,
+    params: *const SubmitParams,
+) -> Status {
+    // SAFETY: the host hands valid pointers over.
+    unsafe {
+        let Fake { view, act, calls } = fake(instance);
+        let (frame, params) = (&*frame, &*params);
+        *calls += 1;
+        let (status, mut slab) = if act == "exhaust" { (0, slab(view, 0).1) } else { slab(view, 5000) };
+        assert_eq!((status, slab.ptr as usize % 64), (0, 0));
+        slab.ptr.copy_from(frame.planes[0].ptr, 5);
+        let mut packet = packet(frame, 5);
+        if params.flags & abi::SUBMIT_KEYFRAME == 0 {
+            packet.flags = 0;
+        }
+        match act.as_str() {
+            "double-commit" => {
+                note(commit(view, &slab, &packet));
+                note(commit(view, &slab, &packet));
+            }
+            "foreign-slab" => {
+                let foreign = abi::Slab { token: u64::MAX, ..slab };
+                note(commit(view, &foreign, &packet));
+                note(commit(view, &slab, &packet));
+            }
+            "forged-pointer" => {
+                slab.ptr = slab.ptr.add(64);
+                note(commit(view, &slab, &packet));
+            }
+            "null" => {
+                note(commit(view, std::ptr::null(), &packet));
+                note(commit(view, &slab, std::ptr::null()));
+                note(memory(view).slab.unwrap()(view.ctx(), 1, std::ptr::null_mut()));
+                memory(view).abandon.unwrap()(view.ctx(), std::ptr::null());
+                let table: &abi::HostEncoderV1 = view.table(abi::ids::HOST_ENCODER_V1).unwrap();
+                table.done.unwrap()(view.ctx(), std::ptr::null());
+            }
+            "bad-packets" => {
+                let bad = [
+                    abi::Packet { len: 0, ..packet },
+                    abi::Packet { len: slab.capacity + 1, ..packet },
+                    abi::Packet { len: usize::MAX, ..packet },
+                    abi::Packet { struct_size: 4, ..packet },
+                    abi::Packet { codec: abi::CODEC_H264, ..packet },
+                    abi::Packet { frame_id: 999, ..packet },
+                    abi::Packet { reference_frame_id: frame.frame_id, ..packet },
+                    abi::Packet { area: Rect { x: 1, ..packet.area }, ..packet },
+                    abi::Packet { area: Rect { width: 0, ..packet.area }, ..packet },
+                    abi::Packet { area: Rect { y: u32::MAX, ..packet.area }, ..packet },
+                ];
+                memory(view).abandon.unwrap()(view.ctx(), &slab);
+                for bad in &bad {
+                    note(commit(view, &self::slab(view, 10).1, bad));
+                }
+            }
+            "exhaust" => {
+                memory(view).abandon.unwrap()(view.ctx(), &slab);
+                note(self::slab(view, usize::MAX).0);
+                let slabs: Vec<_> = std::iter::repeat_with(|| self::slab(view, 1))
+                    .take_while(|(status, _)| *status == 0)
+                    .map(|(_, slab)| slab)
+                    .collect();
+                note(slabs.len());
+                for slab in &slabs {
+                    memory(view).abandon.unwrap()(view.ctx(), slab);
+                }
+                note(self::slab(view, 1).0);
+            }
+            "later" => {
+                let (retain, release) = (memory(view).retain.unwrap(), memory(view).release.unwrap());
+                note(retain(view.ctx(), frame.token));
+                note(retain(view.ctx(), frame.token));
+                note(retain(view.ctx(), frame.token + 1));
+                release(view.ctx(), frame.token + 1);
+                memory(view).abandon.unwrap()(view.ctx(), &slab);
+                return 0;
+            }
+            "thread" => {
+                memory(view).abandon.unwrap()(view.ctx(), &slab);
+                let view = *view;
+                let status = std::thread::spawn(move || {
+                    let view = view;
+                    let (_, slab) = self::slab(&view, 10);
+                    let status = commit(&view, &slab, &packet);
+                    done(&view, packet.frame_id, 0);
+                    status
+                });
+                note(status.join().unwrap());
+                return 0;
+            }
+            "fail" => return say(view, abi::failure(abi::CLASS_RETRY, abi::DETAIL_TIMEOUT), "too slow"),
+            "panic" => {
+                return say(view, abi::failure(abi::CLASS_RETRY, abi::DETAIL_PANIC), "index out of bounds");
+            }
+            "no-class" => return -7,
+            "fail-done" => {
+                say(view, abi::failure(abi::CLASS_DEVICE_LOST, abi::DETAIL_IO), "GPU reset");
+                done(view, frame.frame_id, abi::failure(abi::CLASS_DEVICE_LOST, abi::DETAIL_IO));
+                return 0;
+            }
+            "done-twice" => {
+                done(view, frame.frame_id, 0);
+            }
+            "forget" => return 0,
+            _ => note(commit(view, &slab, &packet)),
+        }
+        done(view, frame.frame_id, 0);
+    }
+    0
+}
+
+#[derive(Default)]
+struct Sink {
+    packets: Mutex<Vec<EncodedPacket>>,
+    done: Mutex<Vec<FrameFinished>>,
+}
+
+impl EncoderSink for Sink {
+    fn packet(&self, packet: EncodedPacket) {
+        self.packets.lock().unwrap().push(packet);
+    }
+
+    fn done(&self, done: FrameFinished) {
+        self.done.lock().unwrap().push(done);
+    }
+}
+
+struct Bench {
+    services: HostServices,
+    sink: Arc<Sink>,
+    buffer: Arc<SharedBuffer>,
+    encoder: EncoderInstance,
+}
+
+fn offer(services: &HostServices) -> EncoderOffer {
+    let origin = Origin { services, plugin: PLUGIN, config_json: "" };
+    probe_encoder(&origin, &TABLE).unwrap().remove(0)
+}
+
+fn open(services: &HostServices, act: &str, sink: &Arc<Sink>) -> Result<EncoderInstance, PluginError> {
+    let origin = Origin { services, plugin: PLUGIN, config_json: act };
+    let offer = offer(services);
+    let settings = EncoderSettings::new(&offer, SIZE.0, SIZE.1);
+    EncoderInstance::create(&origin, &TABLE, Some(&RATE), &offer, settings, Arc::clone(sink) as _)
+}
+
+fn bench(act: &str) -> Bench {
+    let services = HostServices::default();
+    let sink = Arc::new(Sink::default());
+    let buffer = SharedBuffer::new(SIZE.0, SIZE.1, abi::FOURCC_XRGB8888, 64).unwrap();
+    let encoder = open(&services, act, &sink).unwrap();
+    Bench { services, sink, buffer, encoder }
+}
+
+impl Bench {
+    fn frame(&self) -> VideoFrame {
+        let color = self.encoder.settings().color;
+        VideoFrame::in_buffer(self.buffer.lend(), color, 1234, Damage::Full)
+    }
+
+    fn submit(&mut self, frame_id: u64) -> Result<(), PluginError> {
+        let frame = self.frame();
+        self.encoder.submit(&frame, frame_id, &SubmitOptions { keyframe: true, ..Default::default() })
+    }
+
+    fn misbehaviours(&self) -> u64 {
+        self.services.misbehaviours(PLUGIN)
+    }
+}
+
+#[test]
+fn a_frame_becomes_a_packet() {
+    let mut bench = bench("good");
+    bench.submit(1).unwrap();
+    bench.submit(2).unwrap();
+    assert_eq!(bench.encoder.in_flight(), 0);
+    assert!(!bench.buffer.is_lent());
+    let packets = bench.sink.packets.lock().unwrap();
+    assert_eq!(packets.len(), 2);
+    assert_eq!(packets[1].data.payload(), [0; 5]);
+    assert!(packets[0].info.is_key());
+    assert_eq!((packets[1].info.frame_id, packets[1].info.timestamp_ns), (2, 1234));
+    let message = packets[0].data.with_header(b"head");
+    assert_eq!(message[4..].as_ptr(), packets[0].data.payload().as_ptr());
+    let done = bench.sink.done.lock().unwrap();
+    assert_eq!(
+        done.iter().map(|d| (d.frame_id, d.outcome.is_ok())).collect::<Vec<_>>(),
+        [(1, true), (2, true)]
+    );
+    assert_eq!(bench.services.misbehaviours(PLUGIN), 0);
+}
+
+#[test]
+fn slabs_are_used_again() {
+    let mut bench = bench("good");
+    let mut addresses = std::collections::BTreeSet::new();
+    for frame_id in 1..=50 {
+        bench.submit(frame_id).unwrap();
+        let packet = bench.sink.packets.lock().unwrap().pop().unwrap();
+        addresses.insert(packet.data.payload().as_ptr() as usize);
+    }
+    assert_eq!(addresses.len(), 1);
+    assert_eq!(bench.services.pool().used_bytes(), 0);
+}
+
+#[test]
+fn misuse_of_slabs_is_refused() {
+    let wrong = abi::failure(abi::CLASS_RETRY, abi::DETAIL_INVALID_ARGUMENT).to_string();
+    for (act, statuses, packets, complaints) in [
+        ("double-commit", vec!["0", &wrong], 1, 1),
+        ("foreign-slab", vec![&wrong, "0"], 1, 1),
+        ("forged-pointer", vec![&wrong], 0, 1),
+        ("null", vec![&wrong, &wrong, &wrong], 0, 5),
+    ] {
+        let mut bench = bench(act);
+        notes();
+        bench.submit(1).unwrap();
+        assert_eq!(notes(), statuses, "{act}");
+        assert_eq!(bench.sink.packets.lock().unwrap().len(), packets, "{act}");
+        assert_eq!(bench.misbehaviours(), complaints, "{act}");
+        assert_eq!(bench.sink.done.lock().unwrap().len(), 1, "{act}");
+        bench.sink.packets.lock().unwrap().clear();
+        assert_eq!(bench.services.pool().used_bytes(), 0, "{act}: every slab went back");
+    }
+}
+
+#[test]
+fn misbehaviour_is_logged_with_the_plugin() {
+    let (lines, _guard) = instance_fakes::Lines::capture();
+    bench("double-commit").submit(1).unwrap();
+    let line = lines.text();
+    assert_eq!(lines.count("plugin misbehaving"), 1, "{line}");
+    assert!(
+        line.contains("test.encoder") && line.contains("memory.commit") && line.contains("twice"),
+        "{line}"
+    );
+}
+
+#[test]
+fn bad_packets_are_refused() {
+    let mut bench = bench("bad-packets");
+    notes();
+    bench.submit(1).unwrap();
+    let statuses = notes();
+    assert_eq!(statuses.len(), 10);
+    assert!(statuses.iter().all(|status| status.starts_with('-')), "{statuses:?}");
+    assert_eq!(bench.sink.packets.lock().unwrap().len(), 0);
+    assert_eq!(bench.misbehaviours(), 10);
+    assert_eq!(bench.services.pool().used_bytes(), 0);
+}
+
+#[test]
+fn memory_is_bounded() {
+    let exhausted = abi::failure(abi::CLASS_RETRY, abi::DETAIL_OUT_OF_RESOURCES).to_string();
+    let mut by_count = bench("exhaust");
+    notes();
+    by_count.submit(1).unwrap();
+    assert_eq!(notes(), [exhausted.as_str(), "256", "0"]);
+
+    let services = HostServices::new(SlabPool::new(1 << 20, 10 * 4096));
+    let sink = Arc::new(Sink::default());
+    let encoder = open(&services, "exhaust", &sink).unwrap();
+    let buffer = SharedBuffer::new(SIZE.0, SIZE.1, abi::FOURCC_XRGB8888, 64).unwrap();
+    let mut by_bytes = Bench { services, sink, buffer, encoder };
+    by_bytes.submit(1).unwrap();
+    assert_eq!(notes(), [exhausted.as_str(), "10", "0"]);
+}
+
+#[test]
+fn frames_stay_unchanged_while_retained() {
+    let mut bench = bench("later");
+    notes();
+    bench.submit(1).unwrap();
+    let (full, stranger) = (
+        abi::failure(abi::CLASS_RETRY, abi::DETAIL_OUT_OF_RESOURCES),
+        abi::failure(abi::CLASS_RETRY, abi::DETAIL_WRONG_STATE),
+    );
+    assert_eq!(notes(), ["0".to_owned(), full.to_string(), stranger.to_string()]);
+    assert!(bench.buffer.is_lent());
+    assert_eq!(bench.encoder.in_flight(), 1);
+    assert_eq!(bench.encoder.oldest_in_flight().map(|(frame, _)| frame), Some(1));
+    bench.submit(2).unwrap();
+    let error = bench.submit(3).unwrap_err();
+    assert_eq!((error.origin, error.detail), (FaultOrigin::Caller, FaultDetail::WrongState));
+    bench.encoder.drain().unwrap();
+    assert_eq!(bench.encoder.in_flight(), 0);
+    assert_eq!(bench.sink.done.lock().unwrap().len(), 2);
+    let Bench { encoder, buffer, .. } = bench;
+    assert!(buffer.is_lent());
+    drop(encoder);
+    assert!(!buffer.is_lent(), "the memory of a dropped encoder is free");
+}
+
+#[test]
+fn callbacks_may_come_from_other_threads() {
+    let mut bench = bench("thread");
+    notes();
+    bench.submit(1).unwrap();
+    assert_eq!(notes(), ["0"]);
+    assert_eq!(bench.sink.packets.lock().unwrap().len(), 1);
+    assert_eq!(bench.encoder.in_flight(), 0);
+}
+
+#[test]
+fn calls_after_destroy_find_nobody() {
+    let bench = bench("good");
+    let view = HOSTS.with_borrow(|hosts| *hosts.last().unwrap());
+    let Bench { services, sink, encoder, .. } = bench;
+    let (_, late) = slab(&view, 10);
+    let memory = memory(&view);
+    drop(encoder);
+    let before = services.misbehaviours(PLUGIN);
+    assert_eq!(before, 1, "the slab that was not given back");
+    let refused = abi::failure(abi::CLASS_RETRY, abi::DETAIL_WRONG_STATE);
+    // SAFETY: the plugin calls with a context that has ended, which must not hurt.
+    unsafe {
+        assert_eq!(memory.commit.unwrap()(view.ctx(), &late, std::ptr::null()), refused);
+        memory.abandon.unwrap()(view.ctx(), &late);
+        memory.release.unwrap()(view.ctx(), 1);
+        assert!(view.0.query.unwrap()(view.ctx(), Str::new(abi::ids::HOST_LOG_V1)).is_null());
+        assert_eq!(memory.commit.unwrap()(usize::MAX as *mut _, &late, std::ptr::null()), refused);
+    }
+    assert_eq!(services.misbehaviours(PLUGIN), before + 4);
+    assert!(sink.packets.lock().unwrap().is_empty());
+}
+
+#[test]
+fn failures_have_class_detail_and_text() {
+    let mut bench = bench("fail");
+    let error = bench.submit(1).unwrap_err();
+    assert_eq!((error.class, error.detail, error.code()), (FaultClass::Retry, FaultDetail::Timeout, "SI001"));
+    assert!(
+        error.to_string().starts_with("SI001 test.encoder encoder.submit: retry, timeout: too slow."),
+        "{error}"
+    );
+    assert_eq!(bench.encoder.in_flight(), 0);
+    assert!(!error.is_final());
+    assert!(bench.submit(2).is_err_and(|error| error.origin == FaultOrigin::Reported));
+}
+
+#[test]
+fn a_panicked_instance_is_poisoned() {
+    for act in ["panic", "no-class"] {
+        let mut bench = bench(act);
+        assert!(bench.submit(1).unwrap_err().is_final(), "{act}");
+        notes();
+        let error = bench.submit(2).unwrap_err();
+        assert_eq!(error.code(), "SI004", "{act}");
+        drop(bench);
+        assert_eq!(notes(), ["destroy"]);
+    }
+}
+
+#[test]
+fn a_frame_can_fail_when_it_is_done() {
+    let mut bench = bench("fail-done");
+    bench.submit(1).unwrap();
+    let done = bench.sink.done.lock().unwrap();
+    let error = done[0].outcome.as_ref().unwrap_err();
+    assert_eq!((error.class, error.text.as_str()), (FaultClass::DeviceLost, "GPU reset"));
+}
+
+#[test]
+fn done_counts_once() {
+    let mut twice = bench("done-twice");
+    twice.submit(1).unwrap();
+    assert_eq!(twice.sink.done.lock().unwrap().len(), 1);
+    assert_eq!(twice.misbehaviours(), 1);
+    let mut never = bench("forget");
+    never.submit(1).unwrap();
+    let error = never.encoder.drain().unwrap_err();
+    assert_eq!(error.origin, FaultOrigin::Contract);
+}
+
+#[test]
+fn probing_checks_every_entry() {
+    let services = HostServices::default();
+    let probe =
+        |act| probe_encoder(&Origin { services: &services, plugin: PLUGIN, config_json: act }, &TABLE);
+    assert_eq!(probe("nothing").unwrap(), []);
+    let error = probe("broken").unwrap_err();
+    assert_eq!((error.class, error.text.as_str()), (FaultClass::DeviceLost, "the GPU is gone"));
+    let offers = probe("bad").unwrap();
+    assert_eq!(offers.iter().map(|offer| offer.name.as_str()).collect::<Vec<_>>(), ["fake"]);
+    assert_eq!(services.misbehaviours(PLUGIN), 9);
+    assert_eq!(probe("flood").unwrap().len(), 64);
+}
+
+#[test]
+fn settings_must_fit_the_offer() {
+    let bench = bench("good");
+    let origin = Origin { services: &bench.services, plugin: PLUGIN, config_json: "" };
+    let offer = bench.encoder.offer().clone();
+    let good = EncoderSettings::new(&offer, SIZE.0, SIZE.1);
+    for bad in [
+        EncoderSettings { width: 4097, ..good.clone() },
+        EncoderSettings { fourcc: abi::FOURCC_NV12, ..good.clone() },
+        EncoderSettings { memory: abi::MEMORY_CUDA, ..good.clone() },
+        EncoderSettings { chroma: abi::CHROMA_444, ..good.clone() },
+        EncoderSettings { quality: 0, ..good.clone() },
+        EncoderSettings { rate: abi::RATE_CBR, ..good.clone() },
+        EncoderSettings { fps: (0, 1), ..good.clone() },
+    ] {
+        let made = EncoderInstance::create(&origin, &TABLE, None, &offer, bad, Arc::new(Sink::default()));
+        assert_eq!(made.unwrap_err().class, FaultClass::Reconfigure);
+    }
+}
+
+#[test]
+fn configure_and_rate_reach_the_plugin() {
+    let mut bench = bench("good");
+    let settings = bench.encoder.settings().clone();
+    let better = EncoderSettings { quality: 90, ..settings.clone() };
+    bench.encoder.configure(better.clone()).unwrap();
+    assert_eq!(bench.encoder.settings(), &better);
+    let error = bench.encoder.configure(EncoderSettings { quality: 77, ..settings }).unwrap_err();
+    assert_eq!((error.class, error.origin), (FaultClass::Reconfigure, FaultOrigin::Reported));
+    assert_eq!(bench.encoder.settings(), &better);
+    notes();
+    let change = RateChange { quality: Some(50), fps: Some((30, 1)), ..Default::default() };
+    assert!(bench.encoder.set_rate(change).unwrap());
+    assert_eq!(notes(), ["rate 50 30"]);
+    assert!(bench.encoder.set_rate(RateChange { quality: Some(101), ..change }).is_err());
+}
+
+#[test]
+fn incomplete_tables_are_refused() {
+    static SMALL: abi::EncoderV1 = abi::EncoderV1 { struct_size: 16, ..TABLE };
+    static HOLE: abi::EncoderV1 = abi::EncoderV1 { submit: None, ..TABLE };
+    let bench = bench("good");
+    let origin = Origin { services: &bench.services, plugin: PLUGIN, config_json: "" };
+    for (table, function) in [(&SMALL, "encoder"), (&HOLE, "encoder.submit")] {
+        let (offer, settings) = (bench.encoder.offer(), bench.encoder.settings().clone());
+        let error = EncoderInstance::create(&origin, table, None, offer, settings, Arc::new(Sink::default()));
+        let error = error.unwrap_err();
+        assert_eq!((error.code(), error.function), ("SI003", function));
+    }
+    let error = open(&bench.services, "fail-create", &bench.sink).unwrap_err();
+    assert_eq!((error.detail, error.text.as_str()), (FaultDetail::Config, "no such display"));
+    let error = open(&bench.services, "null-instance", &bench.sink).unwrap_err();
+    assert_eq!(error.origin, FaultOrigin::Contract);
+}
