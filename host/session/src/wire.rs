@@ -11,6 +11,7 @@ mod client;
 mod clipboard;
 mod fields;
 mod json;
+mod parse;
 mod schema;
 mod server;
 mod verbs;
