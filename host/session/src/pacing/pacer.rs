@@ -58,8 +58,9 @@ struct Round {
 /// less while nothing queues and a little more while something does.
 ///
 /// In simulation (`tests/pacing.rs`) a page that keeps up gets 60 fps at any round trip up to 200 ms, and one that
-/// draws 25 to 60 fps sees 95 of 100 frames younger than 100 ms plus the round trip. Slower pages see at worst the
-/// frame being drawn and one behind it.
+/// draws 25 fps sees 95 of 100 frames younger than 100 ms plus the round trip, if its acknowledgements carry held
+/// times; without them its timer passes for delay and costs up to 50 ms more. A page that needs 66 ms or more for a
+/// frame sees older ones: the frame being drawn and one behind it.
 ///
 /// Acknowledgements may come late and in lumps: a stock page sends the newest drawn id every 50 ms with the time it
 /// held it. A stock *viewer* sends none at all: until the first acknowledgement, [`ClientPacer::on_delivered`] (the
