@@ -1,0 +1,123 @@
+// A bare client of the WebSocket wire (Selkies 2.1.0), for what no browser would do.
+
+import jpeg from "jpeg-js";
+import { randomBytes } from "node:crypto";
+import WebSocket from "ws";
+import { until } from "./tools.mjs";
+
+/** One connection; everything it hears is kept. */
+export class WireClient {
+  texts = [];
+  /** Newest JPEG by first row, and the frame ids in order of arrival. */
+  stripes = new Map();
+  frames = [];
+  bytes = 0;
+  /** { code, reason } once closed. */
+  closed = null;
+  /** Whether frames are acknowledged. */
+  acks = true;
+
+  /** Connects; a refused handshake rejects with the HTTP status in the message. */
+  static connect(host, { query = "", headers = {}, acks = true } = {}) {
+    const socket = new WebSocket(`ws://127.0.0.1:${host.port}/api/websockets${query}`, { headers, perMessageDeflate: false });
+    socket.binaryType = "nodebuffer";
+    const client = new WireClient(socket);
+    client.acks = acks;
+    return new Promise((resolve, reject) => {
+      socket.once("open", () => resolve(client));
+      socket.once("error", reject);
+    });
+  }
+
+  /** Connects and takes the display; without a `tabId` (null) even from an owner that is there. */
+  static async controller(host, { tabId = randomBytes(8).toString("hex"), size = [1280, 720], settings = {}, ...options } = {}) {
+    const client = await WireClient.connect(host, options);
+    await client.greeted();
+    const tab = tabId === null ? {} : { tabId };
+    const [initialClientWidth, initialClientHeight] = size;
+    client.send(`SETTINGS,${JSON.stringify({ displayId: "primary", ...tab, initialClientWidth, initialClientHeight, ...settings })}`);
+    return client;
+  }
+
+  /** Connects as a page with `#shared` does. */
+  static async viewer(host, options = {}) {
+    const client = await WireClient.connect(host, { query: "?role=viewer", ...options });
+    await client.greeted();
+    client.send("STOP_VIDEO");
+    client.send("START_VIDEO");
+    return client;
+  }
+
+  constructor(socket) {
+    this.socket = socket;
+    socket.on("message", (data, binary) => (binary ? this.#binary(data) : this.texts.push(data.toString())));
+    socket.on("close", (code, reason) => (this.closed = { code, reason: reason.toString() }));
+    socket.on("error", () => undefined);
+  }
+
+  #binary(data) {
+    this.bytes += data.length;
+    if (data[0] !== 3) return;
+    const frame = data.readUInt16BE(2);
+    this.stripes.set(data.readUInt16BE(4), data.subarray(6));
+    if (this.frames.at(-1) === frame) return;
+    this.frames.push(frame);
+    if (this.acks) this.send(`CLIENT_FRAME_ACK ${frame} 0`);
+  }
+
+  send(message) {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(message);
+  }
+
+  /** The first text that starts with this, or undefined. */
+  text(start) {
+    return this.texts.find((text) => text.startsWith(start));
+  }
+
+  async waitText(start, limit = 5000) {
+    return until(() => `a text that starts with ${start}; heard ${JSON.stringify(this.texts.map((t) => t.slice(0, 60)))}`, () => this.text(start), limit);
+  }
+
+  /** Waits for the end of the server's greeting. */
+  async greeted() {
+    await this.waitText('{"type":"server_settings"');
+  }
+
+  /** Waits for `count` more frames. */
+  async waitFrames(count, limit = 8000) {
+    const goal = this.frames.length + count;
+    await until(() => `${count} frames; ${count - goal + this.frames.length} came; closed ${JSON.stringify(this.closed)}`, () => this.frames.length >= goal, limit);
+  }
+
+  async waitClosed(limit = 5000) {
+    return until("the server closes the connection", () => this.closed, limit);
+  }
+
+  /** Stops taking anything from the socket, for good. */
+  stopReading() {
+    this.socket.pause();
+  }
+
+  /** Frames per second over `ms`. */
+  async rate(ms) {
+    const [from, start] = [this.frames.length, performance.now()];
+    await new Promise((done) => setTimeout(done, ms));
+    return ((this.frames.length - from) * 1000) / (performance.now() - start);
+  }
+
+  /** The stripes as one picture. */
+  picture() {
+    const parts = [...this.stripes].sort(([a], [b]) => a - b).map(([y, data]) => ({ y, ...jpeg.decode(data, { useTArray: true, formatAsRGBA: false }) }));
+    const width = Math.max(...parts.map((part) => part.width));
+    const height = Math.max(...parts.map((part) => part.y + part.height));
+    const data = new Uint8Array(width * height * 3);
+    for (const part of parts) {
+      if (part.width === width) data.set(part.data, part.y * width * 3);
+    }
+    return { width, height, data };
+  }
+
+  stop() {
+    this.socket.terminate();
+  }
+}

@@ -1,0 +1,124 @@
+// The program under test: dist/selkies-host, as ./run.sh --build-only leaves it.
+
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { Process } from "./processes.mjs";
+import { ROOT, run, TARGET, until } from "./tools.mjs";
+
+/** The binary. */
+export const HOST = join(ROOT, "dist", "selkies-host");
+/** The first-party plugins. */
+export const PLUGINS = join(ROOT, "dist", "plugins");
+
+/** A TCP port of loopback that was free a moment ago. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** An empty folder below target/. */
+export function folder(name) {
+  return mkdtempSync(join(TARGET, `${name}-`));
+}
+
+function present() {
+  if (!existsSync(HOST)) throw new Error(`${HOST} is missing; run ./run.sh --build-only`);
+}
+
+/** What the host gets of our own environment: nothing that would configure it. */
+function environment(extra) {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(SELKIES_|DISPLAY$|XAUTHORITY$|PORT$)/.test(name));
+  return { ...Object.fromEntries(kept), LC_ALL: "C.UTF-8", ...extra };
+}
+
+/** Runs the binary to its end, for subcommands and refusals. */
+export function hostCommand(args, { env = {}, ...options } = {}) {
+  present();
+  return run(HOST, args, { timeout: 20_000, ...options, env: environment(env) });
+}
+
+/** A running host. */
+export class Host {
+  /**
+   * `x`: the X server to show, none for a capture without one. `plugins`: folders. `config`: an object for a
+   * configuration file. `port`: to take one again.
+   */
+  static async start({ x, args = [], plugins = [PLUGINS], config, env = {}, port, wait = 20_000 } = {}) {
+    present();
+    port ??= await freePort();
+    const place = folder("host");
+    const given = [...plugins.flatMap((path) => ["--plugins", path]), "--addr", "127.0.0.1", "--port", String(port)];
+    if (x) given.push("--display", x.display);
+    if (config) {
+      const file = join(place, "host.json");
+      writeFileSync(file, JSON.stringify(config, null, 2));
+      given.push("--config", file);
+    }
+    const process = new Process(HOST, [...given, ...args], { env: environment(env), cwd: place });
+    const host = new Host(process, port, place);
+    await until(
+      () => `the host prints its address: ${process.out}${process.err}`,
+      () => {
+        if (process.ended !== null) throw new Error(`the host ended with ${process.ended}: ${process.err}`);
+        return process.out.includes(`http://127.0.0.1:${port}/`);
+      },
+      wait,
+    ).catch(async (error) => {
+      await host.stop();
+      throw error;
+    });
+    return host;
+  }
+
+  constructor(process, port, place) {
+    this.process = process;
+    this.port = port;
+    this.place = place;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.port}/`;
+  }
+
+  get log() {
+    return this.process.out + this.process.err;
+  }
+
+  /** `/api/status`. */
+  async status() {
+    const answer = await fetch(`${this.url}api/status`);
+    assert.equal(answer.status, 200);
+    return answer.json();
+  }
+
+  /** Frames encoded since the start, for all clients together. */
+  async encodedFrames() {
+    const { video } = await this.status();
+    assert.equal(typeof video?.frames, "number", "/api/status counts encoded frames");
+    return video.frames;
+  }
+
+  /** Resident memory in MiB. */
+  rss() {
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.process.pid}/status`, "utf8"))[1]) / 1024;
+  }
+
+  /** True while it answers. */
+  async healthy() {
+    assert.equal(this.process.ended, null, `the host ended with ${this.process.ended}: ${this.log.slice(-2000)}`);
+    const answer = await fetch(`${this.url}api/health`);
+    return answer.status === 200;
+  }
+
+  async stop() {
+    await this.process.stop(6000);
+    rmSync(this.place, { recursive: true, force: true });
+  }
+}
