@@ -21,7 +21,9 @@ mod error;
 mod frame;
 mod input;
 mod layout;
+mod lifecycle;
 mod rtc_config;
+mod running;
 mod settings;
 mod transport;
 mod wake;
@@ -30,16 +32,16 @@ use crate::services::HostServices;
 
 pub use buffer::{BufferError, BufferLease, MAX_FRAME_EDGE, SharedBuffer};
 pub use caps::{EncoderOffer, probe_encoder};
-pub use capture::{
-    CaptureFailure, CaptureInfo, CaptureInstance, CaptureRequest, CaptureSignal, RunningCapture,
-};
+pub use capture::{CaptureFailure, CaptureInfo, CaptureInstance, CaptureRequest, CaptureSignal};
 pub use cursor::{CursorInstance, CursorShape};
 pub use display::{DisplayInstance, DisplayOutput, DisplayRequest, MAX_OUTPUTS};
 pub use encoder::{EncoderInstance, RateChange, SubmitOptions};
 pub use error::{FaultClass, FaultDetail, FaultOrigin, PluginError};
 pub use frame::{Damage, FrameShape, VideoFrame};
 pub use input::{InputAction, InputEvent, InputInstance, TouchPhase};
+pub use lifecycle::PluginLifecycle;
 pub use rtc_config::{RtcConfigInstance, RtcConfigRequest};
+pub use running::RunningCapture;
 pub use settings::EncoderSettings;
 pub use transport::{Channel, TransportInfo, TransportInstance};
 pub use wake::Waker;

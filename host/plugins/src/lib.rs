@@ -14,11 +14,13 @@ mod candidate;
 mod config_check;
 mod discovery;
 mod elf;
+pub mod environment;
 mod files;
 mod inspect;
 mod instance;
 mod inventory;
 mod layout;
+mod lifecycle;
 mod loader;
 mod manifest;
 mod opened;
@@ -38,12 +40,13 @@ pub use instance::{
     BufferError, BufferLease, CaptureFailure, CaptureInfo, CaptureInstance, CaptureRequest, CaptureSignal,
     Channel, CursorInstance, CursorShape, Damage, DisplayInstance, DisplayOutput, DisplayRequest,
     EncoderInstance, EncoderOffer, EncoderSettings, FaultClass, FaultDetail, FaultOrigin, FrameShape,
-    InputAction, InputEvent, InputInstance, MAX_FRAME_EDGE, MAX_OUTPUTS, Origin, PluginError, RateChange,
-    RtcConfigInstance, RtcConfigRequest, RunningCapture, SharedBuffer, SubmitOptions, TouchPhase,
-    TransportInfo, TransportInstance, VideoFrame, Waker, probe_encoder,
+    InputAction, InputEvent, InputInstance, MAX_FRAME_EDGE, MAX_OUTPUTS, Origin, PluginError,
+    PluginLifecycle, RateChange, RtcConfigInstance, RtcConfigRequest, RunningCapture, SharedBuffer,
+    SubmitOptions, TouchPhase, TransportInfo, TransportInstance, VideoFrame, Waker, probe_encoder,
 };
 pub use inventory::{Entry, Inventory};
 pub use layout::LayoutCheck;
+pub use lifecycle::begin;
 pub use loader::{LoadedPlugin, Offer, load};
 pub use manifest::{
     InterfaceId, Isolation, Kind, LibraryName, MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, Placement,

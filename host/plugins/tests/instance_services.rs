@@ -5,7 +5,9 @@ mod instance_fakes;
 
 use instance_fakes::{Lines, View};
 use selkies_plugin_abi::{self as abi, Str, ids};
-use selkies_plugin_host::{HISTOGRAM_BOUNDS, HostServices, LOG_LINES_PER_SECOND, MetricValue};
+use selkies_plugin_host::{
+    HISTOGRAM_BOUNDS, HostServices, LOG_LINES_PER_SECOND, MetricValue, PluginLifecycle,
+};
 
 fn view(services: &HostServices) -> View {
     View(*services.process_host("test.plugin"))
@@ -150,4 +152,37 @@ fn metrics_are_kept_per_plugin() {
     assert_eq!((histogram.count, histogram.sum), (2, 99.002));
     let bucket = HISTOGRAM_BOUNDS.iter().position(|bound| *bound == 0.0025).unwrap();
     assert_eq!((histogram.buckets[bucket], histogram.buckets.iter().sum::<u64>()), (1, 1));
+}
+
+unsafe extern "C" fn init(host: *const abi::Host) -> abi::Status {
+    // SAFETY: the host is valid for the life of the process.
+    let view = View(unsafe { *host });
+    instance_fakes::note("init");
+    let refused = abi::failure(abi::CLASS_FATAL_PLUGIN, abi::DETAIL_UNSUPPORTED);
+    // The test leaves a note when it wants a refusal.
+    let calls = instance_fakes::notes();
+    if calls.len() > 1 { instance_fakes::say(&view, refused, "GStreamer is too old") } else { abi::OK }
+}
+
+unsafe extern "C" fn set_log_level(level: u32) {
+    instance_fakes::note(format!("level {level}"));
+}
+
+#[test]
+fn libraries_learn_their_host_and_level() {
+    static TABLE: abi::LifecycleV1 = abi::LifecycleV1 {
+        struct_size: size_of::<abi::LifecycleV1>() as u32,
+        reserved: 0,
+        init: Some(init),
+        set_log_level: Some(set_log_level),
+    };
+    static NOTHING: abi::LifecycleV1 = abi::LifecycleV1 { init: None, set_log_level: None, ..TABLE };
+    let services = HostServices::default();
+    PluginLifecycle::init(&services, "test.quiet", &NOTHING).unwrap().set_log_level(abi::LEVEL_ERROR);
+    let lifecycle = PluginLifecycle::init(&services, "test.plugin", &TABLE).unwrap();
+    lifecycle.set_log_level(abi::LEVEL_TRACE);
+    assert_eq!(instance_fakes::notes(), ["level 3", "level 5"]);
+    instance_fakes::note("before");
+    let error = PluginLifecycle::init(&services, "test.old", &TABLE).unwrap_err();
+    assert_eq!((error.is_final(), error.text.as_str()), (true, "GStreamer is too old"));
 }

@@ -1,16 +1,16 @@
 //! `selkies.capture/1`.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use selkies_plugin_abi::{self as abi, CaptureV1, Instance, MAX_DAMAGE_RECTS, Rect, Status, Str};
+use selkies_plugin_abi::{self as abi, CaptureV1, Instance, Rect, Status, Str};
 
 use super::buffer::{MAX_FRAME_EDGE, MAX_STRIDE_ALIGN, SharedBuffer};
-use super::core::{Core, is_nothing, required, size_field, sized_table, timeout_ns};
-use super::frame::{self, Damage, VideoFrame};
+use super::core::{Core, required, size_field, sized_table};
+use super::frame;
+use super::running::RunningCapture;
 use super::wake::{WakeGate, Waker};
 use super::{FaultClass, FaultDetail, Origin, PluginError};
-use crate::services::{Role, now_ns};
+use crate::services::Role;
 
 /// Buffers that one capture may cycle through.
 const MAX_BUFFERS: usize = 16;
@@ -76,48 +76,22 @@ type Wait = unsafe extern "C" fn(*mut Instance, u64, *mut abi::CaptureEvent) -> 
 type Grab = unsafe extern "C" fn(*mut Instance, u32, *const Rect, u32, *mut abi::Frame) -> Status;
 
 #[derive(Clone, Copy)]
-struct Functions {
-    info: unsafe extern "C" fn(*mut Instance, *mut abi::CaptureInfo) -> Status,
-    start: unsafe extern "C" fn(*mut Instance, *const abi::CaptureParams) -> Status,
-    wait: Wait,
-    grab: Grab,
-    done_with: unsafe extern "C" fn(*mut Instance, *const abi::Frame),
-    stop: unsafe extern "C" fn(*mut Instance) -> Status,
+pub(super) struct Functions {
+    pub(super) info: unsafe extern "C" fn(*mut Instance, *mut abi::CaptureInfo) -> Status,
+    pub(super) start: unsafe extern "C" fn(*mut Instance, *const abi::CaptureParams) -> Status,
+    pub(super) wait: Wait,
+    pub(super) grab: Grab,
+    pub(super) done_with: unsafe extern "C" fn(*mut Instance, *const abi::Frame),
+    pub(super) stop: unsafe extern "C" fn(*mut Instance) -> Status,
 }
 
 /// A capture that is not running.
 pub struct CaptureInstance {
     gate: WakeGate,
-    core: Arc<Core>,
-    functions: Functions,
+    pub(super) core: Arc<Core>,
+    pub(super) functions: Functions,
     /// Buffers of a run whose `stop` failed; dropped after the instance.
-    unsettled: Vec<Arc<SharedBuffer>>,
-}
-
-/// A capture that watches for damage. Dropping it ends the instance.
-pub struct RunningCapture {
-    capture: CaptureInstance,
-    info: CaptureInfo,
-    area: Rect,
-    buffers: Vec<Arc<SharedBuffer>>,
-    /// The array that `start` named, in case the plugin looks at it later.
-    _raw_buffers: Vec<abi::FrameBuffer>,
-    /// Frames of the plugin's memory that nobody needs any more.
-    returned: Arc<Mutex<Vec<abi::Frame>>>,
-}
-
-/// A frame in the plugin's memory: handed back on the media thread once nobody uses it.
-struct PluginMemory {
-    raw: abi::Frame,
-    returned: Arc<Mutex<Vec<abi::Frame>>>,
-    /// The memory lives as long as the instance.
-    _core: Arc<Core>,
-}
-
-impl Drop for PluginMemory {
-    fn drop(&mut self) {
-        self.returned.lock().unwrap_or_else(PoisonError::into_inner).push(self.raw);
-    }
+    pub(super) unsettled: Vec<Arc<SharedBuffer>>,
 }
 
 impl CaptureInstance {
@@ -194,14 +168,7 @@ impl CaptureInstance {
     /// [`CaptureFailure`] with the instance: what the plugin answers, or a request that does not fit it.
     pub fn start(mut self, request: CaptureRequest) -> Result<RunningCapture, Box<CaptureFailure>> {
         match self.try_start(&request) {
-            Ok((info, raw_buffers)) => Ok(RunningCapture {
-                capture: self,
-                info,
-                area: request.area,
-                buffers: request.buffers,
-                _raw_buffers: raw_buffers,
-                returned: Arc::default(),
-            }),
+            Ok((info, raw)) => Ok(RunningCapture::new(self, info, request.area, request.buffers, raw)),
             Err(error) => Err(Box::new(CaptureFailure { capture: self, error })),
         }
     }
@@ -252,162 +219,8 @@ impl CaptureInstance {
     }
 }
 
-impl RunningCapture {
-    /// Blocks until there is something to grab, `timeout` passed (`None`: no limit) or a waker was used. `[media]`
-    ///
-    /// # Errors
-    /// What the plugin answers, or a broken contract.
-    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<CaptureSignal, PluginError> {
-        self.hand_back();
-        let mut event =
-            abi::CaptureEvent { struct_size: size_field::<abi::CaptureEvent>(), ..Default::default() };
-        let (core, wait) = (&self.capture.core, self.capture.functions.wait);
-        let status = core.call("capture.wait", |instance| {
-            // SAFETY: a live instance, and a place of the size that it says.
-            unsafe { wait(instance, timeout_ns(timeout), &raw mut event) }
-        })?;
-        if is_nothing(status) {
-            return Ok(CaptureSignal::Nothing);
-        }
-        let edges = 1..=MAX_FRAME_EDGE;
-        match event.kind {
-            abi::CAPTURE_EVENT_DAMAGE => Ok(CaptureSignal::Damage),
-            abi::CAPTURE_EVENT_RESIZED if edges.contains(&event.width) && edges.contains(&event.height) => {
-                Ok(CaptureSignal::Resized { width: event.width, height: event.height })
-            }
-            abi::CAPTURE_EVENT_RESIZED => {
-                let size = format!("the source became {}x{}", event.width, event.height);
-                Err(core.contract("capture.wait", size))
-            }
-            kind => Err(core.contract("capture.wait", format!("there is no event of kind {kind}"))),
-        }
-    }
-
-    /// Takes a picture. `[media]`
-    ///
-    /// With host buffers it goes into `buffers[buffer]`, where only new damage and `refresh` (what this buffer missed
-    /// while others were used) are written; the buffer must not be lent. Otherwise both arguments mean nothing.
-    ///
-    /// A damage list that breaks the contract is reported and replaced by [`Damage::Full`], which is always right.
-    ///
-    /// # Errors
-    /// What the plugin answers, a broken contract, or a buffer that is lent or does not exist.
-    pub fn grab(&mut self, buffer: usize, refresh: &[Rect]) -> Result<VideoFrame, PluginError> {
-        self.hand_back();
-        let core = &self.capture.core;
-        let target = self.buffers.get(buffer);
-        if self.info.host_buffers && target.is_none_or(|buffer| buffer.is_lent()) {
-            let text = if target.is_none() { "there is no such buffer" } else { "the buffer is still lent" };
-            let (class, detail) = (FaultClass::Retry, FaultDetail::WrongState);
-            return Err(PluginError::caller(core.account(), "capture.grab", class, detail, text));
-        }
-        let Rect { width, height, .. } = self.area;
-        let all = [Rect { x: 0, y: 0, width, height }];
-        let fits =
-            refresh.len() <= MAX_DAMAGE_RECTS && refresh.iter().all(|r| frame::within(r, width, height));
-        let refresh = if fits { refresh } else { &all };
-        let mut out = frame::empty();
-        let grab = self.capture.functions.grab;
-        core.call("capture.grab", |instance| {
-            // SAFETY: a live instance; the list is valid for the call, the place has the size that it says.
-            unsafe { grab(instance, buffer as u32, refresh.as_ptr(), refresh.len() as u32, &raw mut out) }
-        })?;
-        let len = target.map(|buffer| buffer.bytes());
-        frame::check(&out, width, height, self.info.fourcc, len)
-            .map_err(|wrong| core.contract("capture.grab", wrong))?;
-        let damage = self.damage_of(&out);
-        let now = now_ns();
-        if out.timestamp_ns == 0 || out.timestamp_ns > now {
-            out.timestamp_ns = now;
-        }
-        Ok(match target {
-            Some(buffer) => {
-                let lease = buffer.lend();
-                VideoFrame::checked(out, Some(lease.clone()), damage, Arc::new(lease))
-            }
-            None => {
-                let returned = Arc::clone(&self.returned);
-                let memory = PluginMemory { raw: out, returned, _core: Arc::clone(core) };
-                VideoFrame::checked(out, None, damage, Arc::new(memory))
-            }
-        })
-    }
-
-    fn damage_of(&self, out: &abi::Frame) -> Damage {
-        if !self.info.damage || out.flags & abi::FRAME_FULL_DAMAGE != 0 {
-            return Damage::Full;
-        }
-        // SAFETY: the list stays valid until the next call on the instance, which needs `&mut self`.
-        let rects = unsafe {
-            crate::services::foreign_slice(out.damage, out.damage_count as usize, MAX_DAMAGE_RECTS)
-        };
-        let checked = rects
-            .ok_or_else(|| "the damage list is NULL, not aligned or longer than 64".to_owned())
-            .and_then(|rects| Damage::checked(rects, out.width, out.height));
-        checked.unwrap_or_else(|wrong| {
-            self.capture.core.account().misbehaving("capture.grab", wrong);
-            Damage::Full
-        })
-    }
-
-    /// Tells the plugin which frames of its memory are free again.
-    fn hand_back(&mut self) {
-        let frames = std::mem::take(&mut *self.returned.lock().unwrap_or_else(PoisonError::into_inner));
-        for raw in &frames {
-            // SAFETY: a live instance on its media thread, and a frame that it made.
-            self.capture.core.tell(|instance| unsafe { (self.capture.functions.done_with)(instance, raw) });
-        }
-    }
-
-    /// Ends the watch; after it the buffers are not written. `[media]`
-    ///
-    /// # Errors
-    /// [`CaptureFailure`] with what the plugin answers; the buffers stay reserved until the instance is dropped.
-    pub fn stop(mut self) -> Result<CaptureInstance, Box<CaptureFailure>> {
-        self.hand_back();
-        let stop = self.capture.functions.stop;
-        // SAFETY: a live, started instance.
-        let outcome = self.capture.core.call("capture.stop", |instance| unsafe { stop(instance) });
-        let Self { mut capture, buffers, .. } = self;
-        match outcome {
-            Ok(_) => Ok(capture),
-            Err(error) => {
-                capture.unsettled.extend(buffers);
-                Err(Box::new(CaptureFailure { capture, error }))
-            }
-        }
-    }
-
-    /// What the capture said of itself when it was started.
-    #[must_use]
-    pub fn info(&self) -> CaptureInfo {
-        self.info
-    }
-
-    /// The buffers it writes, by number.
-    #[must_use]
-    pub fn buffers(&self) -> &[Arc<SharedBuffer>] {
-        &self.buffers
-    }
-
-    /// A handle that ends a wait from any thread.
-    #[must_use]
-    pub fn waker(&self) -> Waker {
-        self.capture.waker()
-    }
-}
-
 impl std::fmt::Debug for CaptureInstance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CaptureInstance").field("core", &self.core).finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for RunningCapture {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunningCapture")
-            .field("area", &self.area)
-            .field("info", &self.info)
-            .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,7 @@
 //! `selkies.input/1`.
 
+use std::mem::MaybeUninit;
+
 use selkies_plugin_abi::{self as abi, InputV1, Instance, MAX_INPUT_TEXT, Status, Str};
 
 use super::core::{Core, required, size_field, sized_table};
@@ -185,15 +187,15 @@ impl InputInstance {
             let text = "a text is longer than 4096 bytes";
             return Err(PluginError::caller(self.core.account(), "input.inject", class, detail, text));
         }
-        let nothing = InputEvent { action: InputAction::ReleaseAll, received_ns: 0 }.to_abi();
-        let mut raw = [nothing; BATCH];
+        let mut raw = [const { MaybeUninit::<abi::InputEvent>::uninit() }; BATCH];
         for batch in events.chunks(BATCH) {
             for (place, event) in raw.iter_mut().zip(batch) {
-                *place = event.to_abi();
+                place.write(event.to_abi());
             }
             self.core.call("input.inject", |instance| {
-                // SAFETY: a live instance; the events and their texts are valid for the call.
-                unsafe { (self.inject)(instance, raw.as_ptr(), batch.len() as u32) }
+                // SAFETY: a live instance; as many events as the batch has were written, and they and their texts are
+                // valid for the call.
+                unsafe { (self.inject)(instance, raw.as_ptr().cast(), batch.len() as u32) }
             })?;
         }
         Ok(())

@@ -17,14 +17,32 @@ use super::{clock, foreign, log, metrics};
 
 /// Longest id that `query` looks at, in bytes.
 const MAX_ID: usize = 128;
-/// Ended contexts whose plugin is remembered, to name it when it calls too late.
-const MAX_ENDED: usize = 256;
+/// Ended contexts that are remembered, to name the plugin when it calls too late.
+const MAX_ENDED: usize = 1024;
 
 /// Live contexts by the number that plugins carry as `ctx`.
 static CONTEXTS: RwLock<BTreeMap<usize, Arc<Context>>> = RwLock::new(BTreeMap::new());
-static ENDED: Mutex<VecDeque<(usize, Arc<PluginAccount>)>> = Mutex::new(VecDeque::new());
+static ENDED: Mutex<VecDeque<Ended>> = Mutex::new(VecDeque::new());
 /// The next context's number. Numbers are not used twice.
 static NEXT: AtomicUsize = AtomicUsize::new(1);
+
+/// A context whose instance is gone.
+struct Ended {
+    number: usize,
+    account: Arc<PluginAccount>,
+    /// Kept for a while: a plugin that reads its host too late finds a context that is refused, not freed memory.
+    host: NonNull<abi::Host>,
+}
+
+// SAFETY: the host behind the pointer is not changed, and freed only by the owner's drop.
+unsafe impl Send for Ended {}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // SAFETY: leaked from a box in `HostContext::new` and owned by this entry; its instance ended long ago.
+        drop(unsafe { Box::from_raw(self.host.as_ptr()) });
+    }
+}
 
 /// What a context's tables work on.
 pub(crate) struct Context {
@@ -60,7 +78,7 @@ impl Context {
     }
 }
 
-/// Owns an instance's [`abi::Host`], whose address does not change until it is dropped, after `destroy`.
+/// Owns an instance's [`abi::Host`], whose address does not change and which outlives the instance.
 pub(crate) struct HostContext {
     host: NonNull<abi::Host>,
     number: usize,
@@ -134,11 +152,12 @@ unsafe impl Sync for ForeverHost {}
 impl Drop for HostContext {
     fn drop(&mut self) {
         CONTEXTS.write().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+        let (number, account, host) = (self.number, Arc::clone(&self.context.account), self.host);
         let mut ended = ENDED.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.len() >= MAX_ENDED {
             ended.pop_front();
         }
-        ended.push_back((self.number, Arc::clone(&self.context.account)));
+        ended.push_back(Ended { number, account, host });
         drop(ended);
         let left = self.context.slabs.leak_all();
         if left > 0 {
@@ -147,8 +166,6 @@ impl Drop for HostContext {
                 format_args!("{left} slabs were neither committed nor abandoned; their memory is given up"),
             );
         }
-        // SAFETY: leaked from a box in `new`; the plugin's `destroy` returned, so nobody uses it any more.
-        drop(unsafe { Box::from_raw(self.host.as_ptr()) });
     }
 }
 
@@ -175,7 +192,7 @@ pub(crate) fn enter<R: Copy>(
 #[cold]
 fn report_stranger(number: usize, function: &'static str) {
     let ended = ENDED.lock().unwrap_or_else(PoisonError::into_inner);
-    let account = ended.iter().find(|(ended, _)| *ended == number).map(|(_, account)| Arc::clone(account));
+    let account = ended.iter().find(|ended| ended.number == number).map(|ended| Arc::clone(&ended.account));
     drop(ended);
     match account {
         Some(account) => account.misbehaving(function, "called after the instance's destroy returned"),

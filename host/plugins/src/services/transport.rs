@@ -149,11 +149,14 @@ pub(crate) fn while_sending<R>(context: usize, packet: &PacketBuf, send: impl Fn
 
 /// The packet that is being sent, if `payload` is exactly its payload.
 fn packet_of(context: usize, payload: &[u8]) -> Option<PacketBuf> {
-    SENDING.with_borrow(|sending| {
+    // `try_with`: a plugin may emit from a thread that is being torn down.
+    let found = SENDING.try_with(|sending| {
+        let sending = sending.borrow();
         let (owner, packet) = sending.last()?;
         let own = packet.payload();
         (*owner == context && std::ptr::eq(own, payload)).then(|| packet.clone())
-    })
+    });
+    found.ok().flatten()
 }
 
 /// Runs `body` on the transport's sink, unless the instance is being destroyed. `body` answers what is wrong.

@@ -1,6 +1,8 @@
 //! What the fake plugins of these tests share. They speak the bare ABI, as a plugin in C would.
 #![allow(dead_code)] // each test file is a crate of its own and uses a part
 
+pub(crate) mod encoder;
+
 use std::cell::RefCell;
 use std::ffi::c_void;
 use std::io::Write;
