@@ -82,7 +82,7 @@ export class EventWindow {
 
 function parseEvent(text) {
   const type = /(\w+) event, serial/.exec(text)?.[1];
-  if (!type || !/^(Key|Button|Motion)/.test(type)) return null;
+  if (!type || !/^(Key(Press|Release)|Button|Motion)/.test(type)) return null;
   const place = /root:\((-?\d+),(-?\d+)\)/.exec(text);
   const key = /keycode (\d+) \(keysym 0x([0-9a-f]+), (\w+)\)/.exec(text);
   return {

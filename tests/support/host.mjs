@@ -48,13 +48,13 @@ export function hostCommand(args, { env = {}, ...options } = {}) {
 export class Host {
   /**
    * `x`: the X server to show, none for a capture without one. `plugins`: folders. `config`: an object for a
-   * configuration file. `port`: to take one again.
+   * configuration file. `port`: to take one again. `addr`: where to listen; it is reached by loopback.
    */
-  static async start({ x, args = [], plugins = [PLUGINS], config, env = {}, port, wait = 20_000 } = {}) {
+  static async start({ x, args = [], plugins = [PLUGINS], config, env = {}, addr = "127.0.0.1", port, wait = 20_000 } = {}) {
     present();
     port ??= await freePort();
     const place = folder("host");
-    const given = [...plugins.flatMap((path) => ["--plugins", path]), "--addr", "127.0.0.1", "--port", String(port)];
+    const given = [...plugins.flatMap((path) => ["--plugins", path]), "--addr", addr, "--port", String(port)];
     if (x) given.push("--display", x.display);
     if (config) {
       const file = join(place, "host.json");
@@ -67,7 +67,7 @@ export class Host {
       () => `the host prints its address: ${process.out}${process.err}`,
       () => {
         if (process.ended !== null) throw new Error(`the host ended with ${process.ended}: ${process.err}`);
-        return process.out.includes(`http://127.0.0.1:${port}/`);
+        return /http:\/\/\S+/.exec(process.out)?.[0].endsWith(`:${port}/`);
       },
       wait,
     ).catch(async (error) => {
