@@ -1,7 +1,7 @@
 // The program under test: dist/selkies-host, as ./run.sh --build-only leaves it.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Process } from "./processes.mjs";
@@ -38,10 +38,18 @@ function environment(extra) {
   return { ...Object.fromEntries(kept), LC_ALL: "C.UTF-8", ...extra };
 }
 
-/** Runs the binary to its end, for subcommands and refusals. */
-export function hostCommand(args, { env = {}, ...options } = {}) {
+/** Runs the binary, or a copy of it, to its end, for subcommands and refusals. */
+export function hostCommand(args, { env = {}, binary = HOST, ...options } = {}) {
   present();
-  return run(HOST, args, { timeout: 20_000, ...options, env: environment(env) });
+  return run(binary, args, { timeout: 20_000, ...options, env: environment(env) });
+}
+
+/** A copy of the binary without the plugins that lie beside the original. */
+export function hostAlone() {
+  present();
+  const copy = join(folder("alone"), "selkies-host");
+  copyFileSync(HOST, copy);
+  return copy;
 }
 
 /** A running host. */

@@ -1,7 +1,7 @@
 // Plugin folders that tests make: broken ones, and vendors' ones built from the templates.
 
 import { createHash } from "node:crypto";
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { folder, PLUGINS } from "./host.mjs";
 import { must, ROOT, tool } from "./tools.mjs";
@@ -84,35 +84,33 @@ export async function brokenPlugins() {
   return root;
 }
 
-/** Copies a template out of the project and builds it there; answers a plugin folder and the plugin's id. */
+/** Copies a template out of the project and builds it there; answers a folder of plugins and the plugin's id. */
 export async function vendorPlugin(kind) {
   const template = join(ROOT, "plugin-api", "templates", kind);
-  if (!existsSync(template)) throw new Error(`${template} is missing`);
   const work = folder(`vendor-${kind}`);
   chmodSync(work, 0o755);
-  cpSync(template, work, { recursive: true, filter: (path) => !/\/(target|build)(\/|$)/.test(path.slice(template.length)) });
-  const manifest = JSON.parse(readFileSync(join(work, "selkies-plugin.json"), "utf8"));
-  const built = kind === "rust" ? await buildRust(work, manifest) : await buildC(work, manifest);
-  const place = join(work, "installed", kind);
+  const ours = (path) => !/^\/(target|build)(\/|$)/.test(path.slice(template.length));
+  cpSync(template, work, { recursive: true, filter: ours });
+  const { id, library } = JSON.parse(readFileSync(join(work, "selkies-plugin.json"), "utf8"));
+  const installed = join(work, "installed");
+  const place = join(installed, id);
   mkdirSync(place, { recursive: true, mode: 0o755 });
-  cpSync(built, join(place, manifest.library));
-  cpSync(join(work, "selkies-plugin.json"), join(place, "selkies-plugin.json"));
-  return { folder: join(work, "installed"), id: manifest.id };
+  if (kind === "rust") {
+    cpSync(await buildRust(work, library), join(place, library));
+    cpSync(join(work, "selkies-plugin.json"), join(place, "selkies-plugin.json"));
+  } else {
+    await must(tool("make"), ["-C", work, `INCLUDE=${INCLUDE}`, `OUT=${place}`]);
+  }
+  return { folder: installed, id };
 }
 
-async function buildRust(work, { library }) {
-  // The template names the SDK by a path inside this project; outside, a vendor names where it lies.
+async function buildRust(work, library) {
+  // The template names the SDK by its place in this project; a vendor names where it lies.
   const toml = join(work, "Cargo.toml");
-  const sdk = join(ROOT, "plugin-api", "sdk");
-  writeFileSync(toml, readFileSync(toml, "utf8").replace(/path\s*=\s*"[^"]*sdk"/, `path = ${JSON.stringify(sdk)}`));
+  const sdk = JSON.stringify(join(ROOT, "plugin-api", "sdk"));
+  writeFileSync(toml, readFileSync(toml, "utf8").replaceAll('"../../sdk"', sdk));
   const target = join(ROOT, "target", "vendor");
-  await must(tool("cargo"), ["build", "--release", "--manifest-path", toml, "--target-dir", target], { cwd: work, timeout: 300_000 });
+  const args = ["build", "--release", "--lib", "--manifest-path", toml, "--target-dir", target];
+  await must(tool("cargo"), args, { cwd: work, timeout: 400_000 });
   return join(target, "release", library);
-}
-
-async function buildC(work, { library }) {
-  const sources = readdirSync(work).filter((name) => name.endsWith(".c")).map((name) => join(work, name));
-  const output = join(work, library);
-  await must(tool("gcc"), ["-std=c11", "-shared", "-fPIC", "-O2", "-Wall", "-I", INCLUDE, "-I", work, "-o", output, ...sources, "-lpthread"]);
-  return output;
 }

@@ -18,6 +18,8 @@ const PACKAGES = {
   cargo: "none: install Rust by https://rustup.rs",
   chromium: "chromium",
   gcc: "gcc",
+  make: "make",
+  ps: "procps",
   python3: "python3",
   stdbuf: "coreutils",
   xdpyinfo: "x11-utils",

@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { WireClient } from "../support/client.mjs";
 import { Host } from "../support/host.mjs";
 import { Session } from "../support/session.mjs";
-import { run, sleep, until } from "../support/tools.mjs";
+import { run, sleep, tool, until } from "../support/tools.mjs";
 import { XServer } from "../support/xserver.mjs";
 
 describe("a killed host", { timeout: 90_000 }, () => {
@@ -115,7 +115,7 @@ describe("without a DISPLAY", { timeout: 60_000 }, () => {
 
 /** Process ids of the Xvfbs below a process. */
 async function xvfbsOf(pid) {
-  const { stdout } = await run("ps", ["-eo", "pid=,ppid=,comm="]);
+  const { stdout } = await run(tool("ps"), ["-eo", "pid=,ppid=,comm="]);
   const rows = stdout.trim().split("\n").map((row) => row.trim().split(/\s+/));
   const below = new Set([String(pid)]);
   for (let grew = true; grew; ) {
@@ -127,6 +127,6 @@ async function xvfbsOf(pid) {
 }
 
 async function alive(pid) {
-  const { stdout } = await run("ps", ["-o", "stat=", "-p", String(pid)]);
+  const { stdout } = await run(tool("ps"), ["-o", "stat=", "-p", String(pid)]);
   return stdout.trim() !== "" && !stdout.startsWith("Z");
 }
