@@ -1228,16 +1228,17 @@ typedef struct SelkiesTransportV1 {
 
 #endif  /* SELKIES_PLUGIN_H */
 
-/* What a plugin defines; see the top of this file. */
+/* What a plugin defines: SELKIES_PLUGIN_ENTRY = { ... }; see the top of this file. */
 #if defined(__GNUC__)
-#define SELKIES_EXPORT __attribute__((visibility("default"), used))
+#define SELKIES_EXPORT __attribute__((visibility("default")))
 #else
 #define SELKIES_EXPORT
 #endif
 /* Builds a failure: SELKIES_FAILURE(SELKIES_CLASS_RETRY, SELKIES_DETAIL_IO). */
 #define SELKIES_FAILURE(status_class, detail) (-(((status_class) << 8) | ((detail) & 0xff)))
 #ifdef __cplusplus
-#define SELKIES_PLUGIN_ENTRY extern "C" SELKIES_EXPORT const SelkiesPluginEntry selkies_plugin_entry
+#define SELKIES_PLUGIN_ENTRY extern "C" { extern SELKIES_EXPORT const SelkiesPluginEntry selkies_plugin_entry; } \
+  const SelkiesPluginEntry selkies_plugin_entry
 #else
 #define SELKIES_PLUGIN_ENTRY extern SELKIES_EXPORT const SelkiesPluginEntry selkies_plugin_entry; \
   const SelkiesPluginEntry selkies_plugin_entry

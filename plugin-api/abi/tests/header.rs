@@ -60,11 +60,17 @@ fn committed_header_is_current() {
     );
 }
 
+/// What every plugin has, in words that both languages know.
+const ENTRY: &str = "static const void *query(SelkiesStr id) { (void)id; return NULL; }
+SELKIES_PLUGIN_ENTRY = {
+  SELKIES_PLUGIN_MAGIC, SELKIES_ABI_EPOCH, sizeof(SelkiesPluginEntry), {NULL, 0}, query
+};";
+
 fn compiles(compiler: &str, language: &str, standard: &str) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let source = dir.path().join(if language == "c" { "use.c" } else { "use.cpp" });
     let asserts = std::fs::read_to_string(here().join("tests/sizes.h")).expect("sizes.h");
-    std::fs::write(&source, format!("#include \"selkies_plugin.h\"\n{asserts}\n"))
+    std::fs::write(&source, format!("#include \"selkies_plugin.h\"\n{asserts}\n{ENTRY}\n"))
         .expect("source is written");
     let out = Command::new(compiler)
         .args([standard, "-Wall", "-Wextra", "-Werror", "-pedantic", "-c", "-x", language])

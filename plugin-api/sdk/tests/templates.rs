@@ -1,0 +1,150 @@
+//! The templates do what their README says: they build, load and work through their tables.
+#![allow(unsafe_code)] // loads libraries
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use selkies_plugin_sdk::{
+    Damage, Waited, abi,
+    test_host::{Failure, TestCapture, TestHost},
+};
+
+fn plugin_api() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the SDK lies in plugin-api")
+}
+
+fn run(command: &mut Command) {
+    let out = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (said, told) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success(), "{command:?}\n{said}\n{told}");
+}
+
+/// The capture table of a library, which stays loaded.
+fn capture_table(library: &Path, manifest: &Path) -> &'static abi::CaptureV1 {
+    // SAFETY: a library that this test built.
+    let loaded = unsafe { libloading::Library::new(library) }.expect("the library loads");
+    let loaded = Box::leak(Box::new(loaded));
+    // SAFETY: the ABI's entry symbol.
+    let entry = unsafe { loaded.get::<*const abi::PluginEntry>(abi::ENTRY_SYMBOL) }.expect("the entry");
+    // SAFETY: as above, and never unloaded.
+    let entry: &'static abi::PluginEntry = unsafe { &**entry };
+    assert_eq!((entry.magic, entry.abi_epoch), (abi::PLUGIN_MAGIC, abi::ABI_EPOCH));
+    assert_eq!(entry.struct_size as usize, size_of::<abi::PluginEntry>());
+    // SAFETY: the manifest is static text.
+    let text = unsafe { std::slice::from_raw_parts(entry.manifest_json.ptr, entry.manifest_json.len) };
+    assert_eq!(text, std::fs::read(manifest).expect("the manifest"), "the library carries the manifest");
+    let query = entry.query.expect("query");
+    // SAFETY: ids are borrowed to the call.
+    let (unknown, table) =
+        unsafe { (query(abi::Str::new("selkies.capture/2")), query(abi::Str::new(abi::ids::CAPTURE_V1))) };
+    assert!(unknown.is_null(), "unknown ids give NULL");
+    // SAFETY: the id names the type; tables are static.
+    let table = unsafe { table.cast::<abi::CaptureV1>().as_ref() }.expect("a capture plugin");
+    assert_eq!(table.struct_size as usize, size_of::<abi::CaptureV1>());
+    table
+}
+
+/// What both templates promise: a colour that changes, waits that end, wrong order refused.
+fn drive(table: &'static abi::CaptureV1, config: &str) -> Result<(), Failure> {
+    let host = TestHost::new();
+    // SAFETY: the table of a template, which keeps the promises that are tested here.
+    let mut capture = unsafe { TestCapture::from_table(table, &host, config) }?;
+    let order = |failure: Failure| failure.detail();
+    assert_eq!(capture.grab(0, &[]).map_err(order), Err(abi::DETAIL_WRONG_STATE));
+    assert_eq!(capture.wait(None).map_err(order), Err(abi::DETAIL_WRONG_STATE));
+    assert_eq!(capture.stop().map_err(order), Err(abi::DETAIL_WRONG_STATE));
+    let info = capture.info()?;
+    let outside = abi::Rect { x: 1, y: 0, width: info.width, height: info.height };
+    assert_eq!(capture.start_area(outside, 1).map_err(order), Err(abi::DETAIL_UNSUPPORTED));
+    capture.start(2)?;
+    assert_eq!(capture.start(1).map_err(order), Err(abi::DETAIL_WRONG_STATE));
+    assert_eq!(capture.wait(None)?, Waited::Damage, "the first wait reports damage at once");
+    assert_eq!(capture.grab(0, &[])?.damage, Damage::Full);
+    assert_eq!(capture.wait(Some(Duration::ZERO))?, Waited::Nothing);
+    let waker = capture.waker();
+    let waking = std::thread::spawn(move || waker.wake());
+    assert_eq!(capture.wait(Some(Duration::from_secs(60)))?, Waited::Nothing, "woken");
+    waking.join().expect("the waker's thread ends");
+    assert_eq!(capture.wait(Some(Duration::from_secs(60)))?, Waited::Damage, "the next colour");
+    assert_eq!(capture.grab(1, &[])?.damage, Damage::Full);
+    assert_eq!(capture.grab(2, &[]).map_err(order), Err(abi::DETAIL_INVALID_ARGUMENT));
+    let (first, stride) = capture.pixels(0);
+    let (second, _) = capture.pixels(1);
+    assert!(first.len() == stride * info.height as usize && first != second);
+    assert!(first.chunks_exact(4).all(|pixel| pixel == &first[..4]), "one colour everywhere");
+    capture.stop()?;
+    capture.start(1)?;
+    drop(capture);
+    assert_eq!(host.misuse(), Vec::<String>::new());
+    assert!(host.failures().iter().all(|failure| !failure.text.is_empty()), "every failure has a reason");
+    Ok(())
+}
+
+fn c_template(compiler: &str) -> Result<(), Failure> {
+    let out = tempfile::tempdir().expect("a temporary directory");
+    let mut make = Command::new("make");
+    make.arg("-C").arg(plugin_api().join("templates/c")).arg(format!("CC={compiler}"));
+    run(make.arg(format!("OUT={}", out.path().display())));
+    let library = out.path().join("libexample_c_capture.so");
+    let names = Command::new("nm").args(["-D", "--defined-only"]).arg(&library).output().expect("nm");
+    let names = String::from_utf8(names.stdout).expect("names");
+    assert_eq!(names.lines().count(), 1, "only the entry is exported: {names}");
+    assert!(names.contains(abi::ENTRY_SYMBOL), "{names}");
+    drive(capture_table(&library, &out.path().join("selkies-plugin.json")), "{}")
+}
+
+#[test]
+fn the_c_template_works_with_gcc() -> Result<(), Failure> {
+    c_template("gcc")
+}
+
+#[test]
+fn the_c_template_works_with_clang() -> Result<(), Failure> {
+    c_template("clang")
+}
+
+/// Copies the template as a vendor would and points it at the SDK.
+fn copied_rust_template(to: &Path) {
+    let from = plugin_api().join("templates/rust");
+    for folder in ["src", "tests"] {
+        std::fs::create_dir_all(to.join(folder)).expect("a folder");
+        for file in std::fs::read_dir(from.join(folder)).expect("a folder of the template") {
+            let file = file.expect("an entry");
+            std::fs::copy(file.path(), to.join(folder).join(file.file_name())).expect("copied");
+        }
+    }
+    std::fs::copy(from.join("selkies-plugin.json"), to.join("selkies-plugin.json")).expect("copied");
+    let cargo = std::fs::read_to_string(from.join("Cargo.toml")).expect("Cargo.toml");
+    assert_eq!(cargo.matches("\"../../sdk\"").count(), 2);
+    let cargo = cargo.replace("../../sdk", env!("CARGO_MANIFEST_DIR"));
+    std::fs::write(to.join("Cargo.toml"), cargo).expect("written");
+    // The versions that this workspace has fetched already, so that the build needs no network.
+    let lock = plugin_api().parent().expect("the root").join("Cargo.lock");
+    std::fs::copy(lock, to.join("Cargo.lock")).expect("copied");
+}
+
+#[test]
+fn the_rust_template_builds_and_passes_its_tests() -> Result<(), Failure> {
+    // Not a fresh folder: what was built for it before is kept.
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("rust-template");
+    let crate_folder = folder.join("crate");
+    if crate_folder.exists() {
+        std::fs::remove_dir_all(&crate_folder).expect("removed");
+    }
+    copied_rust_template(&crate_folder);
+    let target = folder.join("target");
+    let cargo = |verb: &str| {
+        let mut command = Command::new(env!("CARGO"));
+        command.args([verb, "--offline", "--quiet"]).current_dir(&crate_folder);
+        command.env("CARGO_TARGET_DIR", &target).env_remove("RUSTFLAGS");
+        run(&mut command);
+    };
+    cargo("test");
+    cargo("build");
+    let library = target.join("debug/libexample_rust_capture.so");
+    let table = capture_table(&library, &crate_folder.join("selkies-plugin.json"));
+    drive(table, r#"{"width": 64, "height": 32, "period_ms": 500}"#)
+}
