@@ -1,5 +1,7 @@
 //! The shape of the pointer, from XFixes.
 
+mod arrow;
+
 use std::time::Duration;
 
 use selkies_plugin_sdk::{CursorImage, abi::MAX_CURSOR_EDGE};
@@ -91,6 +93,9 @@ impl Pointer {
                 serial: HIDDEN,
                 rgba: Vec::new(),
             }),
+            // Servers with the SECURITY extension let nobody read a cursor whose client has left, as xsetroot does in
+            // many session scripts (Xext/security.c, SecurityResource). The pointer is there all the same.
+            Err(ReplyError::X11Error(error)) if error.error_kind == ErrorKind::Access => Ok(arrow::image()),
             Err(error) => Err(X11Error::from(error)),
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! Plain X11 (x11rb, no C library): XDamage and MIT-SHM for pictures, XFixes for the pointer's shape, RandR for modes,
 //! XTEST and XKB for input. Nothing here polls: every wait sleeps on the server's socket.
+//!
+//! No unsafe code but what `export_plugin!` writes: shared memory goes to the server as a descriptor and is never mapped.
 
 pub mod capture;
 pub mod connection;
@@ -13,3 +15,12 @@ pub mod geometry;
 pub mod input;
 mod layout;
 mod mode;
+pub mod plugin;
+
+selkies_plugin_sdk::export_plugin! {
+    manifest: "../selkies-plugin.json",
+    capture: plugin::X11Capture,
+    cursor: plugin::X11Cursor,
+    display: plugin::X11Display,
+    input: plugin::X11Input,
+}

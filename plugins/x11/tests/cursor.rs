@@ -71,6 +71,22 @@ fn a_cursor_comes_with_its_pixels_and_hotspot_and_only_when_it_changes() {
 }
 
 #[test]
+fn a_cursor_whose_client_has_left_is_an_arrow() {
+    let server = Server::full_hd();
+    let mut pointer = Pointer::open(server.name()).unwrap();
+    pointer.wait(None).unwrap();
+    server.run("xsetroot", &["-cursor_name", "watch"]);
+    // Its end has reached the server by then. (A client that came now would take its number, and the server would take
+    // the cursor for that client's.)
+    std::thread::sleep(Duration::from_millis(200));
+    let image = pointer.wait(Some(SOON)).unwrap().expect("another shape");
+    assert!(image.visible);
+    assert_eq!((image.width, image.height, image.hot_x, image.hot_y), (11, 17, 0, 0));
+    assert_eq!(image.rgba.len(), 11 * 17 * 4);
+    assert_eq!(image.rgba[..8], [0, 0, 0, 255, 0, 0, 0, 0]);
+}
+
+#[test]
 fn a_wake_ends_the_wait_and_a_dead_server_is_an_error() {
     let mut server = Server::full_hd();
     let mut pointer = Pointer::open(server.name()).unwrap();

@@ -81,6 +81,21 @@ fn a_text_is_typed_with_more_characters_than_there_are_unused_keys() {
 }
 
 #[test]
+fn keys_that_the_layout_lacks_may_follow_each_other_at_once() {
+    let mut desk = Desk::new();
+    let text: String = ('\u{4e00}'..'\u{4e30}').collect();
+    let keysym = |character| 0x0100_0000 + u32::from(character);
+    let events: Vec<InputEvent<'_>> = text
+        .chars()
+        .flat_map(|character| {
+            [true, false].map(|pressed| InputEvent::Keysym { keysym: keysym(character), pressed })
+        })
+        .collect();
+    desk.injector.inject(&events).unwrap();
+    same_character(&desk.keysyms(text.chars().count()), &text);
+}
+
+#[test]
 fn shortcuts_keep_their_modifiers() {
     let mut desk = Desk::new();
     desk.key(key::Control_L, true);

@@ -10,11 +10,6 @@ use super::keymap::Keymap;
 const LIMIT: usize = 32;
 /// How long a key keeps its symbol after it was pressed: applications look the symbol up when they get to the event.
 const SETTLE: Duration = Duration::from_millis(40);
-/// Time between two rounds of binding. Xlib forgets a change of the map that it hears of while it fetches the one before
-/// (`_XkbCheckPendingRefresh` clears what came in between), and would then see no symbol on the key. Changes of one round
-/// go out together and arrive together, so a round may have any number.
-const ROUND: Duration = Duration::from_millis(20);
-
 #[derive(Debug)]
 struct Slot {
     keycode: Keycode,
@@ -27,7 +22,6 @@ struct Slot {
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     slots: Vec<Slot>,
-    bound_at: Option<Instant>,
 }
 
 impl Scratch {
@@ -50,7 +44,7 @@ impl Scratch {
         }
     }
 
-    /// The keys to bind `keysyms` to in one round: fresh ones, then those not pressed for longest, never one that is
+    /// The keys to bind `keysyms` to: fresh ones, then those not pressed for longest, never one that is
     /// `held`. Fewer than asked for when the keys run out. The time is how long to wait before they may be bound.
     pub(super) fn take(
         &mut self,
@@ -60,19 +54,14 @@ impl Scratch {
     ) -> (Vec<(Keycode, u32)>, Duration) {
         let mut free: Vec<&mut Slot> = self.slots.iter_mut().filter(|slot| !held(slot.keycode)).collect();
         free.sort_by_key(|slot| slot.used);
-        let mut ready = self.bound_at.map_or(now, |bound| now.max(bound + ROUND));
+        let mut ready = now;
         let mut taken = Vec::new();
         for (slot, keysym) in free.into_iter().zip(keysyms) {
             ready = slot.used.map_or(ready, |used| ready.max(used + SETTLE));
             slot.keysym = *keysym;
+            slot.used = Some(ready);
             taken.push((slot.keycode, *keysym));
         }
-        for slot in
-            self.slots.iter_mut().filter(|slot| taken.iter().any(|(keycode, _)| *keycode == slot.keycode))
-        {
-            slot.used = Some(ready);
-        }
-        self.bound_at = Some(ready);
         (taken, ready - now)
     }
 
@@ -95,7 +84,7 @@ mod tests {
 
     fn with(keycodes: &[Keycode]) -> Scratch {
         let slot = |keycode: &Keycode| Slot { keycode: *keycode, keysym: 0, used: None };
-        Scratch { slots: keycodes.iter().map(slot).collect(), bound_at: None }
+        Scratch { slots: keycodes.iter().map(slot).collect() }
     }
 
     #[test]
@@ -106,14 +95,6 @@ mod tests {
         scratch.touch(200, start + SETTLE / 2);
         let later = start + SETTLE / 4;
         assert_eq!(scratch.take(&[3], |_| false, later), (vec![(201, 3)], SETTLE / 4 * 3));
-    }
-
-    #[test]
-    fn rounds_keep_their_distance() {
-        let start = Instant::now();
-        let mut scratch = with(&[200, 201]);
-        assert_eq!(scratch.take(&[1], |_| false, start), (vec![(200, 1)], Duration::ZERO));
-        assert_eq!(scratch.take(&[2], |_| false, start), (vec![(201, 2)], ROUND));
     }
 
     #[test]
