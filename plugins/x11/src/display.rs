@@ -106,7 +106,7 @@ impl Snapshot {
     }
 }
 
-/// The rectangle of an output that is shown.
+/// Refuses a name that no output has.
 pub(crate) fn find_output(connection: &Connection, name: &str) -> Result<()> {
     require_randr(connection)?;
     match Snapshot::read(connection)?.find(name) {
