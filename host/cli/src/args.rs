@@ -1,0 +1,85 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+/// The whole command line: every setting, and what is not a setting.
+pub(crate) fn command() -> Command {
+    let plugins = Arg::new("plugins")
+        .long("plugins")
+        .value_name("DIR")
+        .action(ArgAction::Append)
+        .value_parser(value_parser!(PathBuf))
+        .global(true)
+        .help("Folder with plugins; may be given several times [env: SELKIES_PLUGIN_PATH]");
+    let desktop = Arg::new("desktop")
+        .long("desktop")
+        .value_name("COMMAND")
+        .help("Command that is run on the display once it is ready, and ended with the host");
+    let json = || Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON");
+    let file = |help: &'static str| {
+        Arg::new("path").value_name("FILE").required(true).value_parser(value_parser!(PathBuf)).help(help)
+    };
+    Command::new("selkies-host")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Streams a Linux desktop to web browsers; every backend is a plugin.")
+        .subcommand_precedence_over_arg(true)
+        .args(selkies_config::args())
+        .arg(plugins)
+        .arg(desktop)
+        .subcommand(
+            Command::new("plugins")
+                .about("Look at plugins")
+                .subcommand_required(true)
+                .subcommand(
+                    Command::new("list").about("List what the folders hold; runs no plugin code").arg(json()),
+                )
+                .subcommand(
+                    Command::new("inspect")
+                        .about("Load one plugin and tell everything about it")
+                        .arg(file("A manifest, a library, or a folder with plugins"))
+                        .arg(json())
+                        .arg(
+                            Arg::new("no-load")
+                                .long("no-load")
+                                .action(ArgAction::SetTrue)
+                                .help("Read the files only, run no plugin code"),
+                        ),
+                ),
+        )
+        .subcommand(
+            Command::new("config")
+                .about("Look at the configuration")
+                .subcommand_required(true)
+                .subcommand(
+                    Command::new("check")
+                        .about("Check a configuration file with the plugins that are found")
+                        .arg(file("The configuration file")),
+                )
+                .subcommand(
+                    Command::new("schema").about("Print the JSON Schema of the file, plugins included"),
+                )
+                .subcommand(
+                    Command::new("explain").about("Tell where a setting's value comes from").arg(
+                        Arg::new("name")
+                            .value_name("NAME")
+                            .required(true)
+                            .help("Any spelling: jpeg_quality, --jpeg-quality"),
+                    ),
+                ),
+        )
+}
+
+/// The folders given with `--plugins`.
+pub(crate) fn plugin_folders(matches: &ArgMatches) -> Vec<PathBuf> {
+    matches.get_many::<PathBuf>("plugins").unwrap_or_default().cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound() {
+        super::command().debug_assert();
+    }
+}

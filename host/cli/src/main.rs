@@ -1,0 +1,30 @@
+//! `selkies-host`: streams a Linux desktop to browsers.
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod defaults;
+mod desktop;
+mod logging;
+mod run;
+mod stage;
+mod xvfb;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let matches = args::command().get_matches();
+    let outcome = match matches.subcommand() {
+        Some(("plugins", matches)) => commands::plugins(matches),
+        Some(("config", matches)) => commands::config(matches),
+        _ => run::run(&matches),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(text) => {
+            // Several mistakes are several lines; each names its place.
+            eprintln!("{}", text.trim_end());
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Starting the host and running it until a signal.
+
+use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
+
+use clap::ArgMatches;
+use selkies_config::{Config, Loader};
+use selkies_media::{Studio, StudioParts};
+use selkies_plugin_host::{HostServices, Origin, SlabPool, TransportInstance, environment};
+use selkies_server::{BasicAuth, Hub, HubSink, Server, ServerOptions};
+use selkies_session::{Policy, Session};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+use crate::{
+    commands, defaults,
+    desktop::Desktop,
+    logging,
+    stage::{self, Stage},
+    xvfb::Xvfb,
+};
+
+/// Runs the host.
+///
+/// # Errors
+/// What kept it from starting, one line each.
+pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
+    let mut config =
+        Loader::new().cli(matches).env(std::env::vars_os()).load().map_err(|errors| errors.to_string())?;
+    logging::start(&config);
+    for inactive in config.not_active() {
+        warn!("{inactive}");
+    }
+    for name in config.unknown_env() {
+        warn!("{name} is not a setting of this version");
+    }
+    let inventory = commands::inventory(matches, config.plugin_paths());
+    for refusal in inventory.refusals() {
+        warn!("{refusal}");
+    }
+    for refusal in inventory.entries().iter().filter_map(|entry| entry.verdict.as_ref().err()) {
+        warn!("{refusal}");
+    }
+    config.check_plugins(&commands::plugin_schemas(&inventory)).map_err(|errors| errors.to_string())?;
+
+    // The environment can be changed only while this is the only thread.
+    let own = match config.display() {
+        Some(_) => None,
+        None => Some(Xvfb::prepare()?),
+    };
+    if let Some(own) = &own
+        && !environment::set("XAUTHORITY", own.access_file().as_os_str())
+    {
+        return Err("CL023 XAUTHORITY could not be set: other threads run already. Report this defect".into());
+    }
+    let own = own.map(|own| own.start(config.xvfb_max_size())).transpose()?;
+    let display = match (&own, config.display()) {
+        (Some(own), _) => own.display().to_owned(),
+        (None, named) => named.unwrap_or_default().to_owned(),
+    };
+
+    let services = HostServices::new(SlabPool::default());
+    services.set_log_level(logging::abi_level(config.log_level()));
+    let stage = stage::set(&config, &inventory, &services, &display)?;
+    let names: Vec<&str> =
+        stage.backends.encoders.iter().map(|encoder| encoder.offer.name.as_str()).collect();
+    for dropped in config.offer_encoders(&names) {
+        info!("encoder {dropped} is not available here");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("tokio")
+        .build()
+        .map_err(|error| format!("CL024 no runtime: {error}. Raise the limits of the host"))?;
+    let desktop = matches.get_one::<String>("desktop").cloned();
+    runtime.block_on(serve(config, stage, services, own, &display, desktop))
+}
+
+async fn serve(
+    config: Config,
+    stage: Stage,
+    services: HostServices,
+    own: Option<Xvfb>,
+    display: &str,
+    desktop: Option<String>,
+) -> Result<ExitCode, String> {
+    let options = ServerOptions {
+        addresses: config.addr().map(str::to_owned).collect(),
+        port: config.port(),
+        web_root: config.web_root(),
+        auth: config.basic_auth().map(|auth| BasicAuth::new(&auth.user, auth.password.expose())),
+    };
+    let hub = Hub::new(config.clone(), session(&config, stage.backends.display.is_some()));
+    let transport = transport(&stage, &services, &hub)?;
+    hub.attach_transport(transport);
+    let server = Server::bind(options, hub.clone()).await.map_err(|error| error.to_string())?;
+
+    let access_file = own.as_ref().map(|own| own.access_file().to_owned());
+    let initial_size = initial_size(&config, own.is_some());
+    let mut own = own;
+    let studio = Studio::start(StudioParts {
+        backends: stage.backends,
+        services,
+        settings: config.stream_defaults(),
+        stream: hub.stream(),
+        observer: hub.clone(),
+        initial_size,
+        revive: own.is_some().then(|| -> Box<dyn FnMut() -> bool + Send> {
+            Box::new(move || match own.as_mut().map(Xvfb::revive) {
+                Some(Ok(revived)) => revived,
+                Some(Err(error)) => {
+                    warn!("{error}");
+                    false
+                }
+                None => false,
+            })
+        }),
+    })
+    .map_err(|error| error.to_string())?;
+    hub.attach_studio(studio);
+
+    let desktop = desktop.map(|command| Desktop::start(&command, display, access_file.as_deref()));
+    let desktop = desktop
+        .transpose()
+        .map_err(|error| format!("CL030 --desktop: {error}. Name a command that exists"))?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| format!("CL025 SIGTERM: {error}"))?;
+    announce(server.local());
+    server
+        .run(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        })
+        .await;
+    drop(desktop);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn transport(stage: &Stage, services: &HostServices, hub: &Arc<Hub>) -> Result<TransportInstance, String> {
+    let backend = &stage.transport;
+    let table = backend.plugin.tables().transport().ok_or_else(|| {
+        format!(
+            "CL031 plugin {} does not offer selkies.transport/1; name another under transports",
+            backend.plugin.id()
+        )
+    })?;
+    let origin = Origin { services, plugin: backend.plugin.id(), config_json: &backend.config };
+    TransportInstance::create(&origin, table, Arc::new(HubSink(hub.clone())))
+        .map_err(|error| error.to_string())
+}
+
+/// The session as the operator allows it; what this version cannot do is off.
+fn session(config: &Config, can_resize: bool) -> Session {
+    let sharing = config.sharing();
+    let policy = Policy {
+        sharing: sharing.enabled,
+        shared: sharing.view_only,
+        players: [false; 3],
+        collab: false,
+        audio: false,
+        microphone: false,
+        command: false,
+        upload: false,
+        clipboard_in: false,
+        clipboard_out: false,
+        gamepad: false,
+        resize: config.enable_resize() && can_resize,
+        max_clients: 256,
+        ..Policy::default()
+    };
+    let settings = match config.server_settings() {
+        serde_json::Value::Object(mut message) => message.remove("settings"),
+        _ => None,
+    };
+    let settings = settings.and_then(|settings| settings.as_object().cloned()).unwrap_or_default();
+    Session::new(policy, settings)
+}
+
+/// The size that the display gets before the first browser comes: the operator's, or a usual one on our own display.
+fn initial_size(config: &Config, own: bool) -> Option<(u32, u32)> {
+    let stream = config.stream_defaults();
+    if stream.is_manual_resolution_mode {
+        return Some((stream.manual_width, stream.manual_height));
+    }
+    own.then_some(defaults::OWN_DISPLAY_SIZE)
+}
+
+/// Prints the address to open, on standard output, for people and scripts.
+fn announce(local: &[SocketAddr]) {
+    let mut out = std::io::stdout().lock();
+    for at in local {
+        let host = match at.ip() {
+            ip if ip.is_unspecified() => "localhost".to_owned(),
+            std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+            ip => ip.to_string(),
+        };
+        // A closed standard output is no reason to end.
+        let _ = writeln!(out, "http://{host}:{}/", at.port());
+    }
+    let _ = out.flush();
+}

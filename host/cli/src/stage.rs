@@ -1,0 +1,144 @@
+//! Choosing, loading and preparing the plugins of a session.
+
+use std::collections::BTreeMap;
+
+use selkies_config::{Config, PluginUse};
+use selkies_media::{Backend, Backends, EncoderBackend};
+use selkies_plugin_host::{HostServices, Inventory, LoadedPlugin};
+use tracing::{info, warn};
+
+use crate::defaults;
+
+/// What the session is made of.
+pub(crate) struct Stage {
+    pub(crate) backends: Backends,
+    pub(crate) transport: Backend,
+}
+
+/// Loads each plugin once, however many parts it plays.
+struct Loader<'a> {
+    inventory: &'a Inventory,
+    services: &'a HostServices,
+    display: &'a str,
+    loaded: BTreeMap<String, LoadedPlugin>,
+}
+
+impl Loader<'_> {
+    fn load(&mut self, id: &str) -> Result<LoadedPlugin, String> {
+        if let Some(plugin) = self.loaded.get(id) {
+            return Ok(plugin.clone());
+        }
+        let plugin = self.inventory.load(id).map_err(|refusal| refusal.to_string())?;
+        for refusal in plugin.left_out() {
+            warn!(plugin = id, %refusal, "a table is not used");
+        }
+        selkies_plugin_host::begin(self.services, &plugin).map_err(|error| error.to_string())?;
+        info!(plugin = id, version = %plugin.manifest().version, "plugin loaded");
+        self.loaded.insert(id.to_owned(), plugin.clone());
+        Ok(plugin)
+    }
+
+    fn backend(&mut self, wanted: &PluginUse) -> Result<Backend, String> {
+        let plugin = self.load(&wanted.plugin)?;
+        let mut config = serde_json::Value::Object(wanted.config.clone());
+        // A plugin that takes a display gets the host's, unless the file names another.
+        let takes_display = plugin
+            .manifest()
+            .config_schema
+            .as_ref()
+            .and_then(|schema| schema.get("properties")?.get("display"))
+            .is_some();
+        if takes_display && config.get("display").is_none() {
+            config["display"] = self.display.into();
+        }
+        Ok(Backend { plugin, config: config.to_string() })
+    }
+}
+
+fn used(id: &str) -> PluginUse {
+    PluginUse { plugin: id.to_owned(), config: serde_json::Map::new() }
+}
+
+/// Loads what the configuration names, or what is used without one.
+///
+/// Answers one line for what makes a session impossible; an encoder that does not work here is only reported.
+pub(crate) fn set(
+    config: &Config,
+    inventory: &Inventory,
+    services: &HostServices,
+    display: &str,
+) -> Result<Stage, String> {
+    let file = config.file();
+    let mut loader = Loader { inventory, services, display, loaded: BTreeMap::new() };
+    let capture_use = file.capture.clone().unwrap_or_else(|| used(defaults::DESKTOP_PLUGIN));
+    let capture = loader.backend(&capture_use)?;
+    // What the capture plugin offers beside pictures serves unless the file names another plugin.
+    let display_part = match &file.display {
+        Some(named) => Some(loader.backend(named)?),
+        None => capture.plugin.tables().display().map(|_| capture.clone()),
+    };
+    let cursor = match &file.cursor {
+        Some(named) => Some(loader.backend(named)?),
+        None => capture.plugin.tables().cursor().map(|_| capture.clone()),
+    };
+    let input = match file.input.as_slice() {
+        [] => capture.plugin.tables().input().map(|_| capture.clone()).into_iter().collect(),
+        named => named.iter().map(|named| loader.backend(named)).collect::<Result<_, _>>()?,
+    };
+    let transport_use = file.transports.first().cloned().unwrap_or_else(|| used(defaults::TRANSPORT_PLUGIN));
+    if file.transports.len() > 1 {
+        warn!(used = %transport_use.plugin, "only the first transport is used in this version");
+    }
+    let transport = loader.backend(&transport_use)?;
+    let encoders = encoders(config, &mut loader)?;
+    Ok(Stage { backends: Backends { capture, display: display_part, cursor, input, encoders }, transport })
+}
+
+fn encoders(config: &Config, loader: &mut Loader<'_>) -> Result<Vec<EncoderBackend>, String> {
+    let named = &config.file().encoders;
+    let mut wanted: Vec<(Option<String>, PluginUse)> = named
+        .iter()
+        .map(|entry| {
+            (
+                Some(entry.name.clone()),
+                PluginUse { plugin: entry.plugin.clone(), config: entry.config.clone() },
+            )
+        })
+        .collect();
+    if wanted.is_empty() {
+        let offers_encoder = |id: &&selkies_plugin_host::Candidate| {
+            id.manifest()
+                .interfaces
+                .iter()
+                .any(|interface| interface.as_str().starts_with("selkies.encoder/"))
+        };
+        let ids = loader.inventory.usable().filter(offers_encoder);
+        wanted = ids.map(|plugin| (None, used(plugin.id().as_ref()))).collect();
+    }
+    let mut found = Vec::new();
+    for (name, entry) in wanted {
+        // Named in the file: a mistake there must not be passed over.
+        let backend = match (loader.backend(&entry), &name) {
+            (Ok(backend), _) => backend,
+            (Err(text), Some(_)) => return Err(text),
+            (Err(text), None) => {
+                warn!("{text}");
+                continue;
+            }
+        };
+        match EncoderBackend::probe(loader.services, &backend) {
+            Ok(offers) => {
+                let chosen: Vec<_> = offers
+                    .into_iter()
+                    .filter(|entry| name.as_ref().is_none_or(|name| *name == entry.offer.name))
+                    .collect();
+                if chosen.is_empty() {
+                    warn!(plugin = %entry.plugin, name = name.as_deref().unwrap_or("any"), "offers no such encoder here");
+                }
+                found.extend(chosen);
+            }
+            Err(error) => warn!(%error, "an encoder does not work on this machine"),
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,59 @@
+//! Which plugin does what, with which configuration.
+
+use selkies_plugin_host::{EncoderOffer, HostServices, LoadedPlugin, Origin, PluginError, probe_encoder};
+
+/// A loaded plugin with its configuration.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// The plugin.
+    pub plugin: LoadedPlugin,
+    /// Its configuration, a JSON object.
+    pub config: String,
+}
+
+impl Backend {
+    pub(crate) fn origin<'a>(&'a self, services: &'a HostServices) -> Origin<'a> {
+        Origin { services, plugin: self.plugin.id(), config_json: &self.config }
+    }
+
+    /// The error for a plugin that was given a part it does not play.
+    pub(crate) fn lacks(&self, table: &str) -> String {
+        format!("plugin {} does not offer {table}; name another plugin for it", self.plugin.id())
+    }
+}
+
+/// One thing that an encoder plugin can produce on this machine.
+#[derive(Clone, Debug)]
+pub struct EncoderBackend {
+    /// The plugin.
+    pub backend: Backend,
+    /// What it offers.
+    pub offer: EncoderOffer,
+}
+
+impl EncoderBackend {
+    /// What a plugin can encode here. Opens its device for a moment.
+    ///
+    /// # Errors
+    /// What the plugin says; an empty list means "nothing on this machine".
+    pub fn probe(services: &HostServices, backend: &Backend) -> Result<Vec<Self>, PluginError> {
+        let Some(table) = backend.plugin.tables().encoder() else { return Ok(Vec::new()) };
+        let offers = probe_encoder(&backend.origin(services), table)?;
+        Ok(offers.into_iter().map(|offer| Self { backend: backend.clone(), offer }).collect())
+    }
+}
+
+/// The plugins of one session.
+#[derive(Clone, Debug)]
+pub struct Backends {
+    /// Where pictures come from.
+    pub capture: Backend,
+    /// What changes the size of the display, if anything.
+    pub display: Option<Backend>,
+    /// Where cursor shapes come from, if anywhere.
+    pub cursor: Option<Backend>,
+    /// What injects input; events go to the first that understands their kind.
+    pub input: Vec<Backend>,
+    /// Encoders in the order of preference, at least one.
+    pub encoders: Vec<EncoderBackend>,
+}

@@ -1,0 +1,108 @@
+//! The cursor thread: shapes of the pointer, as PNG.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use selkies_plugin_host::{CursorInstance, CursorShape as Pixels, HostServices, PluginError, Waker};
+use selkies_session::CursorShape;
+use tracing::{debug, warn};
+
+use crate::{Backend, Observer};
+
+/// Pause before a lost source is opened again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Ends the thread.
+#[derive(Debug, Default)]
+pub(crate) struct CursorStop {
+    stopped: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl CursorStop {
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        if let Some(waker) = self.waker.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            waker.wake();
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    fn wakes(&self, waker: Option<Waker>) {
+        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = waker;
+    }
+}
+
+/// Reports shapes until it is stopped.
+pub(crate) fn run(
+    backend: &Backend,
+    services: &HostServices,
+    observer: &Arc<dyn Observer>,
+    stop: &CursorStop,
+) {
+    let mut failing = false;
+    while !stop.stopped() {
+        if let Err(error) = watch(backend, services, observer, stop, &mut failing) {
+            if !failing {
+                warn!(%error, "no cursor shapes");
+            }
+            failing = true;
+            stop.wakes(None);
+            std::thread::park_timeout(PAUSE);
+        }
+    }
+}
+
+fn watch(
+    backend: &Backend,
+    services: &HostServices,
+    observer: &Arc<dyn Observer>,
+    stop: &CursorStop,
+    failing: &mut bool,
+) -> Result<(), PluginError> {
+    let Some(table) = backend.plugin.tables().cursor() else {
+        unreachable!("the studio checks that the plugin offers selkies.cursor/1")
+    };
+    let mut cursor = CursorInstance::create(&backend.origin(services), table)?;
+    stop.wakes(Some(cursor.waker()));
+    *failing = false;
+    while !stop.stopped() {
+        if let Some(pixels) = cursor.wait(None)? {
+            match shape(&pixels) {
+                Ok(shape) => observer.cursor(shape),
+                Err(error) => debug!(%error, "a cursor shape could not be written as PNG"),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn shape(pixels: &Pixels) -> Result<CursorShape, png::EncodingError> {
+    let handle = (pixels.serial & u64::from(u32::MAX)) as u32;
+    if !pixels.visible || pixels.width == 0 || pixels.height == 0 {
+        return Ok(CursorShape { png: Vec::new(), width: 0, height: 0, hot_x: 0, hot_y: 0, handle });
+    }
+    let mut png = Vec::new();
+    let mut encoder = png::Encoder::new(&mut png, pixels.width, pixels.height);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&pixels.rgba)?;
+    writer.finish()?;
+    Ok(CursorShape {
+        png,
+        width: pixels.width,
+        height: pixels.height,
+        hot_x: pixels.hot_x,
+        hot_y: pixels.hot_y,
+        handle,
+    })
+}

@@ -1,0 +1,70 @@
+//! What the video thread counts.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// Counters of the video thread. Any thread may read them.
+#[derive(Debug, Default)]
+pub struct Figures {
+    frames: AtomicU64,
+    refinements: AtomicU64,
+    packets: AtomicU64,
+    bytes: AtomicU64,
+    grab_ns: AtomicU64,
+    encode_ns: AtomicU64,
+    encoder: Mutex<String>,
+}
+
+/// The counters at one moment, totals since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Frames encoded, refinements among them.
+    pub frames: u64,
+    /// Frames encoded again at a higher quality.
+    pub refinements: u64,
+    /// Packets made.
+    pub packets: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// Nanoseconds in `grab`.
+    pub grab_ns: u64,
+    /// Nanoseconds from `submit` to the last packet.
+    pub encode_ns: u64,
+    /// The encoder in use, `PLUGIN/NAME`; empty before the first.
+    pub encoder: String,
+}
+
+impl Figures {
+    /// The counters now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Snapshot {
+            frames: read(&self.frames),
+            refinements: read(&self.refinements),
+            packets: read(&self.packets),
+            bytes: read(&self.bytes),
+            grab_ns: read(&self.grab_ns),
+            encode_ns: read(&self.encode_ns),
+            encoder: self.encoder.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    pub(crate) fn grabbed(&self, ns: u64) {
+        self.grab_ns.fetch_add(ns, Ordering::Relaxed);
+    }
+
+    pub(crate) fn encoded(&self, ns: u64, packets: u64, bytes: u64, refine: bool) {
+        self.frames.fetch_add(1, Ordering::Relaxed);
+        self.refinements.fetch_add(u64::from(refine), Ordering::Relaxed);
+        self.packets.fetch_add(packets, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.encode_ns.fetch_add(ns, Ordering::Relaxed);
+    }
+
+    pub(crate) fn uses(&self, encoder: String) {
+        *self.encoder.lock().unwrap_or_else(PoisonError::into_inner) = encoder;
+    }
+}

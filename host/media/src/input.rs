@@ -1,0 +1,187 @@
+//! The input thread: what clients do, in order, into the plugins that understand it.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use selkies_plugin_abi as abi;
+use selkies_plugin_host::{
+    HostServices, InputAction, InputEvent as Injected, InputInstance, PluginError, now_ns,
+};
+use selkies_session::{Button, InputEvent};
+use tracing::{debug, warn};
+
+use crate::Backend;
+
+/// Units of one notch of the wheel in the ABI.
+const NOTCH: i32 = 120;
+/// Pixels of a touchpad's scroll that count as one notch, as in libinput's conversion for legacy clients.
+const FINGER_NOTCH: f64 = 15.0;
+/// Pause before a lost device is opened again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Most bytes of one typed text, the ABI's limit.
+const MAX_TEXT: usize = abi::MAX_INPUT_TEXT;
+
+/// One plugin and its device.
+struct Device<'a> {
+    backend: &'a Backend,
+    open: Option<InputInstance>,
+    retry_at: Option<Instant>,
+}
+
+/// Injects until the sender is gone.
+pub(crate) fn run(backends: &[Backend], services: &HostServices, events: &Receiver<Vec<InputEvent>>) {
+    let mut devices: Vec<_> =
+        backends.iter().map(|backend| Device { backend, open: None, retry_at: None }).collect();
+    for device in &mut devices {
+        device.ready(services);
+    }
+    while let Ok(first) = events.recv() {
+        let mut batch = first;
+        // What piled up while the device was busy goes in one call.
+        for more in events.try_iter() {
+            batch.extend(more);
+        }
+        let actions: Vec<Injected> = batch
+            .into_iter()
+            .filter_map(action)
+            .map(|action| Injected { action, received_ns: now_ns() })
+            .collect();
+        dispatch(&mut devices, services, &actions);
+    }
+}
+
+/// Gives each run of events to the first device that understands their kind.
+fn dispatch(devices: &mut [Device<'_>], services: &HostServices, actions: &[Injected]) {
+    for device in devices.iter_mut() {
+        device.ready(services);
+    }
+    let understands = |device: &Device<'_>, event: &Injected| {
+        device.open.as_ref().is_some_and(|open| open.kinds() & mask(event) != 0)
+    };
+    let mut rest = actions;
+    while let Some(first) = rest.first() {
+        let at = devices.iter().position(|device| understands(device, first));
+        let same = |event: &&Injected| devices.iter().position(|device| understands(device, event)) == at;
+        let count = rest.iter().take_while(same).count();
+        let (run, others) = rest.split_at(count);
+        match at {
+            Some(at) => devices[at].inject(run),
+            None => debug!(count, "no input plugin understands these events"),
+        }
+        rest = others;
+    }
+}
+
+/// `1 << INPUT_*` of an event.
+fn mask(event: &Injected) -> u64 {
+    let kind = match event.action {
+        InputAction::Keysym { .. } => abi::INPUT_KEYSYM,
+        InputAction::Keycode { .. } => abi::INPUT_KEYCODE,
+        InputAction::PointerAbsolute { .. } => abi::INPUT_POINTER_ABSOLUTE,
+        InputAction::PointerRelative { .. } => abi::INPUT_POINTER_RELATIVE,
+        InputAction::Button { .. } => abi::INPUT_BUTTON,
+        InputAction::Scroll { .. } => abi::INPUT_SCROLL,
+        InputAction::Text(_) => abi::INPUT_TEXT,
+        InputAction::ReleaseAll => abi::INPUT_RELEASE_ALL,
+        InputAction::Touch { .. } => abi::INPUT_TOUCH,
+    };
+    1 << kind
+}
+
+impl Device<'_> {
+    fn ready(&mut self, services: &HostServices) {
+        if self.open.is_some() || self.retry_at.is_some_and(|at| at > Instant::now()) {
+            return;
+        }
+        match self.create(services) {
+            Ok(input) => (self.open, self.retry_at) = (Some(input), None),
+            Err(error) => {
+                if self.retry_at.is_none() {
+                    warn!(%error, "input does not work");
+                }
+                self.retry_at = Some(Instant::now() + PAUSE);
+            }
+        }
+    }
+
+    fn create(&self, services: &HostServices) -> Result<InputInstance, PluginError> {
+        let Some(table) = self.backend.plugin.tables().input() else {
+            unreachable!("the studio checks that the plugin offers selkies.input/1")
+        };
+        InputInstance::create(&self.backend.origin(services), table)
+    }
+
+    fn inject(&mut self, events: &[Injected]) {
+        let Some(input) = self.open.as_mut() else { return };
+        if let Err(error) = input.inject(events) {
+            warn!(%error, "input was not injected");
+            if error.is_final() {
+                self.open = None;
+                self.retry_at = Some(Instant::now() + PAUSE);
+            }
+        }
+    }
+}
+
+/// A session's event as a plugin gets it; `None` for what no input plugin serves.
+fn action(event: InputEvent) -> Option<InputAction> {
+    Some(match event {
+        InputEvent::Key { keysym, down } => InputAction::Keysym { keysym, pressed: down },
+        InputEvent::ResetKeyboard => InputAction::ReleaseAll,
+        InputEvent::Text(text) => InputAction::Text(cut(text)),
+        InputEvent::PointerTo { x, y } => InputAction::PointerAbsolute { x: signed(x), y: signed(y) },
+        InputEvent::PointerBy { dx, dy } => InputAction::PointerRelative { x: dx, y: dy },
+        InputEvent::Button { button, down } => InputAction::Button { button: number(button), pressed: down },
+        InputEvent::Wheel { dx, dy } => {
+            InputAction::Scroll { x: dx.saturating_mul(NOTCH), y: dy.saturating_mul(NOTCH) }
+        }
+        InputEvent::FingerScroll { dx, dy } => InputAction::Scroll { x: finger(dx), y: finger(dy) },
+        InputEvent::FingerScrollEnd | InputEvent::Gamepad(_) | InputEvent::GamepadNeutral { .. } => {
+            return None;
+        }
+    })
+}
+
+fn signed(value: u32) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}
+
+fn finger(pixels: f64) -> i32 {
+    // The cast saturates.
+    (pixels / FINGER_NOTCH * f64::from(NOTCH)).round() as i32
+}
+
+fn number(button: Button) -> u32 {
+    match button {
+        Button::Left => abi::BUTTON_LEFT,
+        Button::Middle => abi::BUTTON_MIDDLE,
+        Button::Right => abi::BUTTON_RIGHT,
+        Button::Back => abi::BUTTON_BACK,
+        Button::Forward => abi::BUTTON_FORWARD,
+    }
+}
+
+/// Cuts a text to the ABI's limit, between characters.
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_TEXT));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        let long = "ä".repeat(MAX_TEXT);
+        let cut = cut(long);
+        assert!(cut.len() <= MAX_TEXT && cut.chars().all(|c| c == 'ä'));
+    }
+
+    #[test]
+    fn wheel_clicks_are_notches() {
+        let scroll = action(InputEvent::Wheel { dx: 0, dy: -2 });
+        assert_eq!(scroll, Some(InputAction::Scroll { x: 0, y: -240 }));
+        assert_eq!(action(InputEvent::FingerScrollEnd), None);
+    }
+}

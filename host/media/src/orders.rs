@@ -1,0 +1,104 @@
+//! What the video thread is asked to do, from any thread.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use selkies_config::StreamSettings;
+use selkies_plugin_host::Waker;
+
+use crate::Stream;
+
+/// What was asked for since the last look.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) settings: Option<StreamSettings>,
+    pub(crate) keyframe: bool,
+}
+
+#[derive(Debug, Default)]
+struct Desk {
+    asked: Asked,
+    waker: Option<Waker>,
+}
+
+/// The desk where orders lie until the video thread looks.
+#[derive(Debug)]
+pub(crate) struct Orders {
+    desk: Mutex<Desk>,
+    pending: AtomicBool,
+    stopped: AtomicBool,
+    stream: Arc<Stream>,
+}
+
+impl Orders {
+    pub(crate) fn new(stream: Arc<Stream>) -> Self {
+        Self {
+            desk: Mutex::default(),
+            pending: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+            stream,
+        }
+    }
+
+    pub(crate) fn apply(&self, settings: StreamSettings) {
+        self.ask(|asked| asked.settings = Some(settings));
+    }
+
+    pub(crate) fn keyframe(&self) {
+        self.ask(|asked| asked.keyframe = true);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        self.ask(|_| {});
+    }
+
+    pub(crate) fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// True when there is something to take.
+    pub(crate) fn pending(&self) -> bool {
+        self.pending.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn take(&self) -> Option<Asked> {
+        if !self.pending.swap(false, Ordering::SeqCst) {
+            return None;
+        }
+        Some(std::mem::take(&mut self.desk().asked))
+    }
+
+    /// The capture whose wait an order ends.
+    pub(crate) fn wakes(&self, waker: Option<Waker>) {
+        self.desk().waker = waker;
+    }
+
+    /// Sleeps, unless the thread is to stop.
+    pub(crate) fn rest(&self, time: Duration) {
+        let until = Instant::now() + time;
+        self.stream.pause(Some(until), |_| self.stopped());
+    }
+
+    fn ask(&self, change: impl FnOnce(&mut Asked)) {
+        let waker = {
+            let mut desk = self.desk();
+            change(&mut desk.asked);
+            desk.waker.clone()
+        };
+        self.pending.store(true, Ordering::SeqCst);
+        self.stream.notify();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,221 @@
+//! All media threads of one session.
+
+use std::{
+    sync::Arc,
+    thread::{Builder, JoinHandle},
+    time::Instant,
+};
+
+use crossbeam_channel::{Sender, TrySendError, bounded};
+use selkies_config::StreamSettings;
+use selkies_plugin_host::{HostServices, PluginError};
+use selkies_session::InputEvent;
+use tracing::{debug, warn};
+
+use crate::{
+    Backend, Backends, Figures, Observer, Stream,
+    cursor::{self, CursorStop},
+    display::{self, DisplayDesk},
+    input,
+    orders::Orders,
+    video::{Revive, Video},
+};
+
+/// Batches of input that may wait for a busy device; more are dropped.
+const MAX_INPUT_BATCHES: usize = 1024;
+
+/// What a studio is made of.
+pub struct StudioParts {
+    /// The plugins.
+    pub backends: Backends,
+    /// The host's side of them.
+    pub services: HostServices,
+    /// What to stream with until told otherwise.
+    pub settings: StreamSettings,
+    /// Who gets the packets.
+    pub stream: Arc<Stream>,
+    /// Who hears of events.
+    pub observer: Arc<dyn Observer>,
+    /// Size that the display gets before the first frame, in pixels.
+    pub initial_size: Option<(u32, u32)>,
+    /// Brings back a display of our own that ended; answers true when it had. Called on the video thread.
+    pub revive: Option<Revive>,
+}
+
+/// Why there is no studio.
+#[derive(Debug, thiserror::Error)]
+pub enum StudioError {
+    /// Nothing can encode.
+    #[error(
+        "MD001 no encoder works on this machine. Add an encoder plugin to a folder of --plugins; \
+         `selkies-host plugins list` shows what was found"
+    )]
+    NoEncoder,
+    /// A plugin was given a part that it does not play.
+    #[error("MD002 {0}")]
+    WrongPart(String),
+    /// The display could not be given its first size.
+    #[error("MD003 the display could not be prepared: {0}")]
+    Display(PluginError),
+    /// The system gives no more threads.
+    #[error("MD004 a media thread could not be started: {0}. Raise the limits of the host")]
+    Thread(std::io::Error),
+}
+
+/// The running threads.
+pub struct Studio {
+    orders: Arc<Orders>,
+    display: Arc<DisplayDesk>,
+    cursor: Arc<CursorStop>,
+    input: Option<Sender<Vec<InputEvent>>>,
+    figures: Arc<Figures>,
+    threads: Vec<JoinHandle<()>>,
+    can_resize: bool,
+}
+
+impl std::fmt::Debug for Studio {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Studio").field("figures", &self.figures.snapshot()).finish_non_exhaustive()
+    }
+}
+
+impl Studio {
+    /// Checks the plugins' parts, gives the display its first size and starts the threads.
+    ///
+    /// # Errors
+    /// [`StudioError`]; nothing runs then.
+    pub fn start(parts: StudioParts) -> Result<Self, StudioError> {
+        let StudioParts { backends, services, settings, stream, observer, initial_size, revive } = parts;
+        check(&backends)?;
+        if let (Some((width, height)), Some(backend)) = (initial_size, &backends.display) {
+            display::set(&mut None, backend, &services, width, height).map_err(StudioError::Display)?;
+        }
+        let mut studio = Self {
+            orders: Arc::new(Orders::new(stream.clone())),
+            display: Arc::default(),
+            cursor: Arc::default(),
+            input: None,
+            figures: Arc::default(),
+            threads: Vec::new(),
+            can_resize: backends.display.is_some(),
+        };
+        if let Some(backend) = backends.display.clone() {
+            let (services, desk) = (services.clone(), studio.display.clone());
+            studio.spawn("display", move || display::run(&backend, &services, &desk))?;
+        }
+        if let Some(backend) = backends.cursor.clone() {
+            let (services, stop, observer) = (services.clone(), studio.cursor.clone(), observer.clone());
+            studio.spawn("cursor", move || cursor::run(&backend, &services, &observer, &stop))?;
+        }
+        if !backends.input.is_empty() {
+            let (send, receive) = bounded(MAX_INPUT_BATCHES);
+            let (services, devices) = (services.clone(), backends.input.clone());
+            studio.input = Some(send);
+            studio.spawn("input", move || input::run(&devices, &services, &receive))?;
+        }
+        let video = Video {
+            faults: vec![0; backends.encoders.len()],
+            backends,
+            services,
+            settings,
+            stream,
+            orders: studio.orders.clone(),
+            display: studio.display.clone(),
+            observer,
+            figures: studio.figures.clone(),
+            revive,
+            frame_id: 0,
+            next_frame: Instant::now(),
+            failing: false,
+        };
+        studio.spawn("video", move || video.run())?;
+        Ok(studio)
+    }
+
+    /// Streams with other settings from the next frame on.
+    pub fn apply(&self, settings: StreamSettings) {
+        self.orders.apply(settings);
+    }
+
+    /// Makes the next frame stand alone.
+    pub fn request_keyframe(&self) {
+        self.orders.keyframe();
+    }
+
+    /// Gives the display a size, in pixels, when a plugin can.
+    pub fn resize(&self, width: u32, height: u32) {
+        if self.can_resize {
+            self.display.resize(width, height);
+        }
+    }
+
+    /// Injects input, in order. Does not block: a device that is busy for long loses events.
+    pub fn inject(&self, events: Vec<InputEvent>) {
+        let Some(input) = &self.input else { return };
+        match input.try_send(events) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => warn!("the input device is too slow: input was dropped"),
+            Err(TrySendError::Disconnected(_)) => debug!("the input thread has ended"),
+        }
+    }
+
+    /// What the video thread counted.
+    #[must_use]
+    pub fn figures(&self) -> Arc<Figures> {
+        self.figures.clone()
+    }
+
+    /// Ends every thread; keys that are held are released by the input plugin.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.orders.stop();
+        self.display.stop();
+        self.cursor.stop();
+        self.input = None;
+        for thread in self.threads.drain(..) {
+            thread.thread().unpark();
+            if thread.join().is_err() {
+                warn!("a media thread ended by a panic");
+            }
+        }
+    }
+
+    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StudioError> {
+        let thread = Builder::new().name(name.into()).spawn(run).map_err(StudioError::Thread)?;
+        self.threads.push(thread);
+        Ok(())
+    }
+}
+
+impl Drop for Studio {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn check(backends: &Backends) -> Result<(), StudioError> {
+    let lacks = |backend: &Backend, table: &str| Err(StudioError::WrongPart(backend.lacks(table)));
+    if backends.encoders.is_empty() {
+        return Err(StudioError::NoEncoder);
+    }
+    if backends.capture.plugin.tables().capture().is_none() {
+        return lacks(&backends.capture, "selkies.capture/1");
+    }
+    if let Some(backend) =
+        backends.display.as_ref().filter(|backend| backend.plugin.tables().display().is_none())
+    {
+        return lacks(backend, "selkies.display/1");
+    }
+    if let Some(backend) =
+        backends.cursor.as_ref().filter(|backend| backend.plugin.tables().cursor().is_none())
+    {
+        return lacks(backend, "selkies.cursor/1");
+    }
+    if let Some(backend) = backends.input.iter().find(|backend| backend.plugin.tables().input().is_none()) {
+        return lacks(backend, "selkies.input/1");
+    }
+    Ok(())
+}

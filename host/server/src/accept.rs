@@ -1,0 +1,96 @@
+//! The accept loop.
+//!
+//! It is ours and not poem's, because poem's sets neither `TCP_NODELAY` nor a limit on the time a client may take for
+//! its request headers.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use poem::{
+    Endpoint, Response,
+    endpoint::BoxEndpoint,
+    http::uri::Scheme,
+    web::{LocalAddr, RemoteAddr},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
+use tracing::{debug, warn};
+
+/// How long a client may take to send its request line and headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections at once; more wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 1024;
+/// Bytes of request line and headers together.
+const MAX_HEAD: usize = 32 * 1024;
+/// How long open requests may take after a stop was asked for.
+const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// The router, as every connection sees it.
+pub(crate) type App = Arc<BoxEndpoint<'static, Response>>;
+
+/// Serves until `stop` turns true, then lets open requests end.
+pub(crate) async fn serve(listener: TcpListener, app: App, mut stop: watch::Receiver<bool>) {
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(slot) = slots.clone().acquire_owned().await else { break };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let (app, stop) = (app.clone(), stop.clone());
+                connections.spawn(async move {
+                    if let Err(error) = connection(stream, app, stop).await {
+                        debug!(%peer, %error, "connection ended");
+                    }
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                // Out of descriptors: more tries at once would only burn a core.
+                warn!(%error, "accept failed");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    drop(listener);
+    let ended = tokio::time::timeout(STOP_GRACE, async { while connections.join_next().await.is_some() {} });
+    if ended.await.is_err() {
+        debug!("connections were still open at the end");
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    app: App,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), hyper::Error> {
+    // A frame must leave when it is written; Nagle's algorithm would hold its tail for a round trip.
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!(%error, "TCP_NODELAY was refused");
+    }
+    let (Ok(local), Ok(remote)) = (stream.local_addr(), stream.peer_addr()) else { return Ok(()) };
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let app = app.clone();
+        async move {
+            let request = (request, LocalAddr(local.into()), RemoteAddr(remote.into()), Scheme::HTTP).into();
+            Ok::<_, Infallible>(hyper::Response::from(app.get_response(request).await))
+        }
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEAD);
+    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    tokio::pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return ended,
+        _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
+}

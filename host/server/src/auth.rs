@@ -1,0 +1,88 @@
+//! Who may ask at all: HTTP Basic authentication (RFC 7617) and the origin of WebSockets.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use poem::http::{HeaderMap, header};
+use sha2::{Digest, Sha256};
+
+/// A user's name and password, kept as a digest: comparing digests takes the same time whatever was sent.
+#[derive(Clone)]
+pub struct BasicAuth {
+    digest: [u8; 32],
+}
+
+impl std::fmt::Debug for BasicAuth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BasicAuth(***)")
+    }
+}
+
+impl BasicAuth {
+    /// Wants this user and password.
+    #[must_use]
+    pub fn new(user: &str, password: &str) -> Self {
+        Self { digest: Sha256::digest(format!("{user}:{password}")).into() }
+    }
+
+    /// True when the headers carry the user and password.
+    #[must_use]
+    pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
+        let sent = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+            .and_then(|(_, credentials)| STANDARD.decode(credentials.trim()).ok());
+        let Some(sent) = sent else { return false };
+        let digest: [u8; 32] = Sha256::digest(&sent).into();
+        digest.iter().zip(self.digest).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+    }
+}
+
+/// True unless a page of another site opened the connection: browsers send `Origin`, other clients need not.
+/// Without this check every page that a user visits could drive the desktop (cross-site WebSocket hijacking).
+pub(crate) fn same_origin(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let Ok(origin) = origin.to_str() else { return false };
+    let Some((_, authority)) = origin.split_once("://") else { return false };
+    // Behind a proxy the browser's host stands in X-Forwarded-Host, which no page can forge.
+    ["x-forwarded-host", "host"]
+        .iter()
+        .filter_map(|name| headers.get(*name).and_then(|value| value.to_str().ok()))
+        .any(|host| host.trim().eq_ignore_ascii_case(authority))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().expect("name"), value.parse().expect("value")))
+            .collect()
+    }
+
+    #[test]
+    fn only_the_right_password_is_admitted() {
+        let auth = BasicAuth::new("user", "pass:word");
+        let sent = |text: &str| headers(&[("authorization", &format!("Basic {}", STANDARD.encode(text)))]);
+        assert!(auth.admits(&sent("user:pass:word")));
+        assert!(!auth.admits(&sent("user:password")));
+        assert!(!auth.admits(&sent("")));
+        assert!(!auth.admits(&headers(&[("authorization", "Basic !!!")])));
+        assert!(!auth.admits(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn other_sites_are_refused() {
+        assert!(same_origin(&headers(&[("host", "desk:8082")])));
+        assert!(same_origin(&headers(&[("host", "desk:8082"), ("origin", "http://desk:8082")])));
+        assert!(same_origin(&headers(&[
+            ("host", "127.0.0.1:8082"),
+            ("x-forwarded-host", "desk.example"),
+            ("origin", "https://desk.example")
+        ])));
+        assert!(!same_origin(&headers(&[("host", "desk:8082"), ("origin", "http://evil.example")])));
+        assert!(!same_origin(&headers(&[("host", "desk:8082"), ("origin", "null")])));
+    }
+}

@@ -1,0 +1,442 @@
+//! Where sockets, the session and the media threads meet.
+//!
+//! The session decides; the hub carries out. Locks are taken in this order and never the other way: session, stream,
+//! clients, one client's queue. What a transport plugin calls back ([`TransportSink`]) touches the last two only,
+//! except for messages of clients, which come in on the sockets' tasks.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use selkies_config::{ClientSettings, Config, StreamSettings};
+use selkies_media::{Observer, Outlet, Stream, Studio};
+use selkies_plugin_host::{
+    Channel, ClientState, EmitRefusal, EncodedPacket, MessageKind, PathFeedback, TransportInstance,
+    TransportSink,
+};
+use selkies_session::{
+    Action, Admission, ClientId, CursorShape, Event, Session, pacing::Priority, wire::Tuning,
+};
+use tokio::sync::Notify;
+use tracing::{debug, info, warn};
+
+use crate::queue::{ClientQueue, Outgoing};
+
+/// Close code of a client that does not read (RFC 6455 section 7.4.1: policy violation).
+const CLOSE_POLICY: u16 = 1008;
+/// How long the host waits for clients to take their farewell.
+const SETTLE: Duration = Duration::from_millis(1500);
+
+/// A connected client, as its socket task sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Connected {
+    pub(crate) id: ClientId,
+    pub(crate) queue: Arc<ClientQueue>,
+}
+
+/// Where packets of the stream go: through the transport plugin, back to the clients' queues.
+#[derive(Default)]
+struct Post {
+    transport: OnceLock<TransportInstance>,
+    clients: RwLock<HashMap<u64, Arc<ClientQueue>>>,
+    sent_bytes: AtomicU64,
+}
+
+impl Post {
+    fn queue(&self, client: u64) -> Option<Arc<ClientQueue>> {
+        self.clients.read().unwrap_or_else(PoisonError::into_inner).get(&client).cloned()
+    }
+
+    /// Bytes that wait for all clients together.
+    fn queued(&self) -> usize {
+        self.clients.read().unwrap_or_else(PoisonError::into_inner).values().map(|queue| queue.bytes()).sum()
+    }
+
+    fn push(&self, client: u64, message: Outgoing) -> bool {
+        let Some(queue) = self.queue(client) else { return false };
+        if let Err(overflow) = queue.push(message) {
+            warn!(client, %overflow, "client closed");
+            queue.close(CLOSE_POLICY, "does not read");
+            return false;
+        }
+        true
+    }
+}
+
+impl Outlet for Post {
+    fn send(&self, clients: &[ClientId], packet: &EncodedPacket) {
+        let Some(transport) = self.transport.get() else { return };
+        let clients: Vec<u64> = clients.iter().map(|client| client.0).collect();
+        if let Err(error) = transport.send_packet(&clients, packet) {
+            debug!(%error, "a packet was not sent");
+        }
+    }
+
+    fn mark(&self, client: ClientId, frame_id: u16) {
+        self.push(client.0, Outgoing::Mark(frame_id));
+    }
+}
+
+/// One session with everything around it.
+pub struct Hub {
+    config: Config,
+    session: Mutex<Session>,
+    settings: Mutex<StreamSettings>,
+    stream: Arc<Stream>,
+    post: Arc<Post>,
+    studio: OnceLock<Mutex<Option<Studio>>>,
+    next_client: AtomicU64,
+    timer: Notify,
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
+
+impl Hub {
+    /// A hub without transport and studio; see [`Hub::attach_transport`] and [`Hub::attach_studio`].
+    #[must_use]
+    pub fn new(config: Config, session: Session) -> Arc<Self> {
+        let post: Arc<Post> = Arc::default();
+        Arc::new(Self {
+            settings: Mutex::new(config.stream_defaults()),
+            config,
+            session: Mutex::new(session),
+            stream: Arc::new(Stream::new(post.clone())),
+            post,
+            studio: OnceLock::new(),
+            next_client: AtomicU64::new(1),
+            timer: Notify::new(),
+        })
+    }
+
+    /// The transport that every client uses. Called once, before clients come.
+    pub fn attach_transport(&self, transport: TransportInstance) {
+        if self.post.transport.set(transport).is_err() {
+            warn!("a second transport was ignored");
+        }
+    }
+
+    /// The media threads. Called once, before clients come.
+    pub fn attach_studio(&self, studio: Studio) {
+        if self.studio.set(Mutex::new(Some(studio))).is_err() {
+            warn!("a second studio was ignored");
+        }
+    }
+
+    /// The stream, for the studio.
+    #[must_use]
+    pub fn stream(&self) -> Arc<Stream> {
+        self.stream.clone()
+    }
+
+    /// What the operator configured.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Lets a client in.
+    pub(crate) fn open(&self, admission: Admission) -> Connected {
+        let id = self.next_client.fetch_add(1, Ordering::Relaxed);
+        let queue = Arc::new(ClientQueue::default());
+        self.post.clients.write().unwrap_or_else(PoisonError::into_inner).insert(id, queue.clone());
+        if let Some(transport) = self.post.transport.get()
+            && let Err(error) = transport.client_open(id, r#"{"codecs":["jpeg"]}"#)
+        {
+            warn!(%error, client = id, "the transport refuses the client");
+            queue.close(CLOSE_POLICY, "refused by the transport");
+        }
+        info!(client = id, role = ?admission.role, "client connected");
+        let id = ClientId(id);
+        self.handle(Event::ClientOpened { client: id, admission });
+        Connected { id, queue }
+    }
+
+    /// A message arrived on a client's socket.
+    pub(crate) fn receive(&self, client: ClientId, kind: MessageKind, payload: &[u8]) {
+        let Some(transport) = self.post.transport.get() else { return };
+        if let Err(error) = transport.receive(client.0, kind, payload) {
+            debug!(%error, client = client.0, "a message was dropped");
+        }
+    }
+
+    /// Everything queued for a client was written.
+    pub(crate) fn drained(&self, client: ClientId) {
+        self.stream.drained(client);
+    }
+
+    /// A client's browser answered a mark.
+    pub(crate) fn delivered(&self, client: ClientId, frame_id: u16) {
+        self.stream.delivered(client, frame_id);
+    }
+
+    /// A client's socket is closed.
+    pub(crate) fn close(&self, client: ClientId, reason: &str) {
+        self.handle(Event::ClientClosed { client });
+        self.stream.leave(client);
+        if let Some(transport) = self.post.transport.get() {
+            transport.client_close(client.0, reason);
+        }
+        self.post.clients.write().unwrap_or_else(PoisonError::into_inner).remove(&client.0);
+        info!(client = client.0, reason, "client left");
+    }
+
+    /// Tells the clients that the host ends, releases what they hold and stops the media threads. Blocks until the
+    /// threads ended.
+    pub fn shut_down(&self) {
+        self.handle(Event::ShutDown { last: false });
+        if let Some(studio) = self.studio() {
+            studio.stop();
+        }
+    }
+
+    fn studio(&self) -> Option<Studio> {
+        self.studio.get()?.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn with_studio(&self, act: impl FnOnce(&Studio)) {
+        if let Some(cell) = self.studio.get()
+            && let Some(studio) = &*cell.lock().unwrap_or_else(PoisonError::into_inner)
+        {
+            act(studio);
+        }
+    }
+
+    /// Gives the session an event and carries out what it answers, before anybody else's event.
+    fn handle(&self, event: Event<'_>) {
+        let mut session = self.session();
+        let actions = session.handle(Instant::now(), event);
+        for action in actions {
+            self.carry_out(action);
+        }
+        drop(session);
+        self.timer.notify_one();
+    }
+
+    fn carry_out(&self, action: Action) {
+        match action {
+            Action::SendText { to, text } => self.send_text(&to, &text),
+            Action::Close { client, code, reason } => {
+                self.post.push(client.0, Outgoing::Close(code, reason.to_owned()));
+            }
+            Action::Inject(events) => self.with_studio(|studio| studio.inject(events)),
+            Action::ReleaseAllInput => {
+                self.with_studio(|studio| studio.inject(vec![selkies_session::InputEvent::ResetKeyboard]));
+            }
+            Action::ResizeDisplay { width, height } => {
+                self.with_studio(|studio| studio.resize(width, height))
+            }
+            Action::ApplySettings { client, json } => self.apply(client, &json),
+            Action::Tune { client, tuning } => self.tune(client, &tuning),
+            Action::StartVideo { client, lead } => {
+                self.stream.start(client, if lead { Priority::Lead } else { Priority::Follower });
+            }
+            Action::SetLead { client } => self.stream.lead(client),
+            Action::StopVideo { client } => self.stream.stop(client),
+            Action::RequestKeyframe => self.with_studio(Studio::request_keyframe),
+            Action::FrameAcked { client, frame_id, held_ms } => {
+                self.stream.acknowledge(client, frame_id, held_ms)
+            }
+            Action::Refused { client, refusal } => {
+                debug!(client = client.0, ?refusal, "a message was refused")
+            }
+            // Features that this host does not have yet; the policy switches off what clients are told of.
+            Action::SetScale { .. }
+            | Action::SetNativeCursor(_)
+            | Action::StartAudio { .. }
+            | Action::StopAudio { .. }
+            | Action::DecodePace { .. }
+            | Action::FrameLost { .. }
+            | Action::Clipboard { .. }
+            | Action::RunCommand { .. }
+            | Action::Upload { .. }
+            | Action::Microphone { .. } => {}
+        }
+    }
+
+    fn send_text(&self, to: &[ClientId], text: &str) {
+        let Some(transport) = self.post.transport.get() else { return };
+        let clients: Vec<u64> = to.iter().map(|client| client.0).collect();
+        if let Err(error) =
+            transport.send_message(&clients, Channel::Control, MessageKind::Text, text.as_bytes())
+        {
+            debug!(%error, "a message was not sent");
+        }
+    }
+
+    /// The owner's SETTINGS: what the operator allows of them.
+    fn apply(&self, client: ClientId, json: &str) {
+        match ClientSettings::parse(json) {
+            Ok(wishes) => self.adopt(client, &wishes),
+            Err(error) => warn!(client = client.0, %error, "settings were not taken over"),
+        }
+    }
+
+    fn tune(&self, client: ClientId, tuning: &Tuning) {
+        let json = match tuning {
+            Tuning::Framerate(fps) => serde_json::json!({ "framerate": fps }),
+            Tuning::Resize { enabled: true, size: Some((width, height)) } => {
+                let (width, height) = (*width, *height);
+                return self.with_studio(|studio| studio.resize(width, height));
+            }
+            _ => return,
+        };
+        self.apply(client, &json.to_string());
+    }
+
+    fn adopt(&self, client: ClientId, wishes: &ClientSettings) {
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let judged = self.config.sanitize(&settings, wishes);
+        if !judged.adjusted.is_empty() || !judged.refused.is_empty() {
+            debug!(client = client.0, adjusted = ?judged.adjusted, refused = ?judged.refused, "settings were judged");
+        }
+        if *settings != judged.settings {
+            *settings = judged.settings.clone();
+            self.with_studio(|studio| studio.apply(judged.settings));
+        }
+    }
+
+    /// Gives the session its ticks, until the host ends.
+    pub(crate) async fn keep_time(&self) {
+        loop {
+            let due = self.session().next_wakeup();
+            let changed = self.timer.notified();
+            match due {
+                Some(due) => {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(due.into()) => self.handle(Event::Tick),
+                        () = changed => {}
+                    }
+                }
+                None => changed.await,
+            }
+        }
+    }
+
+    /// Waits for the sockets of the last clients, for a moment.
+    pub(crate) async fn settle(&self) {
+        let give_up = Instant::now() + SETTLE;
+        let empty = || self.post.clients.read().unwrap_or_else(PoisonError::into_inner).is_empty();
+        while !empty() && Instant::now() < give_up {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// What `/api/status` answers.
+    pub(crate) fn status(&self) -> serde_json::Value {
+        let (clients, counters) = {
+            let session = self.session();
+            (session.clients(), session.counters())
+        };
+        let mut figures = selkies_media::Snapshot::default();
+        self.with_studio(|studio| figures = studio.figures().snapshot());
+        serde_json::json!({
+            "name": "selkies-host",
+            "version": env!("CARGO_PKG_VERSION"),
+            "clients": clients,
+            "watching": self.stream.active(),
+            "video": {
+                "encoder": figures.encoder,
+                "frames": figures.frames,
+                "refinements": figures.refinements,
+                "packets": figures.packets,
+                "bytes": figures.bytes,
+                "grab_seconds": seconds(figures.grab_ns),
+                "encode_seconds": seconds(figures.encode_ns),
+            },
+            "queued_bytes": self.post.queued(),
+            "sent_bytes": self.post.sent_bytes.load(Ordering::Relaxed),
+            "messages": {
+                "received": counters.messages,
+                "unknown": counters.unknown,
+                "malformed": counters.malformed,
+                "denied": counters.denied,
+            },
+        })
+    }
+
+    fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
+impl Observer for Hub {
+    fn cursor(&self, shape: CursorShape) {
+        self.handle(Event::CursorChanged(shape));
+    }
+
+    fn display(&self, width: u32, height: u32) {
+        self.handle(Event::DisplayChanged { width, height });
+    }
+
+    fn video_failed(&self, reason: &str) {
+        self.handle(Event::CaptureFailed { reason: reason.to_owned() });
+    }
+
+    fn video_recovered(&self) {
+        self.handle(Event::CaptureRecovered);
+    }
+}
+
+/// What the transport plugin calls.
+pub struct HubSink(pub Arc<Hub>);
+
+impl TransportSink for HubSink {
+    fn message(&self, client: u64, kind: MessageKind, payload: &[u8]) {
+        let client = ClientId(client);
+        match kind {
+            MessageKind::Text => match std::str::from_utf8(payload) {
+                Ok(text) => self.0.handle(Event::ClientText { client, text }),
+                Err(_) => debug!(client = client.0, "a text message was not UTF-8"),
+            },
+            MessageKind::Binary => self.0.handle(Event::ClientBinary { client, data: payload }),
+        }
+    }
+
+    fn emit(&self, clients: &[u64], kind: MessageKind, message: Bytes) -> Result<(), EmitRefusal> {
+        let outgoing = match kind {
+            MessageKind::Binary => Outgoing::Binary(message),
+            MessageKind::Text => match std::str::from_utf8(&message) {
+                Ok(text) => Outgoing::Text(text.to_owned()),
+                Err(_) => return Err(EmitRefusal::UnknownClients),
+            },
+        };
+        let reached = clients.iter().filter(|client| self.0.post.push(**client, outgoing.clone())).count();
+        let bytes = outgoing.len() as u64 * reached as u64;
+        self.0.post.sent_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if reached == 0 { Err(EmitRefusal::UnknownClients) } else { Ok(()) }
+    }
+
+    fn signal(&self, client: u64, _: &str) {
+        debug!(client, "a transport without signaling sent a signaling message");
+    }
+
+    fn feedback(&self, client: u64, feedback: PathFeedback) {
+        debug!(client, ?feedback, "path feedback");
+    }
+
+    fn request_keyframe(&self, _: u64) {
+        self.0.with_studio(Studio::request_keyframe);
+    }
+
+    fn client_state(&self, client: u64, state: ClientState, reason: &str) {
+        if state == ClientState::Failed
+            && let Some(queue) = self.0.post.queue(client)
+        {
+            queue.close(CLOSE_POLICY, reason);
+        }
+    }
+}
