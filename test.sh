@@ -1,17 +1,84 @@
 #!/usr/bin/env bash
-# Installs what the tests need and runs them all. The runners' own summaries end the output.
+# Installs what the tests need and runs them all; the runners' own summaries end the output.
+#
+#   ./test.sh                     everything
+#   ./test.sh lint|rust|web|system
 set -euo pipefail
 cd "$(dirname "$0")"
+. scripts/needs.sh
 
-packages=(gcc g++ clang pkg-config)
-missing=()
-for package in "${packages[@]}"; do
-  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-done
-if ((${#missing[@]})); then
-  sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
-  $sudo apt-get -qq -o DPkg::Lock::Timeout=300 update
-  $sudo apt-get -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 install "${missing[@]}"
+kinds=(lint rust web system)
+if [ $# -gt 0 ]; then
+    for kind in "$@"; do
+        case "$kind" in
+            lint|rust|web|system) ;;
+            *) echo "test.sh: $kind is not known; allowed: ${kinds[*]}" >&2; exit 2 ;;
+        esac
+    done
+    kinds=("$@")
 fi
 
-cargo test -p selkies-plugin-abi
+need_packages gcc g++ make cmake nasm pkg-config clang xvfb xauth xterm openbox xdotool imagemagick x11-utils x11-apps \
+    x11-xserver-utils x11-xkb-utils libx11-dev fonts-dejavu-core fonts-noto-cjk chromium python3 python3-pip python3-venv unzip
+need_cargo
+need_node
+
+logs=target/test-logs
+rm -rf "$logs"
+mkdir -p "$logs"
+summaries=()
+
+# Runs a command, keeps its output, and remembers the runner's summary lines (pattern $2).
+run() {
+    local name=$1 pattern=$2
+    shift 2
+    echo "== $name: $*"
+    if ! "$@" 2>&1 | tee "$logs/$name.log"; then
+        echo "== $name failed; its output is in $logs/$name.log" >&2
+        exit 1
+    fi
+    if [ -n "$pattern" ]; then
+        local found
+        # A runner without a summary ran nothing, and that is a failure.
+        if ! found=$(sed 's/\x1b\[[0-9;]*m//g' "$logs/$name.log" | grep -E "$pattern"); then
+            echo "== $name printed no summary" >&2
+            exit 1
+        fi
+        summaries+=("== $name" "$found")
+    else
+        summaries+=("== $name" "ok")
+    fi
+}
+
+lint() {
+    run fmt '' cargo fmt --all --check
+    run clippy '' cargo clippy --workspace --all-targets --locked -- -D warnings
+    RUSTDOCFLAGS='-D warnings' run rustdoc '' cargo doc --workspace --no-deps --locked
+}
+
+rust() {
+    run rust '^test result' cargo test --workspace --locked --no-fail-fast
+}
+
+web() {
+    run web-install '' npm --prefix web ci --no-audit --no-fund --loglevel=error
+    run web '^ *Tests ' npm --prefix web test
+    run web-build '' npm --prefix web run build
+    run web-browser '(passed|ok)' npm --prefix web run check:browser
+}
+
+system() {
+    run build '^built:' ./run.sh --build-only
+    run system-install '' npm --prefix tests ci --no-audit --no-fund --loglevel=error
+    run system '^. (tests|pass|fail|skipped) ' npm --prefix tests test
+    # A test that skips itself is a test that was not run.
+    if grep -qE '^. skipped [1-9]' "$logs/system.log"; then
+        echo "== system tests were skipped" >&2
+        exit 1
+    fi
+}
+
+for kind in "${kinds[@]}"; do
+    "$kind"
+done
+printf '%s\n' "${summaries[@]}"

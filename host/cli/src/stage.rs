@@ -113,7 +113,7 @@ fn encoders(config: &Config, loader: &mut Loader<'_>) -> Result<Vec<EncoderBacke
                 .any(|interface| interface.as_str().starts_with("selkies.encoder/"))
         };
         let ids = loader.inventory.usable().filter(offers_encoder);
-        wanted = ids.map(|plugin| (None, used(plugin.id().as_ref()))).collect();
+        wanted = ids.map(|plugin| (None, used(plugin.id()))).collect();
     }
     let mut found = Vec::new();
     for (name, entry) in wanted {

@@ -26,6 +26,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_CONNECTIONS: usize = 1024;
 /// Bytes of request line and headers together.
 const MAX_HEAD: usize = 32 * 1024;
+/// Unsent bytes below which the kernel asks for more.
+const UNSENT: u32 = 128 * 1024;
 /// How long open requests may take after a stop was asked for.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
@@ -75,6 +77,11 @@ async fn connection(
     // A frame must leave when it is written; Nagle's algorithm would hold its tail for a round trip.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "TCP_NODELAY was refused");
+    }
+    // What the kernel holds unsent is picture that grows old: the socket takes more only when little is left, so that a
+    // slow path is felt here at once.
+    if let Err(error) = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT) {
+        debug!(%error, "TCP_NOTSENT_LOWAT was refused");
     }
     let (Ok(local), Ok(remote)) = (stream.local_addr(), stream.peer_addr()) else { return Ok(()) };
     let service = service_fn(move |request: hyper::Request<Incoming>| {
