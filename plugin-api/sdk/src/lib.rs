@@ -3,7 +3,7 @@
 //! A plugin implements one or more of the traits ([`Capture`], [`Cursor`], [`Display`], [`Encoder`], [`Transport`],
 //! [`Input`], [`RtcConfig`]) and names them once:
 //!
-//! ```ignore
+//! ```text
 //! selkies_plugin_sdk::export_plugin! {
 //!     manifest: "../selkies-plugin.json",
 //!     encoder: NullEncoder,

@@ -5,7 +5,7 @@
 //! [`TestRtcConfig`]) create an instance and call it through its C table, so that a test sees the panic guards and
 //! checks too. They take a table, not a type: one of an SDK plugin (`TestEncoder::of::<MyEncoder>`) or of any library.
 //!
-//! ```ignore
+//! ```text
 //! let host = TestHost::new();
 //! let mut encoder = TestEncoder::of::<MyEncoder>(&host, "{}", "mine", &TestEncoder::params(abi::CODEC_JPEG, 64, 64))?;
 //! encoder.submit(&TestPicture::bgrx(64, 64))?;
