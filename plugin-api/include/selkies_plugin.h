@@ -477,7 +477,7 @@ typedef struct SelkiesFrameBuffer {
 typedef struct SelkiesCaptureParams {
   // `sizeof(CaptureParams)`.
   uint32_t struct_size;
-  // Buffers in `buffers`; 0 without CAPTURE_HOST_BUFFERS.
+  // Buffers in `buffers`, at most 16; 0 without CAPTURE_HOST_BUFFERS.
   uint32_t buffer_count;
   // The part of the source to capture; frames have this size.
   struct SelkiesRect area;
@@ -593,14 +593,15 @@ typedef struct SelkiesCaptureV1 {
   // `[any]` Ends the current or next `wait`.
   void (*wake)(SelkiesInstance *instance);
   // `[media]` Takes a picture. With host buffers it goes into `buffers[buffer]`, where only the new damage and the
-  // `refresh` rectangles (what the buffer missed while others were used) are written. `out` is filled except for
+  // `refresh` rectangles (at most 64: what the buffer missed while others were used) are written. `out` is filled except for
   // `frame_id` and `token`; its damage list stays valid until the next call on the instance.
   SelkiesStatus (*grab)(SelkiesInstance *instance,
                         uint32_t buffer,
                         const struct SelkiesRect *refresh,
                         uint32_t refresh_count,
                         struct SelkiesFrame *out);
-  // `[media]` The host has no more use for a frame of the plugin's own memory. Not called with host buffers.
+  // `[any]` The host has no more use for a frame of the plugin's own memory, which it names by `planes[0]`, unchanged
+  // since `grab`. Not called with host buffers.
   void (*done_with)(SelkiesInstance *instance, const struct SelkiesFrame *frame);
   // `[media]` Ends `start`. After it the host's buffers are not written any more.
   SelkiesStatus (*stop)(SelkiesInstance *instance);
@@ -727,7 +728,7 @@ typedef struct SelkiesDisplayV1 {
   void (*destroy)(SelkiesInstance *instance);
   // `[control]` Reports every output through `sink`, within the call.
   SelkiesStatus (*outputs)(SelkiesInstance *instance, const struct SelkiesOutputSink *sink);
-  // `[control]` Applies all requests together, or none. Outputs that no request names stay. A size over the limits
+  // `[control]` Applies all requests (at most 32) together, or none. Outputs that no request names stay. A size over the limits
   // fails with class retry, detail invalid-argument, and a text that names the limit.
   SelkiesStatus (*apply)(SelkiesInstance *instance,
                          const struct SelkiesDisplayRequest *requests,
@@ -788,8 +789,16 @@ typedef struct SelkiesEncoderParams {
   uint32_t reserved32;
   // Colour description of the frames.
   struct SelkiesColor color;
+  // Width of the coded picture for encoders that scale; 0 for the frame's.
+  uint32_t out_width;
+  // Height of the coded picture for encoders that scale; 0 for the frame's.
+  uint32_t out_height;
+  // The codec's profile number (`profile_idc`, `seq_profile`); 0 leaves it to the plugin.
+  uint32_t profile;
+  // The codec's level number (`level_idc`, `seq_level_idx`); 0 leaves it to the plugin.
+  uint32_t level;
   // Zero.
-  uint32_t reserved[7];
+  uint32_t reserved[3];
 } SelkiesEncoderParams;
 
 // Changes of rate that need no new encoder.
@@ -989,7 +998,7 @@ typedef struct SelkiesInputV1 {
   void (*destroy)(SelkiesInstance *instance);
   // `[any]` The kinds it understands, as a mask of `1 << INPUT_*`. The host routes others to the next input plugin.
   uint64_t (*kinds)(SelkiesInstance *instance);
-  // `[media]` Injects events in order and flushes them before it returns.
+  // `[media]` Injects events (at most 4096) in order and flushes them before it returns.
   SelkiesStatus (*inject)(SelkiesInstance *instance, const struct SelkiesInputEvent *events, uint32_t count);
 } SelkiesInputV1;
 
@@ -1056,8 +1065,12 @@ typedef struct SelkiesPacket {
   uint64_t duration_ns;
   // The area of the frame that the picture covers; the whole frame or a stripe. Zero for audio.
   struct SelkiesRect area;
+  // Which of a client's streams it belongs to (its displays, counted from 0), for transports. Zero from encoders.
+  uint32_t stream;
   // Zero.
-  uint64_t reserved[4];
+  uint32_t reserved32;
+  // Zero.
+  uint64_t reserved[3];
 } SelkiesPacket;
 
 // `selkies.host.memory/1`: packet slabs and the life of frames.
@@ -1191,7 +1204,9 @@ typedef struct SelkiesTransportV1 {
   void (*destroy)(SelkiesInstance *instance);
   // `[any]` Describes the transport.
   SelkiesStatus (*info)(SelkiesInstance *instance, struct SelkiesTransportInfo *out);
-  // `[any]` A client arrived. `hello_json` says what it can decode.
+  // `[any]` A client arrived: one viewer's connection. `hello_json` is an object: `viewer` (text, the same for all
+  // connections of one viewer), `displays` (names, in the order of Packet::stream) and
+  // `codecs` (names as in the encoders' caps: what it can decode). Unknown members are ignored.
   SelkiesStatus (*client_open)(SelkiesInstance *instance, uint64_t client, struct SelkiesStr hello_json);
   // `[any]` A client is gone or must go. No packet follows.
   void (*client_close)(SelkiesInstance *instance, uint64_t client, struct SelkiesStr reason);
@@ -1211,7 +1226,7 @@ typedef struct SelkiesTransportV1 {
                                 uint32_t channel,
                                 uint32_t kind,
                                 struct SelkiesBytes payload);
-  // `[any]` Sends one packet, encoded once, to clients. Must not block; what cannot be sent is dropped and shows in
+  // `[any]` Sends one packet, encoded once, to clients (at most 65536). Must not block; what cannot be sent is dropped and shows in
   // the feedback. `payload` is valid for the call.
   SelkiesStatus (*send_packet)(SelkiesInstance *instance,
                                const uint64_t *clients,

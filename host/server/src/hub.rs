@@ -30,6 +30,8 @@ use crate::queue::{ClientQueue, Outgoing};
 
 /// Close code of a client that does not read (RFC 6455 section 7.4.1: policy violation).
 const CLOSE_POLICY: u16 = 1008;
+/// What this version knows of a client: pages of this protocol decode JPEG.
+const HELLO: &str = r#"{"displays":["primary"],"codecs":["jpeg"]}"#;
 /// How long the host waits for clients to take their farewell.
 const SETTLE: Duration = Duration::from_millis(1500);
 
@@ -150,7 +152,7 @@ impl Hub {
         let queue = Arc::new(ClientQueue::default());
         self.post.clients.write().unwrap_or_else(PoisonError::into_inner).insert(id, queue.clone());
         if let Some(transport) = self.post.transport.get()
-            && let Err(error) = transport.client_open(id, r#"{"codecs":["jpeg"]}"#)
+            && let Err(error) = transport.client_open(id, HELLO)
         {
             warn!(%error, client = id, "the transport refuses the client");
             queue.close(CLOSE_POLICY, "refused by the transport");

@@ -42,7 +42,7 @@ pub struct CaptureInfo {
 pub struct CaptureParams {
     /// `sizeof(CaptureParams)`.
     pub struct_size: u32,
-    /// Buffers in `buffers`; 0 without [`CAPTURE_HOST_BUFFERS`].
+    /// Buffers in `buffers`, at most 16; 0 without [`CAPTURE_HOST_BUFFERS`].
     pub buffer_count: u32,
     /// The part of the source to capture; frames have this size.
     pub area: Rect,
@@ -99,7 +99,7 @@ pub struct CaptureV1 {
     /// `[any]` Ends the current or next `wait`.
     pub wake: Option<unsafe extern "C" fn(instance: *mut Instance)>,
     /// `[media]` Takes a picture. With host buffers it goes into `buffers[buffer]`, where only the new damage and the
-    /// `refresh` rectangles (what the buffer missed while others were used) are written. `out` is filled except for
+    /// `refresh` rectangles (at most 64: what the buffer missed while others were used) are written. `out` is filled except for
     /// `frame_id` and `token`; its damage list stays valid until the next call on the instance.
     pub grab: Option<
         unsafe extern "C" fn(
@@ -110,7 +110,8 @@ pub struct CaptureV1 {
             out: *mut Frame,
         ) -> Status,
     >,
-    /// `[media]` The host has no more use for a frame of the plugin's own memory. Not called with host buffers.
+    /// `[any]` The host has no more use for a frame of the plugin's own memory, which it names by `planes[0]`, unchanged
+    /// since `grab`. Not called with host buffers.
     pub done_with: Option<unsafe extern "C" fn(instance: *mut Instance, frame: *const Frame)>,
     /// `[media]` Ends `start`. After it the host's buffers are not written any more.
     pub stop: Option<unsafe extern "C" fn(instance: *mut Instance) -> Status>,

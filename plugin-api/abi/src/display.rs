@@ -94,7 +94,7 @@ pub struct DisplayV1 {
     pub destroy: Option<unsafe extern "C" fn(instance: *mut Instance)>,
     /// `[control]` Reports every output through `sink`, within the call.
     pub outputs: Option<unsafe extern "C" fn(instance: *mut Instance, sink: *const OutputSink) -> Status>,
-    /// `[control]` Applies all requests together, or none. Outputs that no request names stay. A size over the limits
+    /// `[control]` Applies all requests (at most 32) together, or none. Outputs that no request names stay. A size over the limits
     /// fails with class retry, detail invalid-argument, and a text that names the limit.
     pub apply: Option<
         unsafe extern "C" fn(instance: *mut Instance, requests: *const DisplayRequest, count: u32) -> Status,

@@ -148,8 +148,16 @@ pub struct EncoderParams {
     pub reserved32: u32,
     /// Colour description of the frames.
     pub color: crate::Color,
+    /// Width of the coded picture for encoders that scale; 0 for the frame's.
+    pub out_width: u32,
+    /// Height of the coded picture for encoders that scale; 0 for the frame's.
+    pub out_height: u32,
+    /// The codec's profile number (`profile_idc`, `seq_profile`); 0 leaves it to the plugin.
+    pub profile: u32,
+    /// The codec's level number (`level_idc`, `seq_level_idx`); 0 leaves it to the plugin.
+    pub level: u32,
     /// Zero.
-    pub reserved: [u32; 7],
+    pub reserved: [u32; 3],
 }
 
 /// How one frame is to be encoded.

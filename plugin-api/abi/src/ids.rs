@@ -21,7 +21,7 @@ pub const RTC_CONFIG_V1: &str = "selkies.rtc-config/1";
 
 /// [`LogV1`](crate::LogV1), host side, always present.
 pub const HOST_LOG_V1: &str = "selkies.host.log/1";
-/// [`MemoryV1`](crate::MemoryV1), host side, present for encoders and transports.
+/// [`MemoryV1`](crate::MemoryV1), host side, present for everything that makes or sends packets.
 pub const HOST_MEMORY_V1: &str = "selkies.host.memory/1";
 /// [`ClockV1`](crate::ClockV1), host side, always present.
 pub const HOST_CLOCK_V1: &str = "selkies.host.clock/1";

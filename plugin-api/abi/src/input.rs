@@ -76,7 +76,7 @@ pub struct InputV1 {
     pub destroy: Option<unsafe extern "C" fn(instance: *mut Instance)>,
     /// `[any]` The kinds it understands, as a mask of `1 << INPUT_*`. The host routes others to the next input plugin.
     pub kinds: Option<unsafe extern "C" fn(instance: *mut Instance) -> u64>,
-    /// `[media]` Injects events in order and flushes them before it returns.
+    /// `[media]` Injects events (at most 4096) in order and flushes them before it returns.
     pub inject: Option<
         unsafe extern "C" fn(instance: *mut Instance, events: *const InputEvent, count: u32) -> Status,
     >,

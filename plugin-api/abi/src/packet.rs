@@ -72,8 +72,12 @@ pub struct Packet {
     pub duration_ns: u64,
     /// The area of the frame that the picture covers; the whole frame or a stripe. Zero for audio.
     pub area: crate::Rect,
+    /// Which of a client's streams it belongs to (its displays, counted from 0), for transports. Zero from encoders.
+    pub stream: u32,
     /// Zero.
-    pub reserved: [u64; 4],
+    pub reserved32: u32,
+    /// Zero.
+    pub reserved: [u64; 3],
 }
 
 // SAFETY: a slab is a unique claim on memory that the host keeps alive until commit or abandon.

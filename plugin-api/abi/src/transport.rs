@@ -122,7 +122,9 @@ pub struct TransportV1 {
     pub destroy: Option<unsafe extern "C" fn(instance: *mut Instance)>,
     /// `[any]` Describes the transport.
     pub info: Option<unsafe extern "C" fn(instance: *mut Instance, out: *mut TransportInfo) -> Status>,
-    /// `[any]` A client arrived. `hello_json` says what it can decode.
+    /// `[any]` A client arrived: one viewer's connection. `hello_json` is an object: `viewer` (text, the same for all
+    /// connections of one viewer), `displays` (names, in the order of [`Packet::stream`](crate::Packet::stream)) and
+    /// `codecs` (names as in the encoders' caps: what it can decode). Unknown members are ignored.
     pub client_open:
         Option<unsafe extern "C" fn(instance: *mut Instance, client: u64, hello_json: Str) -> Status>,
     /// `[any]` A client is gone or must go. No packet follows.
@@ -146,7 +148,7 @@ pub struct TransportV1 {
             payload: Bytes,
         ) -> Status,
     >,
-    /// `[any]` Sends one packet, encoded once, to clients. Must not block; what cannot be sent is dropped and shows in
+    /// `[any]` Sends one packet, encoded once, to clients (at most 65536). Must not block; what cannot be sent is dropped and shows in
     /// the feedback. `payload` is valid for the call.
     pub send_packet: Option<
         unsafe extern "C" fn(

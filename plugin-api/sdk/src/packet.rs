@@ -92,7 +92,9 @@ impl SlabGuard {
             timestamp_ns: info.timestamp_ns,
             duration_ns: info.duration_ns,
             area: info.area,
-            reserved: [0; 4],
+            stream: 0,
+            reserved32: 0,
+            reserved: [0; 3],
         };
         // SAFETY: the function belongs to this context; slab and packet live for the call.
         match unsafe { commit(sink.host.ctx(), &raw const slab, &raw const packet) } {

@@ -39,6 +39,8 @@ pub enum Message<'a> {
 pub struct PacketRef<'a> {
     /// What it is.
     pub info: PacketInfo,
+    /// Which of the client's streams it belongs to, from 0.
+    pub stream: u32,
     /// Its bytes.
     pub payload: &'a [u8],
 }
@@ -373,7 +375,7 @@ unsafe extern "C" fn send_packet<T: Transport>(
                 area: raw.area,
             };
             let payload = guard::bytes(payload)?;
-            transport.send_packet(clients, PacketRef { info, payload }).map(|()| abi::OK)
+            transport.send_packet(clients, PacketRef { info, stream: raw.stream, payload }).map(|()| abi::OK)
         })
     }
 }

@@ -85,7 +85,7 @@ fn everything_goes_both_ways() -> Result<(), Failure> {
         duration_ns: 0,
         area: rect,
     };
-    transport.send_packet(&[4], PacketRef { info, payload: b"abc" })?;
+    transport.send_packet(&[4], PacketRef { info, stream: 0, payload: b"abc" })?;
     transport.client_close(4, "bye");
     let emit = |clients: &[u64], text, header: &[u8], payload: &[u8]| TransportEvent::Emit {
         clients: clients.to_vec(),

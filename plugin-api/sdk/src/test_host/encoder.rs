@@ -95,7 +95,11 @@ impl TestEncoder {
             ignore_damage: 0,
             reserved32: 0,
             color: abi::Color { primaries: 1, transfer: 13, matrix: 0, full_range: 1 },
-            reserved: [0; 7],
+            out_width: 0,
+            out_height: 0,
+            profile: 0,
+            level: 0,
+            reserved: [0; 3],
         }
     }
 

@@ -148,7 +148,9 @@ impl TestTransport {
             timestamp_ns: info.timestamp_ns,
             duration_ns: info.duration_ns,
             area: info.area,
-            reserved: [0; 4],
+            stream: 0,
+            reserved32: 0,
+            reserved: [0; 3],
         };
         let count = u32::try_from(clients.len()).unwrap_or(u32::MAX);
         // SAFETY: as in `info`.
