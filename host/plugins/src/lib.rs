@@ -8,7 +8,17 @@
 //! Everything up to [`Admission`] reads files and runs no code of a plugin. Every decision against one is a
 //! [`Refusal`]: one line with a stable code and what to do. A plugin that cannot be used never ends the host, as far as
 //! that can be told before its code runs; from then on it is trusted like the host itself, see [`placement`].
-#![allow(unsafe_code)] // dlopen, the tables behind the C ABI and the memory shared with plugins; each block says why
+// dlopen, the tables behind the C ABI and the memory shared with plugins; each block says why.
+#![allow(unsafe_code)]
+// At this boundary a wrong cast is memory corruption on somebody else's side.
+#![warn(
+    clippy::borrow_as_ptr,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_ptr_alignment,
+    clippy::cast_sign_loss,
+    clippy::ptr_as_ptr
+)]
 
 mod candidate;
 mod config_check;
@@ -29,6 +39,7 @@ mod policy;
 mod refusal;
 mod report;
 mod services;
+mod size;
 mod tables;
 
 pub use candidate::{Admission, Candidate};

@@ -4,6 +4,8 @@ use std::ffi::c_void;
 
 use selkies_plugin_abi::{self as abi, ids};
 
+use crate::size::size_field;
+
 mod sealed {
     pub trait Sealed {}
 }
@@ -75,7 +77,7 @@ macro_rules! tables {
         pub(crate) const KNOWN: &[Known] = &[$(
             Known {
                 id: ids::$id,
-                bytes: size_of::<abi::$table>() as u32,
+                bytes: size_field::<abi::$table>(),
                 first_null: first_null::<abi::$table>,
                 keep: keep::<abi::$table>,
             }

@@ -10,6 +10,7 @@ use rustix::mm::{MapFlags, ProtFlags};
 use selkies_plugin_abi as abi;
 
 use super::layout;
+use crate::size::size_field;
 
 /// Longest edge of a frame in pixels.
 pub const MAX_FRAME_EDGE: u32 = 16384;
@@ -52,7 +53,7 @@ pub enum BufferError {
 pub struct SharedBuffer {
     fd: OwnedFd,
     ptr: NonNull<u8>,
-    len: u64,
+    len: usize,
     width: u32,
     height: u32,
     stride: u32,
@@ -105,7 +106,7 @@ impl SharedBuffer {
         .map_err(system)?;
         let ptr = NonNull::new(ptr.cast::<u8>()).ok_or_else(shape)?;
         let lent = AtomicUsize::new(0);
-        Ok(Arc::new(Self { fd, ptr, len, width, height, stride, fourcc, lent }))
+        Ok(Arc::new(Self { fd, ptr, len: size, width, height, stride, fourcc, lent }))
     }
 
     /// Width of its frames in pixels.
@@ -135,7 +136,7 @@ impl SharedBuffer {
     /// Bytes of the mapping.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.len
+        self.len as u64
     }
 
     /// True while somebody reads it: it must not be written.
@@ -157,10 +158,10 @@ impl SharedBuffer {
 
     pub(super) fn to_abi(&self) -> abi::FrameBuffer {
         abi::FrameBuffer {
-            struct_size: size_of::<abi::FrameBuffer>() as u32,
+            struct_size: size_field::<abi::FrameBuffer>(),
             memory: abi::MEMORY_MEMFD,
             ptr: self.as_ptr(),
-            len: self.len,
+            len: self.len as u64,
             fd: self.fd.as_raw_fd(),
             stride: self.stride,
             fourcc: self.fourcc,
@@ -178,7 +179,7 @@ impl AsFd for SharedBuffer {
 impl Drop for SharedBuffer {
     fn drop(&mut self) {
         // SAFETY: mapped in `new` with this length, and nothing refers to it any more. A failure leaves it mapped.
-        let _ = unsafe { rustix::mm::munmap(self.ptr.as_ptr().cast(), self.len as usize) };
+        let _ = unsafe { rustix::mm::munmap(self.ptr.as_ptr().cast(), self.len) };
     }
 }
 
@@ -200,7 +201,7 @@ impl BufferLease {
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: mapped for as long as the buffer lives. Writers are held off by the lease; the other processes that
         // have the descriptor are the X server and the host's own children, which write between `grab` and its end.
-        unsafe { std::slice::from_raw_parts(self.buffer.as_ptr(), self.buffer.len as usize) }
+        unsafe { std::slice::from_raw_parts(self.buffer.as_ptr(), self.buffer.len) }
     }
 }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use selkies_plugin_abi::{self as abi, CaptureV1, Instance, Rect, Status, Str};
 
 use super::buffer::{MAX_FRAME_EDGE, MAX_STRIDE_ALIGN, SharedBuffer};
-use super::core::{Core, required, size_field, sized_table};
+use super::core::{Core, required, sized_table};
 use super::frame;
 use super::running::RunningCapture;
 use super::wake::{WakeGate, Waker};
 use super::{FaultClass, FaultDetail, Origin, PluginError};
 use crate::services::Role;
+use crate::size::{count_field, size_field};
 
 /// Buffers that one capture may cycle through.
 const MAX_BUFFERS: usize = 16;
@@ -200,7 +201,7 @@ impl CaptureInstance {
         let raw: Vec<_> = request.buffers.iter().map(|buffer| buffer.to_abi()).collect();
         let params = abi::CaptureParams {
             struct_size: size_field::<abi::CaptureParams>(),
-            buffer_count: count as u32,
+            buffer_count: count_field(&raw),
             area: *area,
             buffers: if raw.is_empty() { std::ptr::null() } else { raw.as_ptr() },
             output: Str::new(&request.output),

@@ -154,11 +154,6 @@ pub(super) fn sized_table<T>(plugin: &str, name: &'static str, struct_size: u32)
     Err(error)
 }
 
-/// The size that a structure of the ABI begins with.
-pub(super) const fn size_field<T>() -> u32 {
-    size_of::<T>() as u32
-}
-
 /// A timeout as the ABI has it; `None` waits without a limit.
 pub(super) fn timeout_ns(timeout: Option<Duration>) -> u64 {
     timeout.map_or(u64::MAX, |timeout| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use selkies_plugin_abi::{CursorImage, CursorV1, Instance, MAX_CURSOR_EDGE, Status};
 
-use super::core::{Core, is_nothing, required, size_field, sized_table, timeout_ns};
+use super::core::{Core, is_nothing, required, sized_table, timeout_ns};
 use super::wake::{WakeGate, Waker};
 use super::{Origin, PluginError};
 use crate::services::{Role, foreign_slice};
+use crate::size::size_field;
 
 /// The shape of the pointer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,9 +6,10 @@ use selkies_plugin_abi::{self as abi, DisplayV1, Instance, OutputSink, Status, S
 
 use super::buffer::MAX_FRAME_EDGE;
 use super::collector::{collect, deliver};
-use super::core::{Core, required, size_field, sized_table};
+use super::core::{Core, required, sized_table};
 use super::{FaultClass, FaultDetail, Origin, PluginError};
 use crate::services::{Role, foreign_text};
+use crate::size::{count_field, size_field};
 
 /// Outputs that a display may have.
 pub const MAX_OUTPUTS: usize = 64;
@@ -145,7 +146,7 @@ impl DisplayInstance {
         let raw: Vec<_> = requests.iter().map(to_abi).collect();
         self.core.call("display.apply", |instance| {
             // SAFETY: a live instance; the requests and their names are valid for the call.
-            unsafe { (self.apply)(instance, raw.as_ptr(), raw.len() as u32) }
+            unsafe { (self.apply)(instance, raw.as_ptr(), count_field(&raw)) }
         })?;
         Ok(())
     }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use selkies_plugin_abi::{self as abi, EncoderRate, EncoderRateV1, EncoderV1, Instance, RoiRect, Status};
 
-use super::core::{Core, required, size_field, sized_table};
+use super::core::{Core, required, sized_table};
 use super::{EncoderOffer, EncoderSettings, FaultClass, FaultDetail, Origin, PluginError, VideoFrame, frame};
 use crate::services::{Context, EncoderDesk, EncoderSink, Flight, Role, now_ns};
+use crate::size::{count_field, size_field};
 
 /// Regions of interest of one submit.
 const MAX_ROI: usize = 64;
@@ -289,7 +290,7 @@ fn submit_params(options: &SubmitOptions<'_>) -> abi::SubmitParams {
         deadline_ns: options.deadline_ns.unwrap_or(0),
         known_frame_id: options.known_frame_id.unwrap_or(0),
         roi: if options.roi.is_empty() { std::ptr::null() } else { options.roi.as_ptr() },
-        roi_count: options.roi.len() as u32,
+        roi_count: count_field(options.roi),
         reserved32: 0,
         reserved: [0; 4],
     }

@@ -230,7 +230,8 @@ impl FaultDetail {
             abi::DETAIL_NOT_FOUND => Self::NotFound,
             abi::DETAIL_IO => Self::Io,
             abi::DETAIL_CONFIG => Self::Config,
-            other => Self::Other(other as u8),
+            // `detail_of` answers 0 to 255.
+            other => Self::Other(u8::try_from(other).unwrap_or(u8::MAX)),
         }
     }
 }

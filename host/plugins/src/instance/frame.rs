@@ -7,6 +7,7 @@ use selkies_plugin_abi::{self as abi, Color, MAX_DAMAGE_RECTS, Rect};
 use super::buffer::{BufferLease, MAX_FRAME_EDGE};
 use super::layout;
 use crate::services::Keep;
+use crate::size::{count_field, size_field};
 
 /// What changed in a frame since the one before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +85,7 @@ impl VideoFrame {
             plane.len = u64::from(plane.stride) * shape.rows;
             offset += plane.len;
         }
-        raw.plane_count = planes.len() as u32;
+        raw.plane_count = count_field(&planes);
         Self::place(&mut raw, &lease);
         let frame = Self { raw, damage: Damage::Full, keep: std::sync::Arc::new(lease) };
         frame.with_damage(damage)
@@ -110,8 +111,9 @@ impl VideoFrame {
         for plane in raw.planes.iter_mut().take(raw.plane_count as usize) {
             plane.fd = target.fd;
             plane.handle = 0;
-            // Offsets were checked or made to lie in the mapping.
-            plane.ptr = target.ptr.wrapping_add(plane.offset as usize);
+            // Offsets were checked or made to lie in the mapping; what no address reaches gets no pointer.
+            plane.ptr = usize::try_from(plane.offset)
+                .map_or(std::ptr::null(), |offset| target.ptr.wrapping_add(offset).cast_const());
         }
     }
 
@@ -173,7 +175,7 @@ impl VideoFrame {
             Damage::Rects(rects) => {
                 raw.flags = 0;
                 raw.damage = rects.as_ptr();
-                raw.damage_count = rects.len() as u32;
+                raw.damage_count = count_field(rects);
             }
         }
         Some(raw)
@@ -194,7 +196,7 @@ impl fmt::Debug for VideoFrame {
 pub(super) fn empty() -> abi::Frame {
     let plane = abi::Plane { ptr: std::ptr::null(), handle: 0, offset: 0, len: 0, stride: 0, fd: -1 };
     abi::Frame {
-        struct_size: size_of::<abi::Frame>() as u32,
+        struct_size: size_field::<abi::Frame>(),
         memory: 0,
         width: 0,
         height: 0,

@@ -4,9 +4,10 @@ use std::mem::MaybeUninit;
 
 use selkies_plugin_abi::{self as abi, InputV1, Instance, MAX_INPUT_TEXT, Status, Str};
 
-use super::core::{Core, required, size_field, sized_table};
+use super::core::{Core, required, sized_table};
 use super::{FaultClass, FaultDetail, Origin, PluginError};
 use crate::services::Role;
+use crate::size::{count_field, size_field};
 
 /// Events that cross in one call; longer lists take several.
 const BATCH: usize = 64;
@@ -195,7 +196,7 @@ impl InputInstance {
             self.core.call("input.inject", |instance| {
                 // SAFETY: a live instance; as many events as the batch has were written, and they and their texts are
                 // valid for the call.
-                unsafe { (self.inject)(instance, raw.as_ptr().cast(), batch.len() as u32) }
+                unsafe { (self.inject)(instance, raw.as_ptr().cast(), count_field(batch)) }
             })?;
         }
         Ok(())

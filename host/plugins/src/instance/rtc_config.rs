@@ -6,10 +6,11 @@ use std::time::Duration;
 use selkies_plugin_abi::{self as abi, Instance, MAX_RTC_CONFIG_BYTES, RtcConfigV1, Status, Str, TextSink};
 
 use super::collector::{collect, deliver};
-use super::core::{Core, is_nothing, required, size_field, sized_table, timeout_ns};
+use super::core::{Core, is_nothing, required, sized_table, timeout_ns};
 use super::wake::{WakeGate, Waker};
 use super::{Origin, PluginError};
 use crate::services::{Role, foreign_text, guarded};
+use crate::size::size_field;
 
 /// For whom a configuration is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,11 +7,12 @@ use selkies_plugin_abi::{self as abi, MAX_DAMAGE_RECTS, Rect};
 
 use super::buffer::{MAX_FRAME_EDGE, SharedBuffer};
 use super::capture::{CaptureFailure, CaptureInfo, CaptureInstance, CaptureSignal};
-use super::core::{Core, is_nothing, size_field, timeout_ns};
+use super::core::{Core, is_nothing, timeout_ns};
 use super::frame::{self, Damage, VideoFrame};
 use super::wake::Waker;
 use super::{FaultClass, FaultDetail, PluginError};
 use crate::services::{foreign_slice, now_ns};
+use crate::size::{count_field, size_field};
 
 /// A capture that watches for damage. Dropping it ends the instance.
 pub struct RunningCapture {
@@ -104,11 +105,13 @@ impl RunningCapture {
         let fits =
             refresh.len() <= MAX_DAMAGE_RECTS && refresh.iter().all(|r| frame::within(r, width, height));
         let refresh = if fits { refresh } else { &all };
+        // An index of the list above fits; without host buffers it means nothing.
+        let index = u32::try_from(buffer).unwrap_or(u32::MAX);
         let mut out = frame::empty();
         let grab = self.capture.functions.grab;
         core.call("capture.grab", |instance| {
             // SAFETY: a live instance; the list is valid for the call, the place has the size that it says.
-            unsafe { grab(instance, buffer as u32, refresh.as_ptr(), refresh.len() as u32, &raw mut out) }
+            unsafe { grab(instance, index, refresh.as_ptr(), count_field(refresh), &raw mut out) }
         })?;
         let len = target.map(|buffer| buffer.bytes());
         frame::check(&out, width, height, self.info.fourcc, len)

@@ -3,6 +3,7 @@
 use selkies_plugin_abi::{self as abi, Color, EncoderParams, Str};
 
 use super::EncoderOffer;
+use crate::size::size_field;
 
 /// Parameters of an encoder; the safe form of the ABI's `EncoderParams`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +119,7 @@ impl EncoderSettings {
     /// The parameters, borrowing `name`.
     pub(super) fn to_abi(&self, name: &str, codec: u32) -> EncoderParams {
         EncoderParams {
-            struct_size: size_of::<EncoderParams>() as u32,
+            struct_size: size_field::<EncoderParams>(),
             codec,
             name: Str::new(name),
             width: self.width,
@@ -144,7 +145,11 @@ impl EncoderSettings {
             ignore_damage: self.ignore_damage.into(),
             reserved32: 0,
             color: self.color,
-            reserved: [0; 7],
+            out_width: 0,
+            out_height: 0,
+            profile: 0,
+            level: 0,
+            reserved: [0; 3],
         }
     }
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use selkies_plugin_abi::{self as abi, Bytes, Instance, Status, Str, TransportV1};
 
-use super::core::{Core, required, size_field, sized_table};
+use super::core::{Core, required, sized_table};
 use super::{FaultClass, FaultDetail, Origin, PluginError};
 use crate::services::{
     EncodedPacket, MAX_CLIENTS_PER_CALL, MAX_MESSAGE_BYTES, MessageKind, Role, TransportDesk, TransportSink,
     while_sending,
 };
+use crate::size::{count_field, size_field};
 
 /// What a transport can carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,7 +241,7 @@ fn in_groups(
 ) -> Result<(), PluginError> {
     let mut outcome = Ok(());
     for group in clients.chunks(MAX_CLIENTS_PER_CALL) {
-        let sent = send(group.as_ptr(), group.len() as u32);
+        let sent = send(group.as_ptr(), count_field(group));
         if sent.is_err() {
             outcome = sent;
         }
@@ -265,7 +266,7 @@ fn read_info(out: &abi::TransportInfo) -> Result<TransportInfo, String> {
         codec_mask: out.codec_mask,
         stripes: out.stripes == 1,
         audio: out.audio == 1,
-        max_message: out.max_message.min(MAX_MESSAGE_BYTES as u32),
+        max_message: out.max_message.min(u32::try_from(MAX_MESSAGE_BYTES).unwrap_or(u32::MAX)),
     })
 }
 

@@ -14,6 +14,7 @@ use super::memory::{MEMORY, SlabsOut};
 use super::slab::SlabPool;
 use super::transport::{HOST_TRANSPORT, TransportDesk};
 use super::{clock, foreign, log, metrics};
+use crate::size::size_field;
 
 /// Longest id that `query` looks at, in bytes.
 const MAX_ID: usize = 128;
@@ -102,7 +103,7 @@ impl HostContext {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         CONTEXTS.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&context));
         let host = Box::new(abi::Host {
-            struct_size: size_of::<abi::Host>() as u32,
+            struct_size: size_field::<abi::Host>(),
             reserved: 0,
             ctx: std::ptr::without_provenance_mut(number),
             query: Some(query),

@@ -12,9 +12,10 @@ use super::packet::{EncodedPacket, PacketBuf, PacketInfo};
 use super::slab::SlabMemory;
 use super::{failure, foreign};
 use crate::instance::PluginError;
+use crate::size::size_field;
 
 pub(crate) static HOST_ENCODER: abi::HostEncoderV1 =
-    abi::HostEncoderV1 { struct_size: size_of::<abi::HostEncoderV1>() as u32, reserved: 0, done: Some(done) };
+    abi::HostEncoderV1 { struct_size: size_field::<abi::HostEncoderV1>(), reserved: 0, done: Some(done) };
 
 /// Who receives what an encoder makes.
 ///

@@ -98,6 +98,7 @@ pub(crate) fn guarded<R>(on_panic: R, body: impl FnOnce() -> R) -> R {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::size::size_field;
 
     #[test]
     fn null_long_and_misaligned_are_refused() {
@@ -108,7 +109,7 @@ mod tests {
             assert_eq!(slice(words.as_ptr(), 3, 2), None);
             assert_eq!(slice::<u64>(std::ptr::null(), 1, 8), None);
             assert_eq!(slice::<u64>(std::ptr::null(), 0, 8), Some(&[][..]));
-            assert_eq!(slice(words.as_ptr().cast::<u8>().add(1).cast::<u64>(), 1, 8), None);
+            assert_eq!(slice(words.as_ptr().byte_add(1), 1, 8), None);
             assert_eq!(slice(words.as_ptr(), usize::MAX, usize::MAX), None);
         }
     }
@@ -128,17 +129,17 @@ mod tests {
     #[test]
     fn structures_must_be_large_enough() {
         let mut done = abi::FrameDone {
-            struct_size: size_of::<abi::FrameDone>() as u32,
+            struct_size: size_field::<abi::FrameDone>(),
             status: 0,
             frame_id: 7,
             refine_at_ns: 0,
             reserved: [0; 2],
         };
         // SAFETY: `done` is a live structure.
-        assert_eq!(unsafe { sized(&done) }.map(|d: abi::FrameDone| d.frame_id), Some(7));
+        assert_eq!(unsafe { sized(&raw const done) }.map(|d: abi::FrameDone| d.frame_id), Some(7));
         done.struct_size -= 1;
         // SAFETY: as above.
-        assert!(unsafe { sized(&done) }.is_none());
+        assert!(unsafe { sized(&raw const done) }.is_none());
     }
 
     #[test]

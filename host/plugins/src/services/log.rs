@@ -8,6 +8,7 @@ use selkies_plugin_abi as abi;
 use super::account::PluginAccount;
 use super::context::enter;
 use super::{failure, foreign};
+use crate::size::size_field;
 
 /// Longest `target`, in bytes.
 const MAX_TARGET: usize = 128;
@@ -17,7 +18,7 @@ const MAX_MESSAGE: usize = 8 * 1024;
 const MAX_FAILURE: usize = 1024;
 
 pub(crate) static LOG: abi::LogV1 = abi::LogV1 {
-    struct_size: size_of::<abi::LogV1>() as u32,
+    struct_size: size_field::<abi::LogV1>(),
     reserved: 0,
     max_level: Some(max_level),
     log: Some(log),

@@ -11,12 +11,13 @@ use super::context::{Context, enter};
 use super::foreign;
 use super::frames::HoldRefusal;
 use super::slab::{MAX_SLAB_BYTES, SlabMemory};
+use crate::size::size_field;
 
 /// Slabs that one instance may have at once.
 pub const MAX_SLABS_OUT: usize = 256;
 
 pub(crate) static MEMORY: abi::MemoryV1 = abi::MemoryV1 {
-    struct_size: size_of::<abi::MemoryV1>() as u32,
+    struct_size: size_field::<abi::MemoryV1>(),
     reserved: 0,
     slab: Some(slab),
     commit: Some(commit),

@@ -9,6 +9,7 @@ use selkies_plugin_abi as abi;
 
 use super::context::{Context, enter};
 use super::foreign;
+use crate::size::size_field;
 
 /// Names that one plugin may use.
 pub const MAX_METRICS: usize = 64;
@@ -21,7 +22,7 @@ pub const HISTOGRAM_BOUNDS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 pub(crate) static METRICS: abi::MetricsV1 = abi::MetricsV1 {
-    struct_size: size_of::<abi::MetricsV1>() as u32,
+    struct_size: size_field::<abi::MetricsV1>(),
     reserved: 0,
     counter_add: Some(counter_add),
     gauge_set: Some(gauge_set),

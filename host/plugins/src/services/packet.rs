@@ -6,6 +6,7 @@ use bytes::Bytes;
 use selkies_plugin_abi::{self as abi, Rect, SLAB_HEADROOM};
 
 use super::slab::{SlabMemory, SlabPool};
+use crate::size::size_field;
 
 /// What a packet contains; the checked copy of the ABI's `Packet`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ impl PacketInfo {
 
     pub(crate) fn to_abi(self, len: usize) -> abi::Packet {
         abi::Packet {
-            struct_size: size_of::<abi::Packet>() as u32,
+            struct_size: size_field::<abi::Packet>(),
             codec: self.codec,
             flags: self.flags,
             layer: self.layer,
@@ -47,7 +48,9 @@ impl PacketInfo {
             timestamp_ns: self.timestamp_ns,
             duration_ns: self.duration_ns,
             area: self.area,
-            reserved: [0; 4],
+            stream: 0,
+            reserved32: 0,
+            reserved: [0; 3],
         }
     }
 }
@@ -202,7 +205,7 @@ mod tests {
     fn the_whole_headroom_can_be_used() {
         let pool = SlabPool::default();
         let packet = packet(&pool);
-        let header: Vec<u8> = (0..SLAB_HEADROOM as u8).collect();
+        let header: Vec<u8> = (0..u8::try_from(SLAB_HEADROOM).unwrap()).collect();
         let message = packet.with_header(&header);
         assert_eq!(&message[..SLAB_HEADROOM], &header[..]);
         assert_eq!(message[SLAB_HEADROOM..].as_ptr(), packet.payload().as_ptr());

@@ -13,6 +13,7 @@ use super::foreign;
 use super::memory::{EXHAUSTED, INVALID, WRONG_STATE};
 use super::packet::PacketBuf;
 use super::slab::MAX_SLAB_BYTES;
+use crate::size::size_field;
 
 /// Largest message of the session's protocol in either direction, in bytes; a transport may set a lower limit.
 pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
@@ -24,7 +25,7 @@ const MAX_SIGNAL: usize = 256 << 10;
 const MAX_REASON: usize = 1024;
 
 pub(crate) static HOST_TRANSPORT: abi::HostTransportV1 = abi::HostTransportV1 {
-    struct_size: size_of::<abi::HostTransportV1>() as u32,
+    struct_size: size_field::<abi::HostTransportV1>(),
     reserved: 0,
     message: Some(message),
     emit: Some(emit),

@@ -159,7 +159,9 @@ fn packet(frame: &Frame, len: usize) -> abi::Packet {
         timestamp_ns: frame.timestamp_ns,
         duration_ns: 0,
         area: Rect { x: 0, y: 0, width: frame.width, height: frame.height },
-        reserved: [0; 4],
+        stream: 0,
+        reserved32: 0,
+        reserved: [0; 3],
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test file is a crate of its own and uses a part
 
 pub(crate) mod encoder;
+pub(crate) mod transport;
 
 use std::cell::RefCell;
 use std::ffi::c_void;
