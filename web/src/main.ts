@@ -74,6 +74,9 @@ function onEvent(event: StreamEvent): void {
     case "cursor":
       canvas.style.cursor = cursorStyle(event.cursor, window.devicePixelRatio || 1);
       break;
+    case "picture":
+      badge.picture(event.missing);
+      break;
     case "input":
       seen.input = event.allowed;
       break;

@@ -6,8 +6,8 @@ import { pointerMessage } from "./wire";
 
 /** Bits of the mask on the wire. */
 const BUTTON = { left: 1, middle: 2, right: 4, back: 8, forward: 16 } as const;
-/** The same bits mean the wheel where the message carries notches. */
-const WHEEL = { up: 1 << 3, down: 1 << 4, left: 1 << 6, right: 1 << 7 } as const;
+/** The same bits mean the wheel where the message carries notches; 2.1.0 pages send bit 3 for down. */
+const WHEEL = { up: 1 << 4, down: 1 << 3, left: 1 << 6, right: 1 << 7 } as const;
 
 /** The wire's button mask of PointerEvent.buttons, which has right and middle the other way round. */
 export function buttonMask(buttons: number): number {

@@ -16,12 +16,30 @@ export class StateBadge {
   private readonly title = element("state-title");
   private readonly detail = element("state-detail");
 
+  private state: ConnectionState = "connecting";
+  private stateDetail = "";
+  private missing: string | null = null;
+
   constructor(private readonly badge: HTMLElement) {}
 
   show(state: ConnectionState, detail: string): void {
-    this.badge.dataset.state = state;
-    this.title.textContent = TITLES[state];
-    this.detail.textContent = detail;
+    this.state = state;
+    this.stateDetail = detail;
+    this.render();
+  }
+
+  /** Says why the server has no picture; null where it has one. */
+  picture(missing: string | null): void {
+    this.missing = missing;
+    this.render();
+  }
+
+  private render(): void {
+    const blind = this.state === "connected" && this.missing !== null;
+    this.badge.dataset.state = this.state;
+    this.badge.toggleAttribute("data-no-picture", blind);
+    this.title.textContent = blind ? "No picture" : TITLES[this.state];
+    this.detail.textContent = blind ? this.missing : this.stateDetail;
   }
 }
 

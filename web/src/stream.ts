@@ -87,6 +87,7 @@ export class Stream {
     this.ping = new PingProbe();
     this.viewer = this.options.viewer;
     this.emit({ type: "input", allowed: !this.viewer });
+    this.emit({ type: "picture", missing: null });
     this.forget();
   }
 
@@ -115,6 +116,9 @@ export class Stream {
         break;
       case "reset":
         this.forget();
+        break;
+      case "pipeline":
+        this.emit({ type: "picture", missing: message.missing });
         break;
       case "pong":
         this.ping.answered(message.time, performance.now());

@@ -44,6 +44,8 @@ export type ServerText =
   | { kind: "role"; role: "controller" | "viewer" }
   | { kind: "input-access"; allowed: boolean }
   | { kind: "reset" }
+  /** Why there is no picture; null where there is one. */
+  | { kind: "pipeline"; missing: string | null }
   | { kind: "kill"; reason: string }
   | { kind: "pong"; time: number };
 
@@ -192,6 +194,10 @@ function parseTyped(message: Record<string, unknown> | null): ServerText | null 
     const size = pictureSize(message.width, message.height);
     const ours = message.displayId === undefined || message.displayId === DISPLAY;
     return size && ours ? { kind: "resolution", ...size } : null;
+  }
+  if (message?.type === "pipeline_status" && typeof message.video === "boolean") {
+    const reason = typeof message.reason === "string" ? message.reason.slice(0, MAX_REASON) : "";
+    return { kind: "pipeline", missing: message.video ? null : reason };
   }
   return null;
 }

@@ -200,9 +200,9 @@ const steps = {
     await page.mouse.up({ button: "right" });
     await received("m,100,50,0,0");
     await page.mouse.wheel(0, 120); // the driver's wheel has one notch whatever the pixels
-    await received("m,100,50,16,1");
-    await page.mouse.wheel(0, -120);
     await received("m,100,50,8,1");
+    await page.mouse.wheel(0, -120);
+    await received("m,100,50,16,1");
     await until("wheel bits taken back", () => server.received.filter((text) => /^m,/.test(text)).at(-1) === "m,100,50,0,0");
   },
 
@@ -243,6 +243,15 @@ const steps = {
     assert.ok(!server.received.includes("kd,65307"), "Escape belonged to the overlay");
     const stats = await page.evaluate(() => window.__selkies.stats);
     assert.ok(stats.framesDrawn > 4 && stats.decodeErrors >= 1 && stats.acks > 4, JSON.stringify(stats));
+  },
+
+  async "a server without a picture says why"(page) {
+    server.say('{"type":"pipeline_status","video":false,"reason":"<i>no display</i>"}');
+    const badge = () => page.evaluate(() => [document.getElementById("state").innerText, getComputedStyle(document.getElementById("state")).opacity]);
+    await until("the reason", async () => (await badge()).join(" ") === "No picture\n<i>no display</i> 1");
+    assert.equal(await page.getAttribute("#state", "data-state"), "connected");
+    server.say('{"type":"pipeline_status","video":true}');
+    await until("no reason", async () => (await badge())[1] === "0");
   },
 
   async "a reset starts the ids and the size over"(page, { stripes: [, green] }) {
