@@ -34,7 +34,7 @@ export class Stream {
   private viewer: boolean;
   private settings: wire.Settings | null = null;
   private requested = { size: "", dpi: 0 };
-  private drawn: { frame: number; arrived: number; held: number } | null = null;
+  private drawn: { frame: number; at: number; held: number } | null = null;
   private ackedAt = 0;
   private presenter: ReturnType<typeof setTimeout> | undefined;
   private keyAskedAt = -KEY_REQUEST_PAUSE;
@@ -226,7 +226,8 @@ export class Stream {
       this.totals.frames += drawable.frames;
       this.totals.stripes += drawable.pictures.length;
       if (drawable.done) {
-        this.drawn = { ...drawable.done, held: performance.now() - drawable.done.arrived };
+        const at = performance.now();
+        this.drawn = { frame: drawable.done.frame, at, held: at - drawable.done.arrived };
         this.acknowledge();
       }
     }
@@ -238,7 +239,8 @@ export class Stream {
   private acknowledge(): void {
     if (!this.drawn) return;
     const now = performance.now();
-    if (this.connection.send(wire.ackMessage(this.drawn.frame, now - this.drawn.arrived))) this.totals.acks += 1;
+    // The server takes this time off: decoding and waiting in here must not be in it, or it could not see them.
+    if (this.connection.send(wire.ackMessage(this.drawn.frame, now - this.drawn.at))) this.totals.acks += 1;
     this.ackedAt = now;
   }
 

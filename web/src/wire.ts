@@ -134,7 +134,7 @@ export function settingsMessage(client: ClientSettings): string {
   })}`;
 }
 
-/** The newest drawn frame; `heldMs` is the time from the arrival of its last byte to its drawing. */
+/** The newest drawn frame; `heldMs` is the time since it was drawn. */
 export function ackMessage(frame: number, heldMs: number): string {
   return `CLIENT_FRAME_ACK ${frame} ${Math.max(0, Math.round(heldMs))}`;
 }
