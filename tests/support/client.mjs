@@ -5,8 +5,15 @@ import { randomBytes } from "node:crypto";
 import WebSocket from "ws";
 import { until } from "./tools.mjs";
 
+const open = new Set();
+
 /** One connection; everything it hears is kept. */
 export class WireClient {
+  /** Ends every connection of this process. */
+  static stopAll() {
+    for (const client of open) client.stop();
+  }
+
   texts = [];
   /** Newest JPEG by first row, and the frame ids in order of arrival. */
   stripes = new Map();
@@ -14,12 +21,15 @@ export class WireClient {
   bytes = 0;
   /** { code, reason } once closed. */
   closed = null;
-  /** Whether frames are acknowledged. */
+  /** Whether frames are acknowledged at once. */
   acks = true;
+  /** Called with the id of each new frame. */
+  onFrame = () => undefined;
 
   /** Connects; a refused handshake rejects with the HTTP status in the message. */
-  static connect(host, { query = "", headers = {}, acks = true } = {}) {
-    const socket = new WebSocket(`ws://127.0.0.1:${host.port}/api/websockets${query}`, { headers, perMessageDeflate: false });
+  static connect(host, { query = "", headers = {}, acks = true, pongs = true } = {}) {
+    const address = `ws://127.0.0.1:${host.port}/api/websockets${query}`;
+    const socket = new WebSocket(address, { headers, perMessageDeflate: false, autoPong: pongs });
     socket.binaryType = "nodebuffer";
     const client = new WireClient(socket);
     client.acks = acks;
@@ -50,9 +60,19 @@ export class WireClient {
 
   constructor(socket) {
     this.socket = socket;
-    socket.on("message", (data, binary) => (binary ? this.#binary(data) : this.texts.push(data.toString())));
-    socket.on("close", (code, reason) => (this.closed = { code, reason: reason.toString() }));
+    open.add(this);
+    socket.on("message", (data, binary) => (binary ? this.#binary(data) : this.#text(data.toString())));
+    socket.on("close", (code, reason) => {
+      this.closed = { code, reason: reason.toString() };
+      open.delete(this);
+    });
     socket.on("error", () => undefined);
+  }
+
+  #text(text) {
+    this.texts.push(text);
+    // Stripes of another size are no part of the next picture.
+    if (text.startsWith("PIPELINE_RESETTING") || text.startsWith('{"type":"stream_resolution"')) this.stripes.clear();
   }
 
   #binary(data) {
@@ -62,6 +82,7 @@ export class WireClient {
     this.stripes.set(data.readUInt16BE(4), data.subarray(6));
     if (this.frames.at(-1) === frame) return;
     this.frames.push(frame);
+    this.onFrame(frame);
     if (this.acks) this.send(`CLIENT_FRAME_ACK ${frame} 0`);
   }
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { WireClient } from "../support/client.mjs";
 import { folder, Host } from "../support/host.mjs";
 import { colourError, ssim } from "../support/picture.mjs";
@@ -20,6 +20,8 @@ async function stage(args = []) {
   session.host = session.stage.add(await Host.start({ x: session.x, args }));
   return session;
 }
+
+afterEach(() => WireClient.stopAll());
 
 /** Sends bytes to the host's port and answers what comes back until it closes, and after how many ms it did. */
 function raw(host, text, limit = 20_000) {
@@ -60,8 +62,6 @@ describe("wire", { timeout: 240_000 }, () => {
     fits("cursor", JSON.parse(client.texts[2].slice("cursor,".length)));
     fits("server-settings", JSON.parse(client.texts[3]));
     assert.equal(client.frames.length, 0, "no picture before it was asked for");
-    client.stop();
-    first.stop();
   });
 
   test("server_settings have 2.1.0's names and shapes, and no secrets", { timeout: 30_000 }, async () => {
@@ -81,7 +81,6 @@ describe("wire", { timeout: 240_000 }, () => {
     for (const name of ["master_token", "basic_auth_password", "port", "control_port", "turn_shared_secret", "web_root"]) {
       assert.ok(!(name in settings), `${name} is nobody's business`);
     }
-    client.stop();
   });
 
   test("every text of the host fits its schema", { timeout: 30_000 }, async () => {
@@ -96,7 +95,6 @@ describe("wire", { timeout: 240_000 }, () => {
       if (!text.startsWith("{")) fits("server-text", text);
       else fits(names[JSON.parse(text).type] ?? JSON.parse(text).type, JSON.parse(text));
     }
-    client.stop();
   });
 
   test("video begins with SETTINGS, stops with STOP_VIDEO, goes on with START_VIDEO", { timeout: 40_000 }, async () => {
@@ -111,7 +109,6 @@ describe("wire", { timeout: 240_000 }, () => {
     assert.equal(client.frames.length, stopped);
     client.send("START_VIDEO");
     await client.waitFrames(5);
-    client.stop();
     await scene.stop();
   });
 
@@ -126,35 +123,40 @@ describe("wire", { timeout: 240_000 }, () => {
       return seen >= 0.97 && colourError(mine, display) < 4;
     }, 10_000, 200);
     assert.ok(client.stripes.size >= 2, "a picture is made of stripes");
-    client.stop();
   });
 
-  test("acknowledgements decide how many frames are sent", { timeout: 60_000 }, async () => {
+  test("a client that says nothing gets few frames, one that acknowledges gets all", { timeout: 60_000 }, async () => {
     const scene = await session.scene("motion", 320, 180, 60);
-    const silent = await WireClient.controller(session.host, { size: [800, 600], acks: false });
-    await silent.waitFrames(1);
+    const client = await WireClient.controller(session.host, { size: [800, 600], acks: false, pongs: false });
+    await client.waitFrames(1);
     await sleep(3000);
-    const alone = silent.frames.length;
-    silent.acks = true;
-    silent.send(`CLIENT_FRAME_ACK ${silent.frames.at(-1)} 0`);
-    const acknowledged = await silent.rate(3000);
-    assert.ok(alone < 40, `${alone} frames without an acknowledgement`);
-    assert.ok(acknowledged > 15, `${acknowledged.toFixed(1)} frames/s with acknowledgements`);
-    silent.stop();
+    const silent = client.frames.length;
+    client.acks = true;
+    client.send(`CLIENT_FRAME_ACK ${client.frames.at(-1)} 0`);
+    const acknowledged = await client.rate(3000);
+    assert.ok(silent < 12, `${silent} frames in 3 s without an acknowledgement`);
+    assert.ok(acknowledged > 25, `${acknowledged.toFixed(1)} frames/s with acknowledgements`);
     await scene.stop();
   });
 
-  test("a client that draws slowly gets the newest picture, not a queue", { timeout: 60_000 }, async () => {
+  test("a client that draws slowly gets what it can draw, and the newest", { timeout: 60_000 }, async () => {
     const scene = await session.scene("motion", 320, 180, 60);
-    const slow = await WireClient.controller(session.host, { size: [800, 600], acks: false });
-    await slow.waitFrames(1);
-    // It draws ten frames a second and says so.
-    const timer = setInterval(() => slow.send(`CLIENT_FRAME_ACK ${slow.frames.at(-1)} 100`), 100);
-    await sleep(1500);
-    const rate = await slow.rate(3000);
-    clearInterval(timer);
-    assert.ok(rate > 4 && rate < 30, `${rate.toFixed(1)} frames/s to a client that draws 10`);
-    slow.stop();
+    const client = await WireClient.controller(session.host, { size: [800, 600], acks: false });
+    // A page that needs 50 ms for each frame, one after the other.
+    const waiting = [];
+    let longest = 0;
+    client.onFrame = (id) => waiting.push(id);
+    const drawing = setInterval(() => {
+      const id = waiting.shift();
+      longest = Math.max(longest, waiting.length);
+      if (id !== undefined) client.send(`CLIENT_FRAME_ACK ${id} 0`);
+    }, 50);
+    await sleep(3000);
+    longest = 0;
+    const rate = await client.rate(3000);
+    clearInterval(drawing);
+    assert.ok(rate > 10 && rate < 24, `${rate.toFixed(1)} frames/s to a client that draws 20`);
+    assert.ok(longest <= 3, `${longest} frames waited in the client`);
     await scene.stop();
   });
 });
@@ -198,19 +200,15 @@ describe("what nobody should send", { timeout: 240_000 }, () => {
     assert.equal(witness.closed, null);
     const { messages } = await session.host.status();
     assert.ok(messages.malformed > 100, `${messages.malformed} malformed messages were counted`);
-    client.stop();
-    witness.stop();
   });
 
   test("bytes that are no text close that client only", { timeout: 40_000 }, async () => {
     const witness = await WireClient.controller(session.host, { size: [800, 600] });
     const client = await WireClient.connect(session.host);
     client.socket.send(Buffer.from([0xff, 0xfe, 0xc0, 0x80]), { binary: false });
-    const { code } = await client.waitClosed();
-    assert.ok([1007, 1006, 1002].includes(code), `closed with ${code}`);
+    assert.equal((await client.waitClosed()).code, 1007);
     await witness.waitFrames(5);
     assert.ok(await session.host.healthy());
-    witness.stop();
   });
 
   test("an oversized message closes that client only", { timeout: 40_000 }, async () => {
@@ -221,12 +219,12 @@ describe("what nobody should send", { timeout: 240_000 }, () => {
       const before = session.host.rss();
       client.send(message);
       const { code } = await client.waitClosed(10_000);
+      // Where the rest of the message is not read, the reset may overtake the reason.
       assert.ok([1006, 1009].includes(code), `closed with ${code}`);
       assert.ok(session.host.rss() - before < 24, "it is not collected in memory");
     }
     await witness.waitFrames(5);
     assert.equal(witness.closed, null);
-    witness.stop();
   });
 
   test("a thousand connections that come and go leave nothing behind", { timeout: 60_000 }, async () => {
@@ -236,11 +234,10 @@ describe("what nobody should send", { timeout: 240_000 }, () => {
       const clients = await Promise.all(Array.from({ length: 25 }, () => WireClient.connect(host)));
       clients.forEach((client) => client.stop());
     }
-    await until("they are forgotten", async () => (await host.status()).clients.length === 0 || (await host.status()).clients === 0);
+    await until("they are forgotten", async () => (await host.status()).clients === 0);
     assert.ok(host.rss() - before < 40, `memory grew from ${before} to ${host.rss()} MiB`);
     const client = await WireClient.controller(host, { size: [800, 600] });
     await client.waitFrames(3);
-    client.stop();
   });
 
   test("another site's page may not connect", { timeout: 20_000 }, async () => {
@@ -250,7 +247,6 @@ describe("what nobody should send", { timeout: 240_000 }, () => {
     }
     const own = await WireClient.connect(host, { headers: { Origin: `http://127.0.0.1:${host.port}` } });
     await own.greeted();
-    own.stop();
   });
 });
 
@@ -354,6 +350,5 @@ describe("many clients", { timeout: 240_000 }, () => {
     assert.ok(together.encoded <= 1.3 * alone.encoded, `encoded: ${together.encoded.toFixed(1)}/s with 30 viewers, ${alone.encoded.toFixed(1)}/s alone`);
     const least = Math.min(...readers.map(({ frames }, i) => frames.length - from[i]));
     assert.ok(least > 8, `the slowest reading viewer got ${least} frames in 8 s`);
-    [controller, ...viewers].forEach((client) => client.stop());
   });
 });

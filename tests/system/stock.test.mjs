@@ -5,7 +5,6 @@ import { after, before, describe, test } from "node:test";
 import { EventWindow, Terminal } from "../support/applications.mjs";
 import { Browser } from "../support/browser.mjs";
 import { Host } from "../support/host.mjs";
-import { colourError } from "../support/picture.mjs";
 import { Session } from "../support/session.mjs";
 import { stockClient } from "../support/stock.mjs";
 import { sleep, until } from "../support/tools.mjs";
@@ -28,8 +27,7 @@ describe("stock client 2.1.0", { timeout: 240_000 }, () => {
   test("picture", { timeout: 60_000 }, async () => {
     await session.waitScreen(1280, 720);
     const scene = await session.scene("text");
-    const { page, display } = await desk.waitEqual(session.x, { limit: 20_000 });
-    assert.ok(colourError(page, display) < 4);
+    await desk.waitEqual(session.x, { limit: 20_000 });
     await scene.stop();
   });
 
