@@ -23,9 +23,16 @@ export function freePort() {
   });
 }
 
-/** An empty folder below target/. */
+const folders = [];
+process.on("exit", () => {
+  for (const path of folders) rmSync(path, { recursive: true, force: true });
+});
+
+/** An empty folder below target/ that lasts as long as this process. */
 export function folder(name) {
-  return mkdtempSync(join(TARGET, `${name}-`));
+  const path = mkdtempSync(join(TARGET, `${name}-`));
+  folders.push(path);
+  return path;
 }
 
 function present() {
@@ -69,13 +76,13 @@ export class Host {
       writeFileSync(file, JSON.stringify(config, null, 2));
       given.push("--config", file);
     }
-    const process = new Process(HOST, [...given, ...args], { env: environment(env), cwd: place });
-    const host = new Host(process, port, place);
+    const started = new Process(HOST, [...given, ...args], { env: environment(env), cwd: place });
+    const host = new Host(started, port, place);
     await until(
-      () => `the host prints its address: ${process.out}${process.err}`,
+      () => `the host prints its address: ${started.out}${started.err}`,
       () => {
-        if (process.ended !== null) throw new Error(`the host ended with ${process.ended}: ${process.err}`);
-        return /http:\/\/\S+/.exec(process.out)?.[0].endsWith(`:${port}/`);
+        if (started.ended !== null) throw new Error(`the host ended with ${started.ended}: ${started.err}`);
+        return /http:\/\/\S+/.exec(started.out)?.[0].endsWith(`:${port}/`);
       },
       wait,
     ).catch(async (error) => {
@@ -127,6 +134,5 @@ export class Host {
 
   async stop() {
     await this.process.stop(6000);
-    rmSync(this.place, { recursive: true, force: true });
   }
 }

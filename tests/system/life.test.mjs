@@ -89,6 +89,25 @@ describe("a killed X server", { timeout: 120_000 }, () => {
   });
 });
 
+describe("a display that is not there yet", { timeout: 60_000 }, () => {
+  test("the host serves, says what it waits for, and shows the display once it is there", { timeout: 50_000 }, async () => {
+    const session = new Session();
+    try {
+      const display = `:${6000 + Math.floor(Math.random() * 3000)}`;
+      const host = session.stage.add(await Host.start({ x: { display } }));
+      const client = session.stage.add(await WireClient.controller(host, { size: [800, 600] }));
+      const status = JSON.parse(await client.waitText('{"type":"pipeline_status"'));
+      assert.equal(status.video, false);
+      assert.ok(status.reason.includes(display), status.reason);
+      session.x = session.stage.add(await XServer.start({ display }));
+      await client.waitFrames(1, 12_000);
+      await session.waitScreen(800, 600);
+    } finally {
+      await session.close();
+    }
+  });
+});
+
 describe("without a DISPLAY", { timeout: 60_000 }, () => {
   test("the host starts an X server of its own, and ends it however it ends itself", { timeout: 50_000 }, async () => {
     for (const end of ["SIGTERM", "SIGKILL"]) {

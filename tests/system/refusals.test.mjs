@@ -68,12 +68,6 @@ describe("start", { timeout: 180_000 }, () => {
     }
   });
 
-  test("a display that is not there", { timeout: 30_000 }, async () => {
-    const lines = await refused(["--plugins", PLUGINS, "--port", String(await freePort()), "--display", ":6553"]);
-    assert.match(lines.join("\n"), /:6553/);
-    assert.ok(lines.length <= 2, lines.join("\n"));
-  });
-
   test("an unknown option names what is meant", { timeout: 20_000 }, async () => {
     assert.match((await refused(["--frame-rate-limit", "5"])).join("\n"), /frame-rate-limit/);
     assert.match((await refused(["plugins", "destroy"])).join("\n"), /destroy/);
