@@ -30,6 +30,9 @@
 #define SELKIES_ID_HOST_ENCODER_V1 "selkies.host.encoder/1"
 #define SELKIES_ID_HOST_TRANSPORT_V1 "selkies.host.transport/1"
 
+// In fields whose text names it, and for which 0 is a value: not set. A literal, so that it means the same in C.
+#define SELKIES_UNSET 4294967295
+
 // Capture flag: writes into buffers of the host (`memfd`). Otherwise frames carry the plugin's own memory.
 #define SELKIES_CAPTURE_HOST_BUFFERS 1
 
@@ -74,6 +77,9 @@
 
 // Encoder flag: keeps long-term references (PACKET_ANCHOR).
 #define SELKIES_ENCODER_ANCHORS (1 << 6)
+
+// Encoder flag: codes a picture of another size than the frame's (EncoderParams::out_width).
+#define SELKIES_ENCODER_SCALES (1 << 7)
 
 // Chroma sampling 4:2:0, as a bit of a mask and as a value.
 #define SELKIES_CHROMA_420 1
@@ -217,25 +223,25 @@
 // Longest text of one event, in bytes.
 #define SELKIES_MAX_INPUT_TEXT 4096
 
-// Codec: JPEG, one complete image per packet.
+// Codec: JPEG (`jpeg` in texts), one complete image per packet.
 #define SELKIES_CODEC_JPEG 1
 
-// Codec: H.264, Annex B, one access unit per packet.
+// Codec: H.264 (`h264`), Annex B, one access unit per packet.
 #define SELKIES_CODEC_H264 2
 
-// Codec: H.265, Annex B, one access unit per packet.
+// Codec: H.265 (`h265`), Annex B, one access unit per packet.
 #define SELKIES_CODEC_H265 3
 
-// Codec: VP8, one frame per packet.
+// Codec: VP8 (`vp8`), one frame per packet.
 #define SELKIES_CODEC_VP8 4
 
-// Codec: VP9, one superframe per packet.
+// Codec: VP9 (`vp9`), one superframe per packet.
 #define SELKIES_CODEC_VP9 5
 
-// Codec: AV1, one temporal unit (low-overhead OBU format) per packet.
+// Codec: AV1 (`av1`), one temporal unit (low-overhead OBU format) per packet.
 #define SELKIES_CODEC_AV1 6
 
-// Codec: Opus, one packet.
+// Codec: Opus (`opus`), one packet.
 #define SELKIES_CODEC_OPUS 64
 
 // Codec of the null encoder: the payload means nothing. Never offered to browsers.
@@ -393,7 +399,7 @@ typedef struct SelkiesEncoderCaps {
   uint32_t max_height;
   // Lowest value of the quality scale (best or worst, as the codec has it).
   uint32_t quality_min;
-  // Highest value of the quality scale.
+  // Highest value of the quality scale, below UNSET.
   uint32_t quality_max;
   // Bit depths as a mask of `1 << bits`; 8 bits is `1 << 8`.
   uint32_t bit_depth_mask;
@@ -763,11 +769,11 @@ typedef struct SelkiesEncoderParams {
   uint32_t rate;
   // Quality in the caps' scale: JPEG 1-100, H.26x CRF.
   uint32_t quality;
-  // Quality of refinements; 0 switches them off.
+  // Quality of refinements in the same scale; UNSET switches them off.
   uint32_t refine_quality;
-  // Frames a refinement is spread over (codecs that predict).
+  // Frames a refinement is spread over (codecs that predict); 0 leaves it to the plugin.
   uint32_t refine_frames;
-  // Target bit rate, kbit/s.
+  // Target bit rate, kbit/s; 0 when the rate control has none.
   uint32_t bitrate_kbps;
   // Maximum bit rate, kbit/s; 0 leaves it to the plugin.
   uint32_t max_bitrate_kbps;
@@ -779,9 +785,9 @@ typedef struct SelkiesEncoderParams {
   uint32_t threads;
   // Rows of a stripe; 0 leaves it to the plugin.
   uint32_t stripe_height;
-  // Lowest quantiser; 0 leaves it to the plugin.
+  // Lowest quantiser; UNSET leaves it to the plugin.
   uint32_t min_qp;
-  // Highest quantiser; 0 leaves it to the plugin.
+  // Highest quantiser; UNSET leaves it to the plugin.
   uint32_t max_qp;
   // 1: encode every frame whole, whatever the damage says ("streaming mode").
   uint32_t ignore_damage;
@@ -789,16 +795,12 @@ typedef struct SelkiesEncoderParams {
   uint32_t reserved32;
   // Colour description of the frames.
   struct SelkiesColor color;
-  // Width of the coded picture for encoders that scale; 0 for the frame's.
+  // Width of the coded picture; 0 for the frame's, always 0 without ENCODER_SCALES.
   uint32_t out_width;
-  // Height of the coded picture for encoders that scale; 0 for the frame's.
+  // Height of the coded picture; 0 for the frame's, always 0 without ENCODER_SCALES.
   uint32_t out_height;
-  // The codec's profile number (`profile_idc`, `seq_profile`); 0 leaves it to the plugin.
-  uint32_t profile;
-  // The codec's level number (`level_idc`, `seq_level_idx`); 0 leaves it to the plugin.
-  uint32_t level;
   // Zero.
-  uint32_t reserved[3];
+  uint32_t reserved[5];
 } SelkiesEncoderParams;
 
 // Changes of rate that need no new encoder.
@@ -809,7 +811,7 @@ typedef struct SelkiesEncoderRate {
   uint32_t bitrate_kbps;
   // Maximum, kbit/s; 0 leaves it.
   uint32_t max_bitrate_kbps;
-  // Quality in the caps' scale; 0 leaves it.
+  // Quality in the caps' scale; UNSET leaves it.
   uint32_t quality;
   // Frames per second, numerator; 0 leaves it.
   uint32_t fps_num;
@@ -906,10 +908,15 @@ typedef struct SelkiesFeedback {
   uint32_t estimate_kbps;
   // Bytes waiting in the transport for this client.
   uint32_t queued_bytes;
-  // Newest `frame_id` known to have arrived whole; 0 when unknown.
+  // Newest `frame_id` of `stream` known to have arrived whole; 0 when unknown.
   uint64_t arrived_frame_id;
+  // The stream (Packet::stream) that `arrived_frame_id` counts in. The other fields
+  // describe the whole path.
+  uint32_t stream;
   // Zero.
-  uint64_t reserved[4];
+  uint32_t reserved32;
+  // Zero.
+  uint64_t reserved[3];
 } SelkiesFeedback;
 
 // A frame is finished: all its packets were committed. Exactly one for each successful `submit`.
@@ -943,8 +950,9 @@ typedef struct SelkiesHostTransportV1 {
   uint32_t struct_size;
   // Zero.
   uint32_t reserved;
-  // `[any]` A message of the session's protocol arrived from a client.
-  void (*message)(void *ctx, uint64_t client, uint32_t kind, struct SelkiesBytes payload);
+  // `[any]` A message of the session's protocol arrived from a client, on one of `CHANNEL_*`; those of one channel
+  // in the order in which they were sent.
+  void (*message)(void *ctx, uint64_t client, uint32_t channel, uint32_t kind, struct SelkiesBytes payload);
   // `[any]` Sends on the connections that the host owns: `header` (at most
   // SLAB_HEADROOM bytes) and `payload` as one message. Inside `send_packet`, a `payload`
   // that is the packet's own is not copied.
@@ -958,8 +966,14 @@ typedef struct SelkiesHostTransportV1 {
   void (*signal)(void *ctx, uint64_t client, struct SelkiesStr json);
   // `[any]` Reports what was learned about a path.
   void (*feedback)(void *ctx, uint64_t client, const struct SelkiesFeedback *feedback);
-  // `[any]` A client cannot decode and asks for a keyframe. The host limits the rate.
-  void (*request_keyframe)(void *ctx, uint64_t client);
+  // `[any]` A client cannot decode a stream (Packet::stream) and asks for a keyframe. The
+  // host limits the rate.
+  void (*request_keyframe)(void *ctx, uint64_t client, uint32_t stream);
+  // `[any]` Signaling came to a codec (one of `CODEC_*`) for a stream of a client: packets of it are wanted from now
+  // on, those of another codec are dropped. Once for the picture, once for the sound, before
+  // CLIENT_CONNECTED; again when it changes. Without signaling it is never called, and every codec of the
+  // client's hello is welcome.
+  void (*client_codec)(void *ctx, uint64_t client, uint32_t stream, uint32_t codec);
   // `[any]` A client's state changed; one of `CLIENT_*`.
   void (*client_state)(void *ctx, uint64_t client, uint32_t state, struct SelkiesStr reason);
 } SelkiesHostTransportV1;
@@ -1055,7 +1069,8 @@ typedef struct SelkiesPacket {
   uint32_t layer;
   // Bytes written to the slab; 1 up to its capacity.
   size_t len;
-  // The frame's `frame_id` (video), or a running number (audio).
+  // The frame's `frame_id` (video), or a running number (audio). Counts per stream: ids of two streams say nothing
+  // about each other.
   uint64_t frame_id;
   // The `frame_id` of the anchor this packet predicts from; 0 when it predicts from the frame before.
   uint64_t reference_frame_id;
@@ -1063,7 +1078,8 @@ typedef struct SelkiesPacket {
   uint64_t timestamp_ns;
   // Duration in nanoseconds; 0 when unknown. Audio must give it.
   uint64_t duration_ns;
-  // The area of the frame that the picture covers; the whole frame or a stripe. Zero for audio.
+  // The area of the frame that the picture covers; the whole frame or a stripe. In pixels of the frame, also when the
+  // coded picture has another size. Zero for audio.
   struct SelkiesRect area;
   // Which of a client's streams it belongs to (its displays, counted from 0), for transports. Zero from encoders.
   uint32_t stream;
@@ -1193,6 +1209,10 @@ typedef struct SelkiesTransportInfo {
 } SelkiesTransportInfo;
 
 // `selkies.transport/1`. One instance serves all its clients.
+//
+// For one client the host calls each function from one thread at a time, in order: the packets of a stream with rising
+// `frame_id`, messages and signals as they came. Different functions may run at the same time, and so may calls for
+// different clients. `client_open` returns before anything else is said of its client.
 typedef struct SelkiesTransportV1 {
   // `sizeof(TransportV1)`.
   uint32_t struct_size;
@@ -1204,13 +1224,15 @@ typedef struct SelkiesTransportV1 {
   void (*destroy)(SelkiesInstance *instance);
   // `[any]` Describes the transport.
   SelkiesStatus (*info)(SelkiesInstance *instance, struct SelkiesTransportInfo *out);
-  // `[any]` A client arrived: one viewer's connection. `hello_json` is an object: `viewer` (text, the same for all
-  // connections of one viewer), `displays` (names, in the order of Packet::stream) and
-  // `codecs` (names as in the encoders' caps: what it can decode). Unknown members are ignored.
+  // `[any]` A client arrived: one viewer's connection. `hello_json` is an object with `codecs`: what the host may send
+  // it, best first, of `jpeg`, `h264`, `h265`, `vp8`, `vp9`, `av1`, `opus` (names not known here are skipped). It may
+  // have `displays`: names, in the order of Packet::stream, one display without it; and
+  // `viewer`: a text, the same for all connections of one viewer, who has this one only without it. Unknown members
+  // are ignored.
   SelkiesStatus (*client_open)(SelkiesInstance *instance, uint64_t client, struct SelkiesStr hello_json);
-  // `[any]` A client is gone or must go. No packet follows.
+  // `[any]` A client is gone or must go. Nothing follows for it but calls that had begun.
   void (*client_close)(SelkiesInstance *instance, uint64_t client, struct SelkiesStr reason);
-  // `[any]` A message arrived on the host's connection of this client.
+  // `[any]` A message arrived on the host's connection of this client, which is one ordered channel.
   SelkiesStatus (*receive)(SelkiesInstance *instance,
                            uint64_t client,
                            uint32_t kind,

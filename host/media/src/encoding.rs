@@ -6,6 +6,7 @@ use std::{
 };
 
 use selkies_config::StreamSettings;
+use selkies_plugin_abi::UNSET;
 use selkies_plugin_host::{
     CaptureInfo, EncodedPacket, EncoderInstance, EncoderSettings, EncoderSink, FaultClass, FrameFinished,
     HostServices, PluginError, SubmitOptions, VideoFrame,
@@ -156,7 +157,7 @@ fn wanted(encoder: &EncoderBackend, settings: &StreamSettings, capture: &Capture
     wanted.fps = (settings.framerate.max(1), 1);
     wanted.quality = scale(settings.jpeg_quality);
     wanted.refine_quality =
-        if settings.use_paint_over_quality { scale(settings.paint_over_jpeg_quality) } else { 0 };
+        if settings.use_paint_over_quality { scale(settings.paint_over_jpeg_quality) } else { UNSET };
     wanted
 }
 

@@ -305,6 +305,7 @@ fn settings_must_fit_the_offer() {
         EncoderSettings { memory: abi::MEMORY_CUDA, ..good.clone() },
         EncoderSettings { chroma: abi::CHROMA_444, ..good.clone() },
         EncoderSettings { quality: 0, ..good.clone() },
+        EncoderSettings { refine_quality: 0, ..good.clone() },
         EncoderSettings { rate: abi::RATE_CBR, ..good.clone() },
         EncoderSettings { fps: (0, 1), ..good.clone() },
     ] {
@@ -327,6 +328,8 @@ fn configure_and_rate_reach_the_plugin() {
     let change = RateChange { quality: Some(50), fps: Some((30, 1)), ..Default::default() };
     assert!(bench.encoder.set_rate(change).unwrap());
     assert_eq!(notes(), ["rate 50 30"]);
+    assert!(bench.encoder.set_rate(RateChange { quality: None, ..change }).unwrap());
+    assert_eq!(notes(), [format!("rate {} 30", abi::UNSET)]);
     assert!(bench.encoder.set_rate(RateChange { quality: Some(101), ..change }).is_err());
 }
 

@@ -48,11 +48,15 @@ impl TransportSink for Sink {
         self.hear(format!("{client} signal {json}"));
     }
     fn feedback(&self, client: u64, feedback: PathFeedback) {
-        assert_eq!(feedback, PathFeedback { loss_ppm: 10, rtt_us: Some(20_000), ..Default::default() });
+        let expected = PathFeedback { loss_ppm: 10, rtt_us: Some(20_000), stream: 2, ..Default::default() };
+        assert_eq!(feedback, expected);
         self.hear(format!("{client} feedback"));
     }
     fn request_keyframe(&self, client: u64) {
         self.hear(format!("{client} keyframe"));
+    }
+    fn client_codec(&self, client: u64, stream: u32, codec: u32) {
+        self.hear(format!("{client} codec {codec} of {stream}"));
     }
     fn client_state(&self, client: u64, state: ClientState, reason: &str) {
         self.hear(format!("{client} {state:?} {reason}"));
@@ -123,7 +127,14 @@ fn messages_go_both_ways() {
     let expected = ["open 5 {\"codecs\":[]}", "{\"iceServers\":[]}", "message 2 1", "close 5 bye"];
     assert_eq!(notes(), expected);
     let heard = sink.heard.lock().unwrap().clone();
-    let expected = ["5 Connected hello", "5 Text kd,65", "5 keyframe", "5 feedback", "5 signal {\"sdp\":1}"];
+    let expected = [
+        "5 Connected hello",
+        "5 Text kd,65",
+        "5 keyframe",
+        "5 codec 2 of 2",
+        "5 feedback",
+        "5 signal {\"sdp\":1}",
+    ];
     assert_eq!(heard, expected);
     assert_eq!(&sink.sent.lock().unwrap()[0].2[..], b"m:hi");
     assert_eq!(services.misbehaviours(PLUGIN), 0);
@@ -206,10 +217,10 @@ fn nothing_arrives_after_the_end_or_from_strangers() {
     let (request, before) = (host(&view).request_keyframe.unwrap(), sink.heard.lock().unwrap().len());
     // SAFETY: calls with contexts that have ended, or never had this table, must not hurt.
     unsafe {
-        request(services.process_host("test.other").ctx, 1);
+        request(services.process_host("test.other").ctx, 1, 0);
         assert_eq!(services.misbehaviours("test.other"), 1);
         drop(transport);
-        request(view.ctx(), 1);
+        request(view.ctx(), 1, 0);
     }
     assert_eq!(services.misbehaviours(PLUGIN), 1);
     assert_eq!(sink.heard.lock().unwrap().len(), before);

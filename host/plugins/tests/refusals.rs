@@ -35,7 +35,11 @@ fn assert_alive() -> Outcome {
     let rate = loaded.table::<EncoderRateV1>().ok_or("no rate")?;
     // SAFETY: the test plugin ignores the instance and reads the rate, which lives for the call.
     let (drained, set) = unsafe {
-        let new = selkies_plugin_abi::EncoderRate { bitrate_kbps: 4321, ..std::mem::zeroed() };
+        let new = selkies_plugin_abi::EncoderRate {
+            bitrate_kbps: 4321,
+            quality: selkies_plugin_abi::UNSET,
+            ..std::mem::zeroed()
+        };
         (
             encoder.drain.ok_or("no drain")?(std::ptr::null_mut()),
             rate.set.ok_or("no set")?(std::ptr::null_mut(), &raw const new),

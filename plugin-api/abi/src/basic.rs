@@ -1,4 +1,7 @@
-//! Strings, bytes and rectangles.
+//! Strings, bytes, rectangles and the value of a number that is not set.
+
+/// In fields whose text names it, and for which 0 is a value: not set. A literal, so that it means the same in C.
+pub const UNSET: u32 = 0xffff_ffff;
 
 /// UTF-8 text, not NUL-terminated. Borrowed for the call unless the function's text says otherwise.
 #[repr(C)]

@@ -18,6 +18,8 @@ pub const ENCODER_REFINES: u32 = 1 << 4;
 pub const ENCODER_ROI: u32 = 1 << 5;
 /// Encoder flag: keeps long-term references ([`PACKET_ANCHOR`](crate::PACKET_ANCHOR)).
 pub const ENCODER_ANCHORS: u32 = 1 << 6;
+/// Encoder flag: codes a picture of another size than the frame's ([`EncoderParams::out_width`]).
+pub const ENCODER_SCALES: u32 = 1 << 7;
 
 /// Chroma sampling 4:2:0, as a bit of a mask and as a value.
 pub const CHROMA_420: u32 = 1;
@@ -72,7 +74,7 @@ pub struct EncoderCaps {
     pub max_height: u32,
     /// Lowest value of the quality scale (best or worst, as the codec has it).
     pub quality_min: u32,
-    /// Highest value of the quality scale.
+    /// Highest value of the quality scale, below [`UNSET`](crate::UNSET).
     pub quality_max: u32,
     /// Bit depths as a mask of `1 << bits`; 8 bits is `1 << 8`.
     pub bit_depth_mask: u32,
@@ -122,11 +124,11 @@ pub struct EncoderParams {
     pub rate: u32,
     /// Quality in the caps' scale: JPEG 1-100, H.26x CRF.
     pub quality: u32,
-    /// Quality of refinements; 0 switches them off.
+    /// Quality of refinements in the same scale; [`UNSET`](crate::UNSET) switches them off.
     pub refine_quality: u32,
-    /// Frames a refinement is spread over (codecs that predict).
+    /// Frames a refinement is spread over (codecs that predict); 0 leaves it to the plugin.
     pub refine_frames: u32,
-    /// Target bit rate, kbit/s.
+    /// Target bit rate, kbit/s; 0 when the rate control has none.
     pub bitrate_kbps: u32,
     /// Maximum bit rate, kbit/s; 0 leaves it to the plugin.
     pub max_bitrate_kbps: u32,
@@ -138,9 +140,9 @@ pub struct EncoderParams {
     pub threads: u32,
     /// Rows of a stripe; 0 leaves it to the plugin.
     pub stripe_height: u32,
-    /// Lowest quantiser; 0 leaves it to the plugin.
+    /// Lowest quantiser; [`UNSET`](crate::UNSET) leaves it to the plugin.
     pub min_qp: u32,
-    /// Highest quantiser; 0 leaves it to the plugin.
+    /// Highest quantiser; [`UNSET`](crate::UNSET) leaves it to the plugin.
     pub max_qp: u32,
     /// 1: encode every frame whole, whatever the damage says ("streaming mode").
     pub ignore_damage: u32,
@@ -148,16 +150,12 @@ pub struct EncoderParams {
     pub reserved32: u32,
     /// Colour description of the frames.
     pub color: crate::Color,
-    /// Width of the coded picture for encoders that scale; 0 for the frame's.
+    /// Width of the coded picture; 0 for the frame's, always 0 without [`ENCODER_SCALES`].
     pub out_width: u32,
-    /// Height of the coded picture for encoders that scale; 0 for the frame's.
+    /// Height of the coded picture; 0 for the frame's, always 0 without [`ENCODER_SCALES`].
     pub out_height: u32,
-    /// The codec's profile number (`profile_idc`, `seq_profile`); 0 leaves it to the plugin.
-    pub profile: u32,
-    /// The codec's level number (`level_idc`, `seq_level_idx`); 0 leaves it to the plugin.
-    pub level: u32,
     /// Zero.
-    pub reserved: [u32; 3],
+    pub reserved: [u32; 5],
 }
 
 /// How one frame is to be encoded.
@@ -280,7 +278,7 @@ pub struct EncoderRate {
     pub bitrate_kbps: u32,
     /// Maximum, kbit/s; 0 leaves it.
     pub max_bitrate_kbps: u32,
-    /// Quality in the caps' scale; 0 leaves it.
+    /// Quality in the caps' scale; [`UNSET`](crate::UNSET) leaves it.
     pub quality: u32,
     /// Frames per second, numerator; 0 leaves it.
     pub fps_num: u32,

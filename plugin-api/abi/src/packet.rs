@@ -1,18 +1,18 @@
 //! Encoded packets and the slabs that carry them.
 
-/// Codec: JPEG, one complete image per packet.
+/// Codec: JPEG (`jpeg` in texts), one complete image per packet.
 pub const CODEC_JPEG: u32 = 1;
-/// Codec: H.264, Annex B, one access unit per packet.
+/// Codec: H.264 (`h264`), Annex B, one access unit per packet.
 pub const CODEC_H264: u32 = 2;
-/// Codec: H.265, Annex B, one access unit per packet.
+/// Codec: H.265 (`h265`), Annex B, one access unit per packet.
 pub const CODEC_H265: u32 = 3;
-/// Codec: VP8, one frame per packet.
+/// Codec: VP8 (`vp8`), one frame per packet.
 pub const CODEC_VP8: u32 = 4;
-/// Codec: VP9, one superframe per packet.
+/// Codec: VP9 (`vp9`), one superframe per packet.
 pub const CODEC_VP9: u32 = 5;
-/// Codec: AV1, one temporal unit (low-overhead OBU format) per packet.
+/// Codec: AV1 (`av1`), one temporal unit (low-overhead OBU format) per packet.
 pub const CODEC_AV1: u32 = 6;
-/// Codec: Opus, one packet.
+/// Codec: Opus (`opus`), one packet.
 pub const CODEC_OPUS: u32 = 64;
 /// Codec of the null encoder: the payload means nothing. Never offered to browsers.
 pub const CODEC_NULL: u32 = 255;
@@ -62,7 +62,8 @@ pub struct Packet {
     pub layer: u32,
     /// Bytes written to the slab; 1 up to its capacity.
     pub len: usize,
-    /// The frame's `frame_id` (video), or a running number (audio).
+    /// The frame's `frame_id` (video), or a running number (audio). Counts per stream: ids of two streams say nothing
+    /// about each other.
     pub frame_id: u64,
     /// The `frame_id` of the anchor this packet predicts from; 0 when it predicts from the frame before.
     pub reference_frame_id: u64,
@@ -70,7 +71,8 @@ pub struct Packet {
     pub timestamp_ns: u64,
     /// Duration in nanoseconds; 0 when unknown. Audio must give it.
     pub duration_ns: u64,
-    /// The area of the frame that the picture covers; the whole frame or a stripe. Zero for audio.
+    /// The area of the frame that the picture covers; the whole frame or a stripe. In pixels of the frame, also when the
+    /// coded picture has another size. Zero for audio.
     pub area: crate::Rect,
     /// Which of a client's streams it belongs to (its displays, counted from 0), for transports. Zero from encoders.
     pub stream: u32,

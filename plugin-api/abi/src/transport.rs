@@ -66,10 +66,15 @@ pub struct Feedback {
     pub estimate_kbps: u32,
     /// Bytes waiting in the transport for this client.
     pub queued_bytes: u32,
-    /// Newest `frame_id` known to have arrived whole; 0 when unknown.
+    /// Newest `frame_id` of `stream` known to have arrived whole; 0 when unknown.
     pub arrived_frame_id: u64,
+    /// The stream ([`Packet::stream`](crate::Packet::stream)) that `arrived_frame_id` counts in. The other fields
+    /// describe the whole path.
+    pub stream: u32,
     /// Zero.
-    pub reserved: [u64; 4],
+    pub reserved32: u32,
+    /// Zero.
+    pub reserved: [u64; 3],
 }
 
 /// `selkies.host.transport/1`.
@@ -81,8 +86,10 @@ pub struct HostTransportV1 {
     pub struct_size: u32,
     /// Zero.
     pub reserved: u32,
-    /// `[any]` A message of the session's protocol arrived from a client.
-    pub message: Option<unsafe extern "C" fn(ctx: *mut c_void, client: u64, kind: u32, payload: Bytes)>,
+    /// `[any]` A message of the session's protocol arrived from a client, on one of `CHANNEL_*`; those of one channel
+    /// in the order in which they were sent.
+    pub message:
+        Option<unsafe extern "C" fn(ctx: *mut c_void, client: u64, channel: u32, kind: u32, payload: Bytes)>,
     /// `[any]` Sends on the connections that the host owns: `header` (at most
     /// [`SLAB_HEADROOM`](crate::SLAB_HEADROOM) bytes) and `payload` as one message. Inside `send_packet`, a `payload`
     /// that is the packet's own is not copied.
@@ -100,13 +107,23 @@ pub struct HostTransportV1 {
     pub signal: Option<unsafe extern "C" fn(ctx: *mut c_void, client: u64, json: Str)>,
     /// `[any]` Reports what was learned about a path.
     pub feedback: Option<unsafe extern "C" fn(ctx: *mut c_void, client: u64, feedback: *const Feedback)>,
-    /// `[any]` A client cannot decode and asks for a keyframe. The host limits the rate.
-    pub request_keyframe: Option<unsafe extern "C" fn(ctx: *mut c_void, client: u64)>,
+    /// `[any]` A client cannot decode a stream ([`Packet::stream`](crate::Packet::stream)) and asks for a keyframe. The
+    /// host limits the rate.
+    pub request_keyframe: Option<unsafe extern "C" fn(ctx: *mut c_void, client: u64, stream: u32)>,
+    /// `[any]` Signaling came to a codec (one of `CODEC_*`) for a stream of a client: packets of it are wanted from now
+    /// on, those of another codec are dropped. Once for the picture, once for the sound, before
+    /// [`CLIENT_CONNECTED`]; again when it changes. Without signaling it is never called, and every codec of the
+    /// client's hello is welcome.
+    pub client_codec: Option<unsafe extern "C" fn(ctx: *mut c_void, client: u64, stream: u32, codec: u32)>,
     /// `[any]` A client's state changed; one of `CLIENT_*`.
     pub client_state: Option<unsafe extern "C" fn(ctx: *mut c_void, client: u64, state: u32, reason: Str)>,
 }
 
 /// `selkies.transport/1`. One instance serves all its clients.
+///
+/// For one client the host calls each function from one thread at a time, in order: the packets of a stream with rising
+/// `frame_id`, messages and signals as they came. Different functions may run at the same time, and so may calls for
+/// different clients. `client_open` returns before anything else is said of its client.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "verify", derive(abi_stable::StableAbi))]
@@ -122,14 +139,16 @@ pub struct TransportV1 {
     pub destroy: Option<unsafe extern "C" fn(instance: *mut Instance)>,
     /// `[any]` Describes the transport.
     pub info: Option<unsafe extern "C" fn(instance: *mut Instance, out: *mut TransportInfo) -> Status>,
-    /// `[any]` A client arrived: one viewer's connection. `hello_json` is an object: `viewer` (text, the same for all
-    /// connections of one viewer), `displays` (names, in the order of [`Packet::stream`](crate::Packet::stream)) and
-    /// `codecs` (names as in the encoders' caps: what it can decode). Unknown members are ignored.
+    /// `[any]` A client arrived: one viewer's connection. `hello_json` is an object with `codecs`: what the host may send
+    /// it, best first, of `jpeg`, `h264`, `h265`, `vp8`, `vp9`, `av1`, `opus` (names not known here are skipped). It may
+    /// have `displays`: names, in the order of [`Packet::stream`](crate::Packet::stream), one display without it; and
+    /// `viewer`: a text, the same for all connections of one viewer, who has this one only without it. Unknown members
+    /// are ignored.
     pub client_open:
         Option<unsafe extern "C" fn(instance: *mut Instance, client: u64, hello_json: Str) -> Status>,
-    /// `[any]` A client is gone or must go. No packet follows.
+    /// `[any]` A client is gone or must go. Nothing follows for it but calls that had begun.
     pub client_close: Option<unsafe extern "C" fn(instance: *mut Instance, client: u64, reason: Str)>,
-    /// `[any]` A message arrived on the host's connection of this client.
+    /// `[any]` A message arrived on the host's connection of this client, which is one ordered channel.
     pub receive: Option<
         unsafe extern "C" fn(instance: *mut Instance, client: u64, kind: u32, payload: Bytes) -> Status,
     >,

@@ -47,5 +47,5 @@ CHECK(sizeof(SelkiesRtcConfigRequest) == 64);
 CHECK(sizeof(SelkiesRtcConfigV1) == 48);
 CHECK(sizeof(SelkiesTransportInfo) == 64);
 CHECK(sizeof(SelkiesFeedback) == 64);
-CHECK(sizeof(SelkiesHostTransportV1) == 56);
+CHECK(sizeof(SelkiesHostTransportV1) == 64);
 CHECK(sizeof(SelkiesTransportV1) == 88);

@@ -32,10 +32,16 @@ fn a_frame_becomes_a_packet_and_is_reported_once() -> Result<(), Failure> {
     }
     encoder.set_rate::<Example>(Rate { quality: Some(3), ..Rate::default() })?;
     encoder.submit(&picture)?;
-    assert_eq!(host.packets()[0].info.layer, 3, "the rate reached the encoder");
+    assert_eq!(host.take_packets()[0].info.layer, 3, "the rate reached the encoder");
+    encoder.set_rate::<Example>(Rate { quality: Some(0), ..Rate::default() })?;
+    encoder.submit(&picture)?;
+    assert_eq!(host.take_packets()[0].info.layer, 0, "0 is a quality");
+    encoder.set_rate::<Example>(Rate::default())?;
+    encoder.submit(&picture)?;
+    assert_eq!(host.take_packets()[0].info.layer, 9, "none was set");
     encoder.drain()?;
     let done = host.done();
-    assert_eq!(done.iter().map(|done| done.frame_id).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(done.iter().map(|done| done.frame_id).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
     assert!(done.iter().all(|done| done.outcome.is_ok() && done.refine_at_ns == Some(99)));
     assert_eq!(host.misuse(), Vec::<String>::new());
     Ok(())

@@ -41,14 +41,22 @@ impl Transport for Echo {
     }
 
     fn receive(&self, client: u64, message: Message<'_>) -> Result<()> {
-        self.0.message(client, message);
+        self.0.message(client, abi::CHANNEL_POINTER, message);
         Ok(())
     }
 
     fn rtc_config(&self, json: &str) -> Result<()> {
         self.0.signal(0, json);
-        self.0.request_keyframe(4);
-        let feedback = abi::Feedback { rtt_us: 5, loss_ppm: 6, estimate_kbps: 7, ..abi::Feedback::default() };
+        self.0.request_keyframe(4, 1);
+        self.0.client_codec(4, 1, abi::CODEC_H264);
+        let feedback = abi::Feedback {
+            rtt_us: 5,
+            loss_ppm: 6,
+            estimate_kbps: 7,
+            arrived_frame_id: 8,
+            stream: 1,
+            ..abi::Feedback::default()
+        };
         self.0.feedback(4, feedback);
         Ok(())
     }
@@ -58,7 +66,8 @@ impl Transport for Echo {
     }
 
     fn send_packet(&self, clients: &[u64], packet: PacketRef<'_>) -> Result<()> {
-        self.0.emit(clients, &packet.info.frame_id.to_le_bytes(), Message::Binary(packet.payload))
+        let header = [packet.info.frame_id.to_le_bytes(), u64::from(packet.stream).to_le_bytes()].concat();
+        self.0.emit(clients, &header, Message::Binary(packet.payload))
     }
 }
 
@@ -85,7 +94,7 @@ fn everything_goes_both_ways() -> Result<(), Failure> {
         duration_ns: 0,
         area: rect,
     };
-    transport.send_packet(&[4], PacketRef { info, stream: 0, payload: b"abc" })?;
+    transport.send_packet(&[4], PacketRef { info, stream: 3, payload: b"abc" })?;
     transport.client_close(4, "bye");
     let emit = |clients: &[u64], text, header: &[u8], payload: &[u8]| TransportEvent::Emit {
         clients: clients.to_vec(),
@@ -97,13 +106,14 @@ fn everything_goes_both_ways() -> Result<(), Failure> {
         host.transport_events(),
         [
             TransportEvent::State(4, ClientState::Connected, "{}".into()),
-            TransportEvent::Text(4, "hallo".into()),
-            TransportEvent::Binary(4, vec![1, 2]),
+            TransportEvent::Text(4, abi::CHANNEL_POINTER, "hallo".into()),
+            TransportEvent::Binary(4, abi::CHANNEL_POINTER, vec![1, 2]),
             TransportEvent::Signal(0, "{}".into()),
-            TransportEvent::KeyframeRequest(4),
-            TransportEvent::Feedback { client: 4, rtt_us: 5, loss_ppm: 6, estimate_kbps: 7 },
+            TransportEvent::KeyframeRequest(4, 1),
+            TransportEvent::Codec(4, 1, abi::CODEC_H264),
+            TransportEvent::Feedback { client: 4, rtt_us: 5, loss_ppm: 6, estimate_kbps: 7, arrived: (1, 8) },
             emit(&[4, 5], true, &[1, 1], b"t"),
-            emit(&[4], false, &0x0102_u64.to_le_bytes(), b"abc"),
+            emit(&[4], false, &[2, 1, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0], b"abc"),
             TransportEvent::State(4, ClientState::Failed, "bye".into()),
         ]
     );

@@ -37,7 +37,7 @@ typedef struct {
   SelkiesFrameBuffer buffers[MAX_BUFFERS];
 } Source;
 
-/* ---- helpers ---- */
+/* ---- texts, time and failures ---- */
 
 static SelkiesStr text(const char *chars) {
   return (SelkiesStr){.ptr = (const uint8_t *)chars, .len = strlen(chars)};

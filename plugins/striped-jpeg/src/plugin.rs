@@ -56,10 +56,11 @@ impl Config {
             && matches!(params.fourcc, abi::FOURCC_XRGB8888 | abi::FOURCC_ARGB8888)
             && matches!(params.memory, abi::MEMORY_CPU | abi::MEMORY_MEMFD)
             && params.rate == abi::RATE_QUALITY
-            && params.bit_depth == 8;
+            && params.bit_depth == 8
+            && params.coded_size() == (params.width, params.height);
         if !fits {
             return Err(Error::unsupported(
-                "only JPEG from 32-bit BGRX or BGRA in readable memory, 8 bits, by quality",
+                "only JPEG from 32-bit BGRX or BGRA in readable memory, 8 bits, by quality, unscaled",
             ));
         }
         let chroma = match params.chroma {
@@ -78,7 +79,8 @@ impl Config {
             height: params.height,
             chroma,
             quality: quality(params.quality)?,
-            refine_quality: quality(params.refine_quality)?,
+            // The engine's 0, which is no quality, switches refinement off.
+            refine_quality: params.refine_quality().map_or(Ok(0), quality)?,
             refine_delay_ns: u64::from(self.refine_delay_ms) * 1_000_000,
             refine_stripes: self.refine_stripes,
             threads,
@@ -90,7 +92,10 @@ impl Config {
 }
 
 fn quality(value: u32) -> Result<u8> {
-    u8::try_from(value).map_err(|_| Error::unsupported(format!("quality {value}; 1 to 100 are possible")))
+    u8::try_from(value)
+        .ok()
+        .filter(|value| (1..=100).contains(value))
+        .ok_or_else(|| Error::unsupported(format!("quality {value}; 1 to 100 are possible")))
 }
 
 /// The encoder plugin.

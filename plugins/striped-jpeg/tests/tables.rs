@@ -258,13 +258,17 @@ fn frames_become_packets_and_refinements_on_the_hosts_clock() {
     // SAFETY: all fields are numbers.
     let mut rate: abi::EncoderRate = unsafe { std::mem::zeroed() };
     rate.struct_size = size_of::<abi::EncoderRate>() as u32;
-    rate.quality = 101;
     let set = table::<abi::EncoderRateV1>(abi::ids::ENCODER_RATE_V1).set.unwrap();
-    // SAFETY: the instance lives.
-    assert!(unsafe { set(instance, &raw const rate) } < 0);
-    rate.quality = 95;
-    // SAFETY: as above.
-    assert_eq!(unsafe { set(instance, &raw const rate) }, abi::OK);
+    for wrong in [0, 101, 256, abi::UNSET - 1] {
+        rate.quality = wrong;
+        // SAFETY: the instance lives.
+        assert!(unsafe { set(instance, &raw const rate) } < 0, "quality {wrong}");
+    }
+    for quality in [95, abi::UNSET] {
+        rate.quality = quality;
+        // SAFETY: as above.
+        assert_eq!(unsafe { set(instance, &raw const rate) }, abi::OK, "UNSET leaves the 95");
+    }
     assert_eq!(submit(instance, &frame(&pixels, width, height, 5, Some(&[])), abi::SUBMIT_KEYFRAME), abi::OK);
     assert_eq!(last().refine_at_ns, 0, "95 is better than the refinement's 90");
 
@@ -274,10 +278,12 @@ fn frames_become_packets_and_refinements_on_the_hosts_clock() {
     assert_eq!(abi::class_of(status), abi::CLASS_RECONFIGURE);
     let mut changed = params(64, 64);
     changed.chroma = abi::CHROMA_444;
+    changed.refine_quality = abi::UNSET;
     // SAFETY: the instance and the parameters live.
     assert_eq!(unsafe { encoder.configure.unwrap()(instance, &raw const changed) }, abi::OK);
     take();
     assert_eq!(submit(instance, &frame(&small, 64, 64, 7, Some(&[])), 0), abi::OK);
+    assert_eq!(last().refine_at_ns, 0, "refinement is off");
     let packets = take();
     assert_eq!(packets.len(), 1);
     assert_eq!(turbojpeg::read_header(&packets[0].1).unwrap().subsamp, turbojpeg::Subsamp::None);
@@ -300,7 +306,7 @@ fn what_the_caps_do_not_offer_is_unsupported() {
     let (_, host) = host();
     let create = table::<abi::EncoderV1>(abi::ids::ENCODER_V1).create.unwrap();
     type Change = fn(&mut abi::EncoderParams);
-    let changes: [Change; 8] = [
+    let changes: [Change; 11] = [
         |params| params.codec = abi::CODEC_H264,
         |params| params.fourcc = abi::FOURCC_NV12,
         |params| params.memory = abi::MEMORY_DMABUF,
@@ -309,6 +315,9 @@ fn what_the_caps_do_not_offer_is_unsupported() {
         |params| params.bit_depth = 10,
         |params| params.width = 16385,
         |params| params.quality = 0,
+        |params| params.refine_quality = 0,
+        |params| params.refine_quality = 101,
+        |params| params.out_width = 32,
     ];
     for (index, change) in changes.into_iter().enumerate() {
         let mut params = params(64, 64);

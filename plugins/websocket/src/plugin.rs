@@ -52,7 +52,7 @@ impl Transport for WebSocket {
     fn client_close(&self, _: u64, _: &str) {}
 
     fn receive(&self, client: u64, message: Message<'_>) -> Result<()> {
-        self.link.message(client, message);
+        self.link.message(client, abi::CHANNEL_CONTROL, message);
         Ok(())
     }
 

@@ -116,6 +116,9 @@ unsafe fn read(caps: *const EncoderCaps) -> Result<EncoderOffer, String> {
     if caps.max_width == 0 || caps.max_height == 0 || caps.quality_min > caps.quality_max {
         return wrong("its largest size is 0, or its quality scale is reversed");
     }
+    if caps.quality_max == abi::UNSET {
+        return wrong("its quality scale has the value that means `not set`");
+    }
     Ok(EncoderOffer {
         name: name.to_owned(),
         flags: caps.flags,

@@ -215,7 +215,7 @@ impl EncoderInstance {
             struct_size: size_field::<EncoderRate>(),
             bitrate_kbps: change.bitrate_kbps.unwrap_or(0),
             max_bitrate_kbps: change.max_bitrate_kbps.unwrap_or(0),
-            quality: change.quality.unwrap_or(0),
+            quality: change.quality.unwrap_or(abi::UNSET),
             fps_num: fps.map_or(0, |fps| fps.0),
             fps_den: fps.map_or(0, |fps| fps.1),
             vbv_ms: change.vbv_ms.unwrap_or(0),

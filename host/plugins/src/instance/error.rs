@@ -115,7 +115,7 @@ impl PluginError {
             _ => match self.class {
                 FaultClass::Retry => "The host tries again",
                 FaultClass::Reconfigure => "The host starts the plugin with fresh parameters",
-                FaultClass::DeviceLost => "Check the device; the host goes on with the next plugin",
+                FaultClass::DeviceLost => "Check the device; the host tries again by itself",
                 FaultClass::FatalInstance | FaultClass::FatalPlugin => {
                     "The host goes on with the next plugin"
                 }

@@ -26,7 +26,7 @@ pub struct EncoderSettings {
     pub rate: u32,
     /// Quality in the offer's scale.
     pub quality: u32,
-    /// Quality of refinements; 0 switches them off.
+    /// Quality of refinements in the offer's scale; the ABI's `UNSET` switches them off.
     pub refine_quality: u32,
     /// Frames a refinement is spread over.
     pub refine_frames: u32,
@@ -42,9 +42,9 @@ pub struct EncoderSettings {
     pub threads: u32,
     /// Rows of a stripe; 0 leaves it to the plugin.
     pub stripe_height: u32,
-    /// Lowest quantiser; 0 leaves it to the plugin.
+    /// Lowest quantiser; the ABI's `UNSET` leaves it to the plugin.
     pub min_qp: u32,
-    /// Highest quantiser; 0 leaves it to the plugin.
+    /// Highest quantiser; the ABI's `UNSET` leaves it to the plugin.
     pub max_qp: u32,
     /// Encode every frame whole, whatever the damage says.
     pub ignore_damage: bool,
@@ -69,7 +69,7 @@ impl EncoderSettings {
             bit_depth: offer.bit_depth_mask.trailing_zeros(),
             rate: offer.rate_mask.trailing_zeros(),
             quality: offer.quality_min + (offer.quality_max - offer.quality_min) / 2,
-            refine_quality: 0,
+            refine_quality: abi::UNSET,
             refine_frames: 0,
             bitrate_kbps: 8000,
             max_bitrate_kbps: 0,
@@ -77,8 +77,8 @@ impl EncoderSettings {
             keyframe_interval: 0,
             threads: 0,
             stripe_height: 0,
-            min_qp: 0,
-            max_qp: 0,
+            min_qp: abi::UNSET,
+            max_qp: abi::UNSET,
             ignore_damage: false,
             color: Color { primaries: 1, transfer: 13, matrix: 0, full_range: 1 },
         }
@@ -109,6 +109,13 @@ impl EncoderSettings {
         if !(offer.quality_min..=offer.quality_max).contains(&self.quality) {
             let (low, high) = (offer.quality_min, offer.quality_max);
             return Some(format!("quality {} is not within {name}'s {low} to {high}", self.quality));
+        }
+        if self.refine_quality != abi::UNSET
+            && !(offer.quality_min..=offer.quality_max).contains(&self.refine_quality)
+        {
+            let (low, high) = (offer.quality_min, offer.quality_max);
+            let refined = self.refine_quality;
+            return Some(format!("refinement at {refined} is not within {name}'s {low} to {high}"));
         }
         if self.fps.0 == 0 || self.fps.1 == 0 {
             return Some("the frame rate is 0".into());
@@ -147,9 +154,7 @@ impl EncoderSettings {
             color: self.color,
             out_width: 0,
             out_height: 0,
-            profile: 0,
-            level: 0,
-            reserved: [0; 3],
+            reserved: [0; 5],
         }
     }
 }

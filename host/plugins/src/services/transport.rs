@@ -32,6 +32,7 @@ pub(crate) static HOST_TRANSPORT: abi::HostTransportV1 = abi::HostTransportV1 {
     signal: Some(signal),
     feedback: Some(feedback),
     request_keyframe: Some(request_keyframe),
+    client_codec: Some(client_codec),
     client_state: Some(client_state),
 };
 
@@ -53,6 +54,11 @@ pub trait TransportSink: Send + Sync {
     fn feedback(&self, client: u64, feedback: PathFeedback);
     /// A client cannot decode. The receiver limits the rate.
     fn request_keyframe(&self, client: u64);
+    /// Signaling came to a codec, one of the ABI's `CODEC_*`, for a stream of a client. Says nothing new to a receiver
+    /// that offers one codec.
+    fn client_codec(&self, client: u64, stream: u32, codec: u32) {
+        tracing::debug!(client, stream, codec, "the client's codec is agreed");
+    }
     /// A client's state changed.
     fn client_state(&self, client: u64, state: ClientState, reason: &str);
 }
@@ -97,8 +103,10 @@ pub struct PathFeedback {
     pub estimate_kbps: Option<u32>,
     /// Bytes that wait in the transport for this client.
     pub queued_bytes: u32,
-    /// Newest frame known to have arrived whole.
+    /// Newest frame of `stream` known to have arrived whole.
     pub arrived_frame_id: Option<u64>,
+    /// Which of the client's streams `arrived_frame_id` counts in, from 0.
+    pub stream: u32,
 }
 
 impl MessageKind {
@@ -181,7 +189,8 @@ fn on_sink(
     })
 }
 
-unsafe extern "C" fn message(ctx: *mut c_void, client: u64, kind: u32, payload: abi::Bytes) {
+/// Every channel is read alike: a message says itself what it is.
+unsafe extern "C" fn message(ctx: *mut c_void, client: u64, _channel: u32, kind: u32, payload: abi::Bytes) {
     on_sink(ctx, "transport.message", |desk| {
         let limit = desk.max_message.load(Ordering::Relaxed);
         // SAFETY: bytes of a call are readable for the call.
@@ -263,15 +272,24 @@ unsafe extern "C" fn feedback(ctx: *mut c_void, client: u64, feedback: *const ab
                 estimate_kbps: (feedback.estimate_kbps != 0).then_some(feedback.estimate_kbps),
                 queued_bytes: feedback.queued_bytes,
                 arrived_frame_id: (feedback.arrived_frame_id != 0).then_some(feedback.arrived_frame_id),
+                stream: feedback.stream,
             },
         );
         Ok(abi::OK)
     });
 }
 
-unsafe extern "C" fn request_keyframe(ctx: *mut c_void, client: u64) {
+/// Every client of this host has one display, and so one stream.
+unsafe extern "C" fn request_keyframe(ctx: *mut c_void, client: u64, _stream: u32) {
     on_sink(ctx, "transport.request_keyframe", |desk| {
         desk.sink.request_keyframe(client);
+        Ok(abi::OK)
+    });
+}
+
+unsafe extern "C" fn client_codec(ctx: *mut c_void, client: u64, stream: u32, codec: u32) {
+    on_sink(ctx, "transport.client_codec", |desk| {
+        desk.sink.client_codec(client, stream, codec);
         Ok(abi::OK)
     });
 }

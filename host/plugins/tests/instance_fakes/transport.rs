@@ -86,10 +86,11 @@ unsafe extern "C" fn receive(instance: *mut Instance, client: u64, kind: u32, pa
             b'!' => {
                 let message = host.message.unwrap();
                 let long = vec![0u8; 1001];
-                message(ctx, client, 9, payload);
-                message(ctx, client, abi::MESSAGE_BINARY, abi::Bytes { ptr: std::ptr::null(), len: 3 });
-                message(ctx, client, abi::MESSAGE_BINARY, abi::Bytes::new(&long));
-                message(ctx, client, abi::MESSAGE_TEXT, abi::Bytes::new(b"\xff"));
+                message(ctx, client, 0, 9, payload);
+                let nothing = abi::Bytes { ptr: std::ptr::null(), len: 3 };
+                message(ctx, client, 0, abi::MESSAGE_BINARY, nothing);
+                message(ctx, client, 0, abi::MESSAGE_BINARY, abi::Bytes::new(&long));
+                message(ctx, client, 0, abi::MESSAGE_TEXT, abi::Bytes::new(b"\xff"));
                 host.signal.unwrap()(ctx, client, Str::new("{"));
                 host.signal.unwrap()(ctx, client, Str { ptr: b"\xff".as_ptr(), len: 1 });
                 let small = abi::Feedback { struct_size: 8, ..Default::default() };
@@ -112,12 +113,14 @@ unsafe extern "C" fn receive(instance: *mut Instance, client: u64, kind: u32, pa
                 note(emit(ctx, clients.as_ptr(), 1, abi::MESSAGE_TEXT, none, abi::Bytes::new(b"\xff")));
             }
             _ => {
-                host.message.unwrap()(ctx, client, kind, payload);
-                host.request_keyframe.unwrap()(ctx, client);
+                host.message.unwrap()(ctx, client, abi::CHANNEL_CONTROL, kind, payload);
+                host.request_keyframe.unwrap()(ctx, client, 2);
+                host.client_codec.unwrap()(ctx, client, 2, abi::CODEC_H264);
                 let feedback = abi::Feedback {
                     struct_size: size_of::<abi::Feedback>() as u32,
                     loss_ppm: 10,
                     rtt_us: 20_000,
+                    stream: 2,
                     ..Default::default()
                 };
                 host.feedback.unwrap()(ctx, client, &feedback);

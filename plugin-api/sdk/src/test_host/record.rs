@@ -80,10 +80,10 @@ pub enum Metric {
 /// What a transport told the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransportEvent {
-    /// A text of the session's protocol from a client.
-    Text(u64, String),
-    /// Bytes of the session's protocol from a client.
-    Binary(u64, Vec<u8>),
+    /// A text of the session's protocol from a client: client, channel, text.
+    Text(u64, u32, String),
+    /// Bytes of the session's protocol from a client: client, channel, bytes.
+    Binary(u64, u32, Vec<u8>),
     /// A message for connections that the host owns.
     Emit {
         /// To whom.
@@ -107,9 +107,13 @@ pub enum TransportEvent {
         loss_ppm: u32,
         /// Capacity, kbit/s.
         estimate_kbps: u32,
+        /// The newest frame that arrived, and the stream it belongs to.
+        arrived: (u32, u64),
     },
-    /// A client needs a keyframe.
-    KeyframeRequest(u64),
+    /// A client needs a keyframe of a stream.
+    KeyframeRequest(u64, u32),
+    /// What signaling came to: client, stream, codec.
+    Codec(u64, u32, u32),
     /// A client's state and the reason.
     State(u64, ClientState, String),
 }

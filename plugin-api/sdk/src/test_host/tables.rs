@@ -263,17 +263,18 @@ static TRANSPORT: abi::HostTransportV1 = abi::HostTransportV1 {
     signal: Some(signal),
     feedback: Some(feedback),
     request_keyframe: Some(request_keyframe),
+    client_codec: Some(client_codec),
     client_state: Some(client_state),
 };
 
-unsafe extern "C" fn message(ctx: *mut c_void, client: u64, kind: u32, payload: abi::Bytes) {
+unsafe extern "C" fn message(ctx: *mut c_void, client: u64, channel: u32, kind: u32, payload: abi::Bytes) {
     // SAFETY: as in `log`.
     let (mut recorded, payload) = unsafe { (inner(ctx).lock(), copied(payload)) };
     match (kind, String::from_utf8(payload)) {
-        (abi::MESSAGE_TEXT, Ok(text)) => recorded.transport.push(TransportEvent::Text(client, text)),
+        (abi::MESSAGE_TEXT, Ok(text)) => recorded.transport.push(TransportEvent::Text(client, channel, text)),
         (abi::MESSAGE_BINARY, payload) => {
             let bytes = payload.map_or_else(std::string::FromUtf8Error::into_bytes, String::into_bytes);
-            recorded.transport.push(TransportEvent::Binary(client, bytes));
+            recorded.transport.push(TransportEvent::Binary(client, channel, bytes));
         }
         (kind, _) => recorded.misuse.push(format!("message: kind {kind} is unknown, or its text not UTF-8")),
     }
@@ -321,17 +322,24 @@ unsafe extern "C" fn feedback(ctx: *mut c_void, client: u64, feedback: *const ab
     unsafe {
         let mut recorded = inner(ctx).lock();
         match guard::sized::<abi::Feedback>(feedback, "feedback") {
-            Ok(&abi::Feedback { rtt_us, loss_ppm, estimate_kbps, .. }) => {
-                recorded.transport.push(TransportEvent::Feedback { client, rtt_us, loss_ppm, estimate_kbps })
+            Ok(&abi::Feedback { rtt_us, loss_ppm, estimate_kbps, stream, arrived_frame_id, .. }) => {
+                let arrived = (stream, arrived_frame_id);
+                let event = TransportEvent::Feedback { client, rtt_us, loss_ppm, estimate_kbps, arrived };
+                recorded.transport.push(event);
             }
             Err(error) => recorded.misuse.push(error.text().to_owned()),
         }
     }
 }
 
-unsafe extern "C" fn request_keyframe(ctx: *mut c_void, client: u64) {
+unsafe extern "C" fn request_keyframe(ctx: *mut c_void, client: u64, stream: u32) {
     // SAFETY: as in `max_level`.
-    unsafe { inner(ctx) }.lock().transport.push(TransportEvent::KeyframeRequest(client));
+    unsafe { inner(ctx) }.lock().transport.push(TransportEvent::KeyframeRequest(client, stream));
+}
+
+unsafe extern "C" fn client_codec(ctx: *mut c_void, client: u64, stream: u32, codec: u32) {
+    // SAFETY: as in `max_level`.
+    unsafe { inner(ctx) }.lock().transport.push(TransportEvent::Codec(client, stream, codec));
 }
 
 unsafe extern "C" fn client_state(ctx: *mut c_void, client: u64, state: u32, reason: abi::Str) {

@@ -148,7 +148,7 @@ impl TestTransport {
             timestamp_ns: info.timestamp_ns,
             duration_ns: info.duration_ns,
             area: info.area,
-            stream: 0,
+            stream: packet.stream,
             reserved32: 0,
             reserved: [0; 3],
         };

@@ -121,7 +121,7 @@ impl Encoder for Example {
 
     fn submit(&mut self, frame: FrameRef<'_>, params: Submit<'_>) -> Result<Progress> {
         match self.config.mode {
-            Mode::Packet => packet(self.packets, frame, self.rate.quality.unwrap_or(0))?,
+            Mode::Packet => packet(self.packets, frame, self.rate.quality.unwrap_or(9))?,
             Mode::Panic => panic!("told to panic at frame {}", frame.frame_id()),
             Mode::DropSlab => drop(self.packets.slab(100)?),
             Mode::Overrun => self.packets.slab(8)?.commit(1 << 20, info(frame, 0))?,
