@@ -44,15 +44,21 @@ pub fn search_path(flags: &[PathBuf], variable: Option<&OsStr>, defaults: &[Path
 /// a folder: its own manifests before those of sub-folders, each by name.
 #[must_use]
 pub fn discover(folders: &[PathBuf]) -> Discovery {
+    discover_where(folders, &mut |_| true)
+}
+
+/// [`discover`], where only a candidate that `claims` its id keeps later ones out. Asked once for each candidate of the
+/// answer, in their order.
+pub(crate) fn discover_where(folders: &[PathBuf], claims: &mut dyn FnMut(&Candidate) -> bool) -> Discovery {
     let mut discovery = Discovery::default();
     let mut first_by_id: HashMap<String, PathBuf> = HashMap::new();
     for folder in folders {
         let Some(listing) = discovery.list(folder) else { continue };
-        discovery.take(&listing, &mut first_by_id);
+        discovery.take(&listing, &mut first_by_id, claims);
         discovery.report_orphans(&listing);
         for sub in &listing.folders {
             let Some(listing) = discovery.list(sub) else { continue };
-            discovery.take(&listing, &mut first_by_id);
+            discovery.take(&listing, &mut first_by_id, claims);
             if !listing.manifests.is_empty() {
                 discovery.report_orphans(&listing);
             }
@@ -111,7 +117,12 @@ impl Discovery {
         Some(listing)
     }
 
-    fn take(&mut self, listing: &Listing, first_by_id: &mut HashMap<String, PathBuf>) {
+    fn take(
+        &mut self,
+        listing: &Listing,
+        first_by_id: &mut HashMap<String, PathBuf>,
+        claims: &mut dyn FnMut(&Candidate) -> bool,
+    ) {
         for path in &listing.manifests {
             match Candidate::read(path) {
                 Ok(candidate) => {
@@ -122,7 +133,9 @@ impl Discovery {
                             first: first.clone(),
                         });
                     } else {
-                        first_by_id.insert(candidate.id().to_owned(), path.clone());
+                        if claims(&candidate) {
+                            first_by_id.insert(candidate.id().to_owned(), path.clone());
+                        }
                         self.candidates.push(candidate);
                     }
                 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    Candidate, LoadedPlugin, Policy, Refusal, candidate::Admission, discovery::discover, loader::load, report,
+    Candidate, LoadedPlugin, Policy, Refusal, candidate::Admission, discovery::discover_where, loader::load, report,
 };
 
 /// The plugins of a search path, judged without loading code.
@@ -31,11 +31,19 @@ impl Inventory {
     /// those with a SHA-256 in their manifest as a whole.
     #[must_use]
     pub fn scan(folders: &[PathBuf], policy: Policy) -> Self {
-        let found = discover(folders);
+        // A plugin that is refused does not keep another one with its id, in a later folder, from being used.
+        let mut verdicts = Vec::new();
+        let found = discover_where(folders, &mut |candidate| {
+            let verdict = candidate.admit(&policy);
+            let admitted = verdict.is_ok();
+            verdicts.push(verdict);
+            admitted
+        });
         let entries = found
             .candidates
             .into_iter()
-            .map(|candidate| Entry { verdict: candidate.admit(&policy), candidate })
+            .zip(verdicts)
+            .map(|(candidate, verdict)| Entry { candidate, verdict })
             .collect();
         Self { policy, entries, refusals: found.refusals }
     }
@@ -62,7 +70,8 @@ impl Inventory {
     /// # Errors
     /// [`Refusal::Unknown`], or why it may not be loaded.
     pub fn find(&self, id: &str) -> Result<&Candidate, Refusal> {
-        match self.entries.iter().find(|entry| entry.candidate.id() == id) {
+        let named = || self.entries.iter().filter(|entry| entry.candidate.id() == id);
+        match named().find(|entry| entry.verdict.is_ok()).or_else(|| named().next()) {
             Some(entry) => entry.verdict.as_ref().map(|_| &entry.candidate).map_err(Clone::clone),
             None => {
                 let known: Vec<&str> = self.usable().map(Candidate::id).collect();

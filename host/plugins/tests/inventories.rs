@@ -177,3 +177,23 @@ fn an_inspection_judges_the_schema() -> Outcome {
     assert!(found[0].to_text().contains("refused: SP026 "), "{}", found[0].to_text());
     Ok(())
 }
+
+#[test]
+fn a_refused_plugin_does_not_hide_a_good_one_with_its_id() -> Outcome {
+    let broken = PluginFolder::new("test.same")?;
+    broken.build(&[])?;
+    let whole = fs::read(broken.library())?;
+    fs::write(broken.library(), &whole[..4096])?;
+    let good = PluginFolder::new("test.same")?;
+    good.build(&[])?;
+    let again = PluginFolder::new("test.same")?;
+    again.build(&[])?;
+
+    let folders = [&broken, &good, &again].map(|plugin| plugin.path().to_owned());
+    let inventory = Inventory::scan(&folders, Policy::default());
+    assert_eq!(inventory.find("test.same")?.manifest_path(), good.manifest_path());
+    assert!(inventory.entries()[0].verdict.is_err());
+    let codes: Vec<&str> = inventory.refusals().iter().map(|refusal| refusal.code()).collect();
+    assert_eq!(codes, ["SP021"], "the third is a duplicate of the good one");
+    Ok(())
+}
