@@ -51,7 +51,7 @@ pub(crate) fn run(
     let mut failing = false;
     while !stop.stopped() {
         if let Err(error) = watch(backend, services, observer, stop, &mut failing) {
-            if !failing {
+            if !failing && !stop.stopped() {
                 warn!(%error, "no cursor shapes");
             }
             failing = true;

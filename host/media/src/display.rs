@@ -1,110 +1,134 @@
 //! The display thread: sizes asked for, newest first.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use selkies_plugin_host::{DisplayInstance, DisplayRequest, HostServices, PluginError};
 use tracing::{info, warn};
 
 use crate::Backend;
 
+/// What the display is to become; what is `None` stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wish {
+    /// Size in pixels.
+    pub(crate) size: Option<(u32, u32)>,
+    /// Dots per inch.
+    pub(crate) dpi: Option<u32>,
+}
+
 #[derive(Debug, Default)]
-struct Wishes {
-    size: Option<(u32, u32)>,
-    /// The last size that was set, to be set again on a new display.
-    last: Option<(u32, u32)>,
+struct Desk {
+    wish: Option<Wish>,
+    /// Everything that was asked for, to be set again on a new display.
+    all: Wish,
     stopped: bool,
 }
 
 /// Where sizes are asked for. Only the newest counts.
 #[derive(Debug, Default)]
 pub(crate) struct DisplayDesk {
-    wishes: Mutex<Wishes>,
+    desk: Mutex<Desk>,
     changed: Condvar,
 }
 
 impl DisplayDesk {
-    pub(crate) fn resize(&self, width: u32, height: u32) {
-        self.change(|wishes| wishes.size = Some((width, height)));
+    /// A desk of a display that has this size already.
+    pub(crate) fn with_size(size: Option<(u32, u32)>) -> Self {
+        let all = Wish { size, dpi: None };
+        Self { desk: Mutex::new(Desk { all, ..Desk::default() }), changed: Condvar::new() }
     }
 
-    /// Sets the last size again: the display is a new one.
+    pub(crate) fn resize(&self, width: u32, height: u32) {
+        self.ask(Wish { size: Some((width, height)), dpi: None });
+    }
+
+    pub(crate) fn scale(&self, dpi: u32) {
+        self.ask(Wish { size: None, dpi: Some(dpi) });
+    }
+
+    /// Sets everything again: the display is a new one.
     pub(crate) fn again(&self) {
-        self.change(|wishes| wishes.size = wishes.size.or(wishes.last));
+        self.change(|desk| desk.wish = Some(desk.all));
     }
 
     pub(crate) fn stop(&self) {
-        self.change(|wishes| wishes.stopped = true);
+        self.change(|desk| desk.stopped = true);
     }
 
-    fn change(&self, change: impl FnOnce(&mut Wishes)) {
+    fn ask(&self, wish: Wish) {
+        self.change(|desk| {
+            desk.all = wish.over(desk.all);
+            desk.wish = Some(wish.over(desk.wish.unwrap_or_default()));
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Desk)) {
         change(&mut self.lock());
         self.changed.notify_all();
     }
 
-    fn next(&self) -> Option<(u32, u32)> {
-        let mut wishes = self.lock();
+    fn next(&self) -> Option<Wish> {
+        let mut desk = self.lock();
         loop {
-            if wishes.stopped {
+            if desk.stopped {
                 return None;
             }
-            if let Some(size) = wishes.size.take() {
-                return Some(size);
+            if let Some(wish) = desk.wish.take() {
+                return Some(wish);
             }
-            wishes = self.changed.wait(wishes).unwrap_or_else(PoisonError::into_inner);
+            desk = self.changed.wait(desk).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Wishes> {
-        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wish {
+    /// This wish, and of `other` what this one leaves.
+    fn over(self, other: Self) -> Self {
+        Self { size: self.size.or(other.size), dpi: self.dpi.or(other.dpi) }
     }
 }
 
 /// Serves the desk until it is stopped.
-pub(crate) fn run(backend: &Backend, services: &HostServices, desk: &Arc<DisplayDesk>) {
+pub(crate) fn run(backend: &Backend, services: &HostServices, desk: &DisplayDesk) {
     let mut display = None;
-    while let Some((width, height)) = desk.next() {
+    while let Some(wish) = desk.next() {
         // A lost display makes a new connection, once per wish.
         for _ in 0..2 {
-            match set(&mut display, backend, services, width, height) {
-                Ok((width, height)) => {
-                    desk.lock().last = Some((width, height));
-                    break;
-                }
-                Err(error) => {
-                    warn!(%error, width, height, "the display keeps its size");
-                    if !error.is_final() {
-                        break;
-                    }
-                    display = None;
-                }
+            let Err(error) = set(&mut display, backend, services, wish) else { break };
+            warn!(%error, ?wish, "the display stays as it is");
+            if !error.is_final() {
+                break;
             }
+            display = None;
         }
     }
 }
 
-/// Sets a size, cut to what the output allows, and answers it.
+/// Sets a size, cut to what the output allows, and dots per inch.
 pub(crate) fn set(
     slot: &mut Option<DisplayInstance>,
     backend: &Backend,
     services: &HostServices,
-    width: u32,
-    height: u32,
-) -> Result<(u32, u32), PluginError> {
-    if slot.is_none() {
-        let Some(table) = backend.plugin.tables().display() else {
-            unreachable!("the studio checks that the plugin offers selkies.display/1")
-        };
-        *slot = Some(DisplayInstance::create(&backend.origin(services), table)?);
-    }
-    let Some(display) = slot.as_mut() else { unreachable!("made above") };
+    wish: Wish,
+) -> Result<(), PluginError> {
+    let display = match slot {
+        Some(display) => display,
+        None => slot.insert(open(backend, services)?),
+    };
     let outputs = display.outputs()?;
     let Some(output) = outputs.iter().find(|output| output.primary).or(outputs.first()) else {
         warn!("the display has no output");
-        return Ok((width, height));
+        return Ok(());
     };
-    let size = (width.min(output.max_width), height.min(output.max_height));
-    if size == (output.width, output.height) {
-        return Ok(size);
+    let (width, height) = wish.size.unwrap_or((output.width, output.height));
+    let (width, height) = (width.min(output.max_width), height.min(output.max_height));
+    let dpi = wish.dpi.filter(|dpi| *dpi != output.dpi);
+    if (width, height) == (output.width, output.height) && dpi.is_none() {
+        return Ok(());
     }
     display.apply(&[DisplayRequest {
         name: output.name.clone(),
@@ -112,11 +136,39 @@ pub(crate) fn set(
         primary: output.primary,
         x: output.x,
         y: output.y,
-        width: size.0,
-        height: size.1,
+        width,
+        height,
         refresh_mhz: None,
-        dpi: None,
+        dpi,
     }])?;
-    info!(width = size.0, height = size.1, "display resized");
-    Ok(size)
+    info!(width, height, dpi = dpi.unwrap_or(output.dpi), "display changed");
+    Ok(())
+}
+
+fn open(backend: &Backend, services: &HostServices) -> Result<DisplayInstance, PluginError> {
+    let Some(table) = backend.plugin.tables().display() else {
+        unreachable!("the studio checks that the plugin offers selkies.display/1")
+    };
+    DisplayInstance::create(&backend.origin(services), table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_newest_wish_counts_and_all_return_on_a_new_display() {
+        let desk = DisplayDesk::default();
+        desk.resize(800, 600);
+        desk.scale(144);
+        desk.resize(1024, 768);
+        let both = Wish { size: Some((1024, 768)), dpi: Some(144) };
+        assert_eq!(desk.next(), Some(both));
+        desk.scale(96);
+        assert_eq!(desk.next(), Some(Wish { size: None, dpi: Some(96) }));
+        desk.again();
+        assert_eq!(desk.next(), Some(Wish { size: Some((1024, 768)), dpi: Some(96) }));
+        desk.stop();
+        assert_eq!(desk.next(), None);
+    }
 }

@@ -175,6 +175,11 @@ impl Stream {
         self.deliver(fan, Instant::now());
     }
 
+    /// Whose most important client cannot go on without an independent packet.
+    pub(crate) fn keyframe_wanted(&self) -> Option<Priority> {
+        self.lock().keyframe_wanted()
+    }
+
     /// The picture's size or the encoder changed.
     pub(crate) fn restart(&self) {
         self.lock().restart();

@@ -8,17 +8,17 @@ use std::{
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use selkies_config::StreamSettings;
-use selkies_plugin_host::{HostServices, PluginError};
+use selkies_plugin_host::{CaptureInstance, HostServices, PluginError};
 use selkies_session::InputEvent;
 use tracing::{debug, warn};
 
 use crate::{
     Backend, Backends, Figures, Observer, Stream,
     cursor::{self, CursorStop},
-    display::{self, DisplayDesk},
+    display::{self, DisplayDesk, Wish},
     input,
     orders::Orders,
-    video::{Revive, Video},
+    video::{self, Revive, Video},
 };
 
 /// Batches of input that may wait for a busy device; more are dropped.
@@ -57,6 +57,9 @@ pub enum StudioError {
     /// The display could not be given its first size.
     #[error("MD003 the display could not be prepared: {0}")]
     Display(PluginError),
+    /// There is no picture to begin with.
+    #[error("MD005 no picture: {0}")]
+    Capture(String),
     /// The system gives no more threads.
     #[error("MD004 a media thread could not be started: {0}. Raise the limits of the host")]
     Thread(std::io::Error),
@@ -88,11 +91,14 @@ impl Studio {
         let StudioParts { backends, services, settings, stream, observer, initial_size, revive } = parts;
         check(&backends)?;
         if let (Some((width, height)), Some(backend)) = (initial_size, &backends.display) {
-            display::set(&mut None, backend, &services, width, height).map_err(StudioError::Display)?;
+            let wish = Wish { size: Some((width, height)), dpi: None };
+            display::set(&mut None, backend, &services, wish).map_err(StudioError::Display)?;
         }
+        // A source that cannot even be opened is a mistake of the start, not a fault of the day.
+        let proven = prove(&backends.capture, &services)?;
         let mut studio = Self {
             orders: Arc::new(Orders::new(stream.clone())),
-            display: Arc::default(),
+            display: Arc::new(DisplayDesk::with_size(initial_size)),
             cursor: Arc::default(),
             input: None,
             figures: Arc::default(),
@@ -127,6 +133,8 @@ impl Studio {
             frame_id: 0,
             next_frame: Instant::now(),
             failing: false,
+            changes: 0,
+            proven: Some(proven),
         };
         studio.spawn("video", move || video.run())?;
         Ok(studio)
@@ -146,6 +154,13 @@ impl Studio {
     pub fn resize(&self, width: u32, height: u32) {
         if self.can_resize {
             self.display.resize(width, height);
+        }
+    }
+
+    /// Sets the dots per inch that applications scale to, when a plugin can.
+    pub fn scale(&self, dpi: u32) {
+        if self.can_resize {
+            self.display.scale(dpi);
         }
     }
 
@@ -194,6 +209,12 @@ impl Drop for Studio {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+fn prove(backend: &Backend, services: &HostServices) -> Result<CaptureInstance, StudioError> {
+    let mut capture = video::open(backend, services).map_err(StudioError::Capture)?;
+    capture.info().map_err(|error| StudioError::Capture(error.to_string()))?;
+    Ok(capture)
 }
 
 fn check(backends: &Backends) -> Result<(), StudioError> {

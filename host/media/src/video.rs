@@ -7,14 +7,14 @@ use std::{
 
 use selkies_config::StreamSettings;
 use selkies_plugin_host::{
-    CaptureInstance, CaptureRequest, CaptureSignal, Damage, HostServices, PluginError, RunningCapture,
-    SubmitOptions, VideoFrame, now_ns,
+    CaptureInstance, CaptureRequest, CaptureSignal, Damage, FaultClass, HostServices, PluginError,
+    RunningCapture, SubmitOptions, VideoFrame, now_ns,
 };
-use selkies_session::pacing::Demand;
+use selkies_session::pacing::{Demand, Priority};
 use tracing::{info, warn};
 
 use crate::{
-    Backends, Figures, Observer, Stream,
+    Backend, Backends, Figures, Observer, Stream,
     buffers::Buffers,
     display::DisplayDesk,
     encoding::{EncodeError, Encoding},
@@ -24,6 +24,11 @@ use crate::{
 /// First pause after a failure; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+
+/// Least time between two keyframes for followers that lack one.
+const FOLLOWER_KEYFRAME: Duration = Duration::from_secs(1);
+/// Sources that change faster than a frame is taken this often in a row count as failing.
+const MAX_CHANGES: u32 = 16;
 
 /// Brings a display of our own back; true when it had gone.
 pub(crate) type Revive = Box<dyn FnMut() -> bool + Send>;
@@ -46,6 +51,10 @@ pub(crate) struct Video {
     /// When the next frame may be taken at the earliest.
     pub(crate) next_frame: Instant,
     pub(crate) failing: bool,
+    /// Runs that a changed source ended before their first frame.
+    pub(crate) changes: u32,
+    /// The capture that proved to work when the studio was started.
+    pub(crate) proven: Option<CaptureInstance>,
 }
 
 /// Why a run ended without a failure of the capture.
@@ -67,10 +76,10 @@ impl Video {
     /// Runs until it is stopped.
     pub(crate) fn run(mut self) {
         let mut pause = FIRST_PAUSE;
-        let mut idle = None;
+        let mut idle = self.proven.take();
         while !self.orders.stopped() {
-            let result = self.open(idle.take()).and_then(|capture| self.film(capture));
-            match result {
+            let capture = idle.take().map_or_else(|| open(&self.backends.capture, &self.services), Ok);
+            match capture.and_then(|capture| self.film(capture)) {
                 Ok((Ended::Stopped, _)) => return,
                 Ok((Ended::Anew, capture)) => {
                     idle = capture;
@@ -93,15 +102,6 @@ impl Video {
         }
     }
 
-    fn open(&self, idle: Option<CaptureInstance>) -> Result<CaptureInstance, String> {
-        if let Some(capture) = idle {
-            return Ok(capture);
-        }
-        let backend = &self.backends.capture;
-        let table = backend.plugin.tables().capture().ok_or_else(|| backend.lacks("selkies.capture/1"))?;
-        CaptureInstance::create(&backend.origin(&self.services), table).map_err(text)
-    }
-
     /// Streams from a capture until something ends it.
     fn film(&mut self, mut capture: CaptureInstance) -> Result<(Ended, Option<CaptureInstance>), String> {
         let info = capture.info().map_err(text)?;
@@ -113,7 +113,14 @@ impl Video {
         let buffers = Buffers::new(&info, encoder.offer.max_retained).map_err(|error| error.to_string())?;
         let request =
             CaptureRequest { area: buffers.whole(), output: String::new(), buffers: buffers.shared() };
-        let running = capture.start(request).map_err(|failure| failure.error.to_string())?;
+        let running = match capture.start(request) {
+            Ok(running) => running,
+            // It changed between `info` and `start`.
+            Err(failure) if self.may_change(&failure.error) => {
+                return Ok((Ended::Anew, Some(failure.capture)));
+            }
+            Err(failure) => return Err(failure.error.to_string()),
+        };
         info!(width = info.width, height = info.height, encoder = %encoder.offer.name, "streaming");
         self.orders.wakes(Some(running.waker()));
         self.stream.restart();
@@ -121,8 +128,15 @@ impl Video {
         if std::mem::take(&mut self.failing) {
             self.observer.video_recovered();
         }
-        let mut run =
-            Run { capture: running, buffers, last: None, refine_at: None, reason: None, keyframe: true };
+        let mut run = Run {
+            capture: running,
+            buffers,
+            last: None,
+            refine_at: None,
+            reason: None,
+            keyframe: true,
+            last_keyframe: Instant::now(),
+        };
         let ended = self.roll(&mut run, &mut encoding);
         self.orders.wakes(None);
         let Run { capture, last, .. } = run;
@@ -130,8 +144,15 @@ impl Video {
         match ended {
             Ok(Ended::Stopped) => Ok((Ended::Stopped, None)),
             Ok(Ended::Anew) => Ok((Ended::Anew, capture.stop().ok())),
+            Err(error) if self.may_change(&error) => Ok((Ended::Anew, capture.stop().ok())),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// True for an error that says "begin anew with what the source is now", which is no failure unless it goes on and on.
+    fn may_change(&mut self, error: &PluginError) -> bool {
+        self.changes += 1;
+        error.class == FaultClass::Reconfigure && !error.is_final() && self.changes <= MAX_CHANGES
     }
 
     fn roll(&mut self, run: &mut Run, encoding: &mut Encoding) -> Result<Ended, PluginError> {
@@ -158,6 +179,7 @@ impl Video {
                 self.stream.pause(None, |fan| fan.active() > 0 || orders.pending());
                 continue;
             }
+            self.serve_newcomers(run);
             let Some(reason) = run.reason else {
                 if let Some(ended) = self.await_damage(run)? {
                     return Ok(ended);
@@ -181,6 +203,21 @@ impl Video {
             if !self.shoot(run, encoding)? {
                 return Ok(Ended::Anew);
             }
+        }
+    }
+
+    /// Asks for a keyframe when a client cannot go on without one. Encoders whose packets stand alone never need it: the
+    /// fan-out has everything.
+    fn serve_newcomers(&self, run: &mut Run) {
+        let wanted = match self.stream.keyframe_wanted() {
+            Some(Priority::Lead) => true,
+            Some(Priority::Follower) => run.last_keyframe.elapsed() >= FOLLOWER_KEYFRAME,
+            None => false,
+        };
+        if wanted && !run.keyframe {
+            run.keyframe = true;
+            run.reason = Some(Reason::Keyframe);
+            self.stream.damaged();
         }
     }
 
@@ -242,7 +279,10 @@ impl Video {
         let options = SubmitOptions { keyframe: run.keyframe, refine, ..SubmitOptions::default() };
         match encoding.encode(&frame, self.frame_id, &options) {
             Ok(encoded) => {
-                run.keyframe = false;
+                if std::mem::take(&mut run.keyframe) {
+                    run.last_keyframe = Instant::now();
+                }
+                self.changes = 0;
                 let bytes = encoded.packets.iter().map(|packet| packet.data.payload().len() as u64).sum();
                 let took = nanos(grabbed, Instant::now());
                 self.figures.encoded(took, encoded.packets.len() as u64, bytes, refine);
@@ -305,6 +345,7 @@ struct Run {
     reason: Option<Reason>,
     /// The next frame must stand alone.
     keyframe: bool,
+    last_keyframe: Instant,
 }
 
 impl Run {
@@ -315,6 +356,12 @@ impl Run {
         self.buffers.written(index, frame.damage());
         Ok(Some(frame))
     }
+}
+
+/// Opens the source.
+pub(crate) fn open(backend: &Backend, services: &HostServices) -> Result<CaptureInstance, String> {
+    let table = backend.plugin.tables().capture().ok_or_else(|| backend.lacks("selkies.capture/1"))?;
+    CaptureInstance::create(&backend.origin(services), table).map_err(text)
 }
 
 fn text(error: PluginError) -> String {

@@ -51,6 +51,34 @@ pub(crate) fn same_origin(headers: &HeaderMap) -> bool {
         .any(|host| host.trim().eq_ignore_ascii_case(authority))
 }
 
+/// The names under which this host may be asked. Without a password only these are served: a page of another site can
+/// make its own name point at this machine (DNS rebinding), and its requests are then of the "same origin".
+#[derive(Clone, Debug)]
+pub(crate) struct HostNames {
+    names: Vec<String>,
+}
+
+impl HostNames {
+    /// This machine's name, `localhost` and `configured` names; addresses are always served.
+    pub(crate) fn new(configured: impl IntoIterator<Item = String>) -> Self {
+        let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let own = ["localhost".to_owned(), machine.trim().to_owned()];
+        let names = own.into_iter().chain(configured).filter(|name| !name.is_empty());
+        Self { names: names.map(|name| name.to_ascii_lowercase()).collect() }
+    }
+
+    /// True when the request's `Host` is an address or one of the names. Requests without one come from no browser.
+    pub(crate) fn admit(&self, headers: &HeaderMap) -> bool {
+        let Some(host) = headers.get(header::HOST) else { return true };
+        let Ok(host) = host.to_str() else { return false };
+        let name = match host.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+        };
+        name.parse::<std::net::IpAddr>().is_ok() || self.names.contains(&name.to_ascii_lowercase())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +99,19 @@ mod tests {
         assert!(!auth.admits(&sent("")));
         assert!(!auth.admits(&headers(&[("authorization", "Basic !!!")])));
         assert!(!auth.admits(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn foreign_names_are_not_served() {
+        let names = HostNames::new(["Desk.Example".to_owned()]);
+        for good in
+            ["localhost:8082", "127.0.0.1:8082", "[::1]:8082", "10.0.0.7", "desk.example:1", "DESK.example"]
+        {
+            assert!(names.admit(&headers(&[("host", good)])), "{good}");
+        }
+        for bad in ["evil.example:8082", "127.0.0.1.evil.example", "", "[evil]:1", "localhost.evil:8082"] {
+            assert!(!names.admit(&headers(&[("host", bad)])), "{bad}");
+        }
     }
 
     #[test]

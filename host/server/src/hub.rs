@@ -5,31 +5,27 @@
 //! except for messages of clients, which come in on the sockets' tasks.
 
 use std::{
-    collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use selkies_config::{ClientSettings, Config, StreamSettings};
-use selkies_media::{Observer, Outlet, Stream, Studio};
-use selkies_plugin_host::{
-    Channel, ClientState, EmitRefusal, EncodedPacket, MessageKind, PathFeedback, TransportInstance,
-    TransportSink,
-};
+use selkies_media::{Observer, Stream, Studio};
+use selkies_plugin_host::{Channel, MessageKind, TransportInstance};
 use selkies_session::{
     Action, Admission, ClientId, CursorShape, Event, Session, pacing::Priority, wire::Tuning,
 };
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
-use crate::queue::{ClientQueue, Outgoing};
+use crate::{
+    post::{CLOSE_POLICY, Post},
+    queue::{ClientQueue, Outgoing},
+};
 
-/// Close code of a client that does not read (RFC 6455 section 7.4.1: policy violation).
-const CLOSE_POLICY: u16 = 1008;
 /// What this version knows of a client: pages of this protocol decode JPEG.
 const HELLO: &str = r#"{"displays":["primary"],"codecs":["jpeg"]}"#;
 /// How long the host waits for clients to take their farewell.
@@ -40,49 +36,6 @@ const SETTLE: Duration = Duration::from_millis(1500);
 pub(crate) struct Connected {
     pub(crate) id: ClientId,
     pub(crate) queue: Arc<ClientQueue>,
-}
-
-/// Where packets of the stream go: through the transport plugin, back to the clients' queues.
-#[derive(Default)]
-struct Post {
-    transport: OnceLock<TransportInstance>,
-    clients: RwLock<HashMap<u64, Arc<ClientQueue>>>,
-    sent_bytes: AtomicU64,
-}
-
-impl Post {
-    fn queue(&self, client: u64) -> Option<Arc<ClientQueue>> {
-        self.clients.read().unwrap_or_else(PoisonError::into_inner).get(&client).cloned()
-    }
-
-    /// Bytes that wait for all clients together.
-    fn queued(&self) -> usize {
-        self.clients.read().unwrap_or_else(PoisonError::into_inner).values().map(|queue| queue.bytes()).sum()
-    }
-
-    fn push(&self, client: u64, message: Outgoing) -> bool {
-        let Some(queue) = self.queue(client) else { return false };
-        if let Err(overflow) = queue.push(message) {
-            warn!(client, %overflow, "client closed");
-            queue.close(CLOSE_POLICY, "does not read");
-            return false;
-        }
-        true
-    }
-}
-
-impl Outlet for Post {
-    fn send(&self, clients: &[ClientId], packet: &EncodedPacket) {
-        let Some(transport) = self.transport.get() else { return };
-        let clients: Vec<u64> = clients.iter().map(|client| client.0).collect();
-        if let Err(error) = transport.send_packet(&clients, packet) {
-            debug!(%error, "a packet was not sent");
-        }
-    }
-
-    fn mark(&self, client: ClientId, frame_id: u16) {
-        self.push(client.0, Outgoing::Mark(frame_id));
-    }
 }
 
 /// One session with everything around it.
@@ -150,7 +103,7 @@ impl Hub {
     pub(crate) fn open(&self, admission: Admission) -> Connected {
         let id = self.next_client.fetch_add(1, Ordering::Relaxed);
         let queue = Arc::new(ClientQueue::default());
-        self.post.clients.write().unwrap_or_else(PoisonError::into_inner).insert(id, queue.clone());
+        self.post.add(id, queue.clone());
         if let Some(transport) = self.post.transport.get()
             && let Err(error) = transport.client_open(id, HELLO)
         {
@@ -188,7 +141,7 @@ impl Hub {
         if let Some(transport) = self.post.transport.get() {
             transport.client_close(client.0, reason);
         }
-        self.post.clients.write().unwrap_or_else(PoisonError::into_inner).remove(&client.0);
+        self.post.remove(client.0);
         info!(client = client.0, reason, "client left");
     }
 
@@ -201,11 +154,15 @@ impl Hub {
         }
     }
 
+    pub(crate) fn post(&self) -> &Post {
+        &self.post
+    }
+
     fn studio(&self) -> Option<Studio> {
         self.studio.get()?.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn with_studio(&self, act: impl FnOnce(&Studio)) {
+    pub(crate) fn with_studio(&self, act: impl FnOnce(&Studio)) {
         if let Some(cell) = self.studio.get()
             && let Some(studio) = &*cell.lock().unwrap_or_else(PoisonError::into_inner)
         {
@@ -214,7 +171,7 @@ impl Hub {
     }
 
     /// Gives the session an event and carries out what it answers, before anybody else's event.
-    fn handle(&self, event: Event<'_>) {
+    pub(crate) fn handle(&self, event: Event<'_>) {
         let mut session = self.session();
         let actions = session.handle(Instant::now(), event);
         for action in actions {
@@ -251,9 +208,9 @@ impl Hub {
             Action::Refused { client, refusal } => {
                 debug!(client = client.0, ?refusal, "a message was refused")
             }
+            Action::SetScale { client, dpi } => self.apply(client, &format!(r#"{{"scaling_dpi":{dpi}}}"#)),
             // Features that this host does not have yet; the policy switches off what clients are told of.
-            Action::SetScale { .. }
-            | Action::SetNativeCursor(_)
+            Action::SetNativeCursor(_)
             | Action::StartAudio { .. }
             | Action::StopAudio { .. }
             | Action::DecodePace { .. }
@@ -302,8 +259,15 @@ impl Hub {
             debug!(client = client.0, adjusted = ?judged.adjusted, refused = ?judged.refused, "settings were judged");
         }
         if *settings != judged.settings {
+            let dpi =
+                (settings.scaling_dpi != judged.settings.scaling_dpi).then_some(judged.settings.scaling_dpi);
             *settings = judged.settings.clone();
-            self.with_studio(|studio| studio.apply(judged.settings));
+            self.with_studio(|studio| {
+                if let Some(dpi) = dpi {
+                    studio.scale(dpi);
+                }
+                studio.apply(judged.settings);
+            });
         }
     }
 
@@ -327,8 +291,7 @@ impl Hub {
     /// Waits for the sockets of the last clients, for a moment.
     pub(crate) async fn settle(&self) {
         let give_up = Instant::now() + SETTLE;
-        let empty = || self.post.clients.read().unwrap_or_else(PoisonError::into_inner).is_empty();
-        while !empty() && Instant::now() < give_up {
+        while !self.post.is_empty() && Instant::now() < give_up {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -344,6 +307,10 @@ impl Hub {
         serde_json::json!({
             "name": "selkies-host",
             "version": env!("CARGO_PKG_VERSION"),
+            // As Selkies 2.1.0 answers.
+            "current_mode": "websockets",
+            "available_modes": ["websockets"],
+            "enable_dual_mode": false,
             "clients": clients,
             "watching": self.stream.active(),
             "video": {
@@ -356,7 +323,7 @@ impl Hub {
                 "encode_seconds": seconds(figures.encode_ns),
             },
             "queued_bytes": self.post.queued(),
-            "sent_bytes": self.post.sent_bytes.load(Ordering::Relaxed),
+            "sent_bytes": self.post.sent(),
             "messages": {
                 "received": counters.messages,
                 "unknown": counters.unknown,
@@ -390,55 +357,5 @@ impl Observer for Hub {
 
     fn video_recovered(&self) {
         self.handle(Event::CaptureRecovered);
-    }
-}
-
-/// What the transport plugin calls.
-pub struct HubSink(pub Arc<Hub>);
-
-impl TransportSink for HubSink {
-    fn message(&self, client: u64, kind: MessageKind, payload: &[u8]) {
-        let client = ClientId(client);
-        match kind {
-            MessageKind::Text => match std::str::from_utf8(payload) {
-                Ok(text) => self.0.handle(Event::ClientText { client, text }),
-                Err(_) => debug!(client = client.0, "a text message was not UTF-8"),
-            },
-            MessageKind::Binary => self.0.handle(Event::ClientBinary { client, data: payload }),
-        }
-    }
-
-    fn emit(&self, clients: &[u64], kind: MessageKind, message: Bytes) -> Result<(), EmitRefusal> {
-        let outgoing = match kind {
-            MessageKind::Binary => Outgoing::Binary(message),
-            MessageKind::Text => match std::str::from_utf8(&message) {
-                Ok(text) => Outgoing::Text(text.to_owned()),
-                Err(_) => return Err(EmitRefusal::UnknownClients),
-            },
-        };
-        let reached = clients.iter().filter(|client| self.0.post.push(**client, outgoing.clone())).count();
-        let bytes = outgoing.len() as u64 * reached as u64;
-        self.0.post.sent_bytes.fetch_add(bytes, Ordering::Relaxed);
-        if reached == 0 { Err(EmitRefusal::UnknownClients) } else { Ok(()) }
-    }
-
-    fn signal(&self, client: u64, _: &str) {
-        debug!(client, "a transport without signaling sent a signaling message");
-    }
-
-    fn feedback(&self, client: u64, feedback: PathFeedback) {
-        debug!(client, ?feedback, "path feedback");
-    }
-
-    fn request_keyframe(&self, _: u64) {
-        self.0.with_studio(Studio::request_keyframe);
-    }
-
-    fn client_state(&self, client: u64, state: ClientState, reason: &str) {
-        if state == ClientState::Failed
-            && let Some(queue) = self.0.post.queue(client)
-        {
-            queue.close(CLOSE_POLICY, reason);
-        }
     }
 }

@@ -7,11 +7,14 @@ mod accept;
 mod assets;
 mod auth;
 mod hub;
+mod post;
 mod queue;
 mod server;
+mod sink;
 mod socket;
 
 pub use auth::BasicAuth;
-pub use hub::{Hub, HubSink};
+pub use hub::Hub;
 pub use queue::{MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES};
-pub use server::{Server, ServerError, ServerOptions};
+pub use server::{Listening, Server, ServerError, ServerOptions};
+pub use sink::HubSink;

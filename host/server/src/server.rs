@@ -2,14 +2,17 @@
 
 use std::{
     io,
-    net::{SocketAddr, ToSocketAddrs},
+    net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs},
     path::PathBuf,
     sync::Arc,
 };
 
 use poem::{
-    Endpoint, EndpointExt, Request, Response, Route, get,
+    Endpoint, EndpointExt, Request, Response, Route,
+    endpoint::{BoxEndpoint, make_sync},
+    get,
     http::{StatusCode, header},
+    web::Json,
 };
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tracing::info;
@@ -17,7 +20,7 @@ use tracing::info;
 use crate::{
     accept::{self, App},
     assets::Assets,
-    auth::BasicAuth,
+    auth::{BasicAuth, HostNames},
     hub::Hub,
     socket::Sockets,
 };
@@ -33,6 +36,9 @@ pub struct ServerOptions {
     pub web_root: Option<PathBuf>,
     /// Who may ask.
     pub auth: Option<BasicAuth>,
+    /// Serves requests under any host name even without `auth`. Otherwise only addresses, `localhost`, this machine's
+    /// name and `addresses` are served, which keeps pages of other sites out (DNS rebinding).
+    pub any_host: bool,
 }
 
 /// Why the server does not listen.
@@ -58,12 +64,27 @@ pub enum ServerError {
     },
 }
 
+/// Sockets that listen; nobody answers yet. Made before anything else, so that a wrong address or folder stops the
+/// start while nothing runs.
+pub struct Listening {
+    listeners: Vec<StdListener>,
+    assets: Assets,
+    guard: Guard,
+    local: Vec<SocketAddr>,
+}
+
 /// A server that listens and serves from [`Server::run`] on.
 pub struct Server {
-    listeners: Vec<TcpListener>,
+    listeners: Vec<StdListener>,
     app: App,
     hub: Arc<Hub>,
     local: Vec<SocketAddr>,
+}
+
+impl std::fmt::Debug for Listening {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listening").field("local", &self.local).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Server {
@@ -72,12 +93,12 @@ impl std::fmt::Debug for Server {
     }
 }
 
-impl Server {
+impl Listening {
     /// Listens on every address.
     ///
     /// # Errors
     /// [`ServerError`] when one of them cannot be used, or the folder of the page cannot.
-    pub async fn bind(options: ServerOptions, hub: Arc<Hub>) -> Result<Self, ServerError> {
+    pub fn bind(options: ServerOptions) -> Result<Self, ServerError> {
         let assets = match options.web_root {
             Some(path) => {
                 Assets::folder(&path).map_err(|source| ServerError::WebRoot { path: path.clone(), source })?
@@ -97,15 +118,25 @@ impl Server {
                 if local.contains(&at) {
                     continue;
                 }
-                let listener = TcpListener::bind(at).await.map_err(failed)?;
+                let listener = StdListener::bind(at).map_err(failed)?;
+                listener.set_nonblocking(true).map_err(failed)?;
                 local.push(listener.local_addr().map_err(failed)?);
                 listeners.push(listener);
             }
         }
-        let app = Arc::new(routes(hub.clone(), assets, options.auth));
-        Ok(Self { listeners, app, hub, local })
+        let names = (options.auth.is_none() && !options.any_host).then(|| HostNames::new(options.addresses));
+        Ok(Self { listeners, assets, guard: Guard { auth: options.auth, names }, local })
     }
 
+    /// Puts a hub behind the sockets.
+    #[must_use]
+    pub fn serve(self, hub: Arc<Hub>) -> Server {
+        let app = Arc::new(routes(hub.clone(), self.assets, self.guard));
+        Server { listeners: self.listeners, app, hub, local: self.local }
+    }
+}
+
+impl Server {
     /// Where it listens.
     #[must_use]
     pub fn local(&self) -> &[SocketAddr] {
@@ -113,10 +144,14 @@ impl Server {
     }
 
     /// Serves until `stop` completes; then clients are told, the media threads end, and open requests get a moment.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    ///
+    /// # Errors
+    /// When a socket cannot be handed to the runtime; nothing was served then.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let (stopping, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for listener in self.listeners {
+            let listener = TcpListener::from_std(listener)?;
             tasks.spawn(accept::serve(listener, self.app.clone(), stopped.clone()));
         }
         let hub = self.hub.clone();
@@ -130,29 +165,33 @@ impl Server {
         while tasks.join_next().await.is_some() {}
         clock.abort();
         self.hub.settle().await;
+        Ok(())
     }
 }
 
-fn routes(
-    hub: Arc<Hub>,
-    assets: Assets,
-    auth: Option<BasicAuth>,
-) -> poem::endpoint::BoxEndpoint<'static, Response> {
+fn routes(hub: Arc<Hub>, assets: Assets, guard: Guard) -> BoxEndpoint<'static, Response> {
     let status = hub.clone();
     let app = Route::new()
-        .at("/api/health", get(poem::endpoint::make_sync(|_| "ok\n")))
-        .at("/api/status", get(poem::endpoint::make_sync(move |_| poem::web::Json(status.status()))))
+        .at("/api/health", get(make_sync(|_| "ok\n")))
+        .at("/api/status", get(make_sync(move |_| Json(status.status()))))
         .at("/api/websockets", get(Sockets { hub: hub.clone() }))
         .at("/api/websockets/", get(Sockets { hub }))
         .at("/*path", assets.clone())
         .at("/", assets);
-    Guarded { inner: app.map_to_response(), auth }.boxed()
+    Guarded { inner: app.map_to_response(), guard }.boxed()
 }
 
-/// Asks for the password before anything else, except for the health of the process.
+/// Who is served.
+struct Guard {
+    auth: Option<BasicAuth>,
+    /// `None` when every name is served.
+    names: Option<HostNames>,
+}
+
+/// Judges a request before anything else sees it, except for the health of the process.
 struct Guarded<E> {
     inner: E,
-    auth: Option<BasicAuth>,
+    guard: Guard,
 }
 
 impl<E: Endpoint<Output = Response>> Endpoint for Guarded<E> {
@@ -160,7 +199,14 @@ impl<E: Endpoint<Output = Response>> Endpoint for Guarded<E> {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let open = request.uri().path() == "/api/health";
-        match &self.auth {
+        let Guard { auth, names } = &self.guard;
+        if names.as_ref().is_some_and(|names| !names.admit(request.headers())) {
+            return Ok(Response::builder().status(StatusCode::FORBIDDEN).body(
+                "SV022 this host is not served under that name without a password. Ask for it by its address, add the \
+                 name to --addr, set a password, or start with --allow-unauthenticated.\n",
+            ));
+        }
+        match auth {
             Some(auth) if !open && !auth.admits(request.headers()) => Ok(Response::builder()
                 .status(StatusCode::UNAUTHORIZED)
                 .header(header::WWW_AUTHENTICATE, "Basic realm=\"selkies-host\", charset=\"UTF-8\"")

@@ -51,10 +51,8 @@ impl Endpoint for Sockets {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let Some(key) = websocket_key(request.headers()) else {
-            return Ok(Response::builder()
-                .status(StatusCode::UPGRADE_REQUIRED)
-                .header(header::UPGRADE, "websocket")
-                .body("This address takes WebSocket connections (version 13).\n"));
+            // Pages of 2.1.0 probe the address this way.
+            return Ok(StatusCode::NO_CONTENT.into());
         };
         if !same_origin(request.headers()) {
             return Ok(Response::builder()

@@ -117,7 +117,7 @@ impl Session {
             Event::AdmissionChanged { client, admission } => self.readmit(client, admission, &mut out),
             Event::Tick => self.tick(now, &mut out),
             Event::CursorChanged(shape) => self.cursor_changed(shape, &mut out),
-            Event::DisplayChanged { width, height } => self.display_changed(now, width, height, &mut out),
+            Event::DisplayChanged { width, height } => self.display_changed(width, height, &mut out),
             Event::SettingsChanged(settings) => {
                 self.settings = settings;
                 let message =
@@ -132,7 +132,7 @@ impl Session {
                 self.failure = Some(reason);
                 self.send_all(&self.pipeline_status(), &mut out);
             }
-            Event::CaptureRecovered => self.capture_recovered(now, &mut out),
+            Event::CaptureRecovered => self.capture_recovered(&mut out),
             Event::ShutDown { last } => self.shut_down(last, &mut out),
         }
         out
@@ -280,7 +280,7 @@ impl Session {
         }
     }
 
-    fn display_changed(&mut self, now: Instant, width: u32, height: u32, out: &mut Vec<Action>) {
+    fn display_changed(&mut self, width: u32, height: u32, out: &mut Vec<Action>) {
         if width == 0 || height == 0 || self.display == Some((width, height)) {
             return;
         }
@@ -289,26 +289,23 @@ impl Session {
             self.send_all(&message, out);
         }
         if !first {
-            self.restart_streams(now, out);
+            self.restart_streams(out);
         }
     }
 
-    fn capture_recovered(&mut self, now: Instant, out: &mut Vec<Action>) {
+    fn capture_recovered(&mut self, out: &mut Vec<Action>) {
         if self.failure.take().is_some() {
             self.send_all(&self.pipeline_status(), out);
-            self.restart_streams(now, out);
+            self.restart_streams(out);
         }
     }
 
     /// Tells everybody who watches to drop decoder state, and starts them anew.
-    fn restart_streams(&mut self, now: Instant, out: &mut Vec<Action>) {
+    fn restart_streams(&mut self, out: &mut Vec<Action>) {
         let watching: Vec<_> = self.clients.iter().filter(|(_, c)| c.video).map(|(&id, _)| id).collect();
         send(watching.clone(), &ServerMessage::PipelineResetting(PRIMARY.to_owned()), out);
         for &client in &watching {
             out.push(Action::StartVideo { client, lead: self.owner == Some(client) });
-        }
-        if !watching.is_empty() && self.keyframes.force(now) {
-            out.push(Action::RequestKeyframe);
         }
     }
 

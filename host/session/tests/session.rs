@@ -47,12 +47,11 @@ fn a_controllers_settings_start_the_stream() {
     assert_eq!(actions[0], Action::ApplySettings { client, json: json.into() });
     assert_eq!(actions[1], Action::ResizeDisplay { width: 1280, height: 720 });
     assert!(actions.contains(&Action::StartVideo { client, lead: true }));
-    assert_eq!(actions.last(), Some(&Action::RequestKeyframe));
     assert!(desk.say(1, "START_AUDIO").contains(&Action::StartAudio { client }));
 }
 
 #[test]
-fn a_late_viewer_gets_cursor_settings_size_and_key_frame() {
+fn a_late_viewer_gets_cursor_settings_and_size() {
     let mut desk = Desk::with_owner();
     desk.cursor();
     desk.handle(Event::DisplayChanged { width: 800, height: 600 });
@@ -70,7 +69,8 @@ fn a_late_viewer_gets_cursor_settings_size_and_key_frame() {
     );
     assert_eq!(texts[1..], ["PIPELINE_RESETTING primary", "VIDEO_STARTED"]);
     assert!(actions.contains(&Action::StartVideo { client: ClientId(2), lead: false }));
-    assert!(actions.contains(&Action::RequestKeyframe));
+    // What it lacks is in the fan-out: nobody else's picture is encoded anew.
+    assert!(!actions.contains(&Action::RequestKeyframe));
     assert!(!actions.iter().any(|a| matches!(a, Action::SendText { to, .. } if to.contains(&ClientId(1)))));
 }
 
@@ -337,13 +337,12 @@ fn key_frames_are_coalesced_and_never_lost() {
     desk.pass(Duration::from_millis(250));
     assert!(asked(&desk.handle(Event::Tick)));
     assert!(!asked(&desk.handle(Event::Tick)));
-    // A viewer that starts and stops all the time costs one key frame a second.
+    // A viewer that asks all the time costs one key frame a second.
     desk.open(2, viewer());
     let mut count = 0;
     for _ in 0..100 {
         desk.pass(Duration::from_millis(100));
-        desk.say(2, "STOP_VIDEO");
-        count += usize::from(asked(&desk.say(2, "START_VIDEO")));
+        count += usize::from(asked(&desk.say(2, "REQUEST_KEYFRAME")));
         count += usize::from(asked(&desk.handle(Event::Tick)));
     }
     assert!((9..=11).contains(&count), "{count}");
@@ -403,7 +402,6 @@ fn a_failed_capture_is_told_and_recovers_with_a_fresh_stream() {
     let actions = desk.handle(Event::CaptureRecovered);
     assert_eq!(desk.sent_to(1), [r#"{"type":"pipeline_status","video":true}"#, "PIPELINE_RESETTING primary"]);
     assert!(actions.contains(&Action::StartVideo { client: ClientId(1), lead: true }));
-    assert!(actions.contains(&Action::RequestKeyframe));
     assert!(desk.handle(Event::CaptureRecovered).is_empty());
 }
 

@@ -50,6 +50,8 @@ pub enum Action {
     },
     /// The owner's DPI.
     SetScale {
+        /// Whose.
+        client: ClientId,
         /// Dots per inch.
         dpi: f64,
     },

@@ -92,7 +92,7 @@ impl Session {
         let is_owner = self.owner == Some(client);
         match message {
             M::Settings(json) => {
-                if !self.settings(now, client, json, out) {
+                if !self.settings(client, json, out) {
                     let error = WireError::BadField { verb: "SETTINGS", field: "JSON object" };
                     self.refuse(client, Refusal::Malformed(error), out);
                 }
@@ -101,7 +101,7 @@ impl Session {
             M::StartVideo => {
                 // Before its SETTINGS a controller has no display to watch.
                 if self.standing(client) != Some(Standing::Candidate) {
-                    self.begin_stream(now, client, out);
+                    self.begin_stream(client, out);
                     send(vec![client], &ServerMessage::VideoStarted, out);
                 }
             }
@@ -134,7 +134,7 @@ impl Session {
                     self.refuse(client, Refusal::Malformed(error), out);
                 }
             }
-            M::Scale(dpi) => out.push(Action::SetScale { dpi }),
+            M::Scale(dpi) => out.push(Action::SetScale { client, dpi }),
             M::NativeCursor(draw) => out.push(Action::SetNativeCursor(draw)),
             M::Tune(tuning) => out.push(Action::Tune { client, tuning }),
             M::Command(line) => out.push(Action::RunCommand { client, line: line.to_owned() }),

@@ -32,13 +32,6 @@ impl KeyframeGate {
         self.tick(now)
     }
 
-    /// Asks without regard to when the last one was: the stream was restarted.
-    pub(super) fn force(&mut self, now: Instant) -> bool {
-        self.due = None;
-        self.last = Some(now);
-        true
-    }
-
     /// True when a put-off request is due.
     pub(super) fn tick(&mut self, now: Instant) -> bool {
         let due = self.due.is_some_and(|due| due <= now);

@@ -1,7 +1,5 @@
 //! Who owns the display: SETTINGS, takeover, joining beside, leaving.
 
-use std::time::Instant;
-
 use super::{Action, ClientId, PRIMARY, Session, inject, send};
 use crate::roles::Standing;
 use crate::wire::{RoleName, ServerMessage, SettingsHead};
@@ -12,13 +10,7 @@ const SIZE: std::ops::RangeInclusive<u32> = 64..=16_384;
 const AREA: u32 = 7680 * 4320;
 
 impl Session {
-    pub(super) fn settings(
-        &mut self,
-        now: Instant,
-        client: ClientId,
-        json: &str,
-        out: &mut Vec<Action>,
-    ) -> bool {
+    pub(super) fn settings(&mut self, client: ClientId, json: &str, out: &mut Vec<Action>) -> bool {
         let (Some(head), Some(standing)) = (SettingsHead::read(json), self.standing(client)) else {
             return false;
         };
@@ -31,22 +23,15 @@ impl Session {
         }
         match standing {
             // It follows whatever the owner streams; its settings only start its own picture anew.
-            Standing::Viewer | Standing::Collaborator => self.begin_stream(now, client, out),
+            Standing::Viewer | Standing::Collaborator => self.begin_stream(client, out),
             Standing::CoController => {}
             Standing::Owner => out.push(Action::ApplySettings { client, json: json.to_owned() }),
-            Standing::Candidate => self.admit_controller(now, client, head, json, out),
+            Standing::Candidate => self.admit_controller(client, head, json, out),
         }
         true
     }
 
-    fn admit_controller(
-        &mut self,
-        now: Instant,
-        client: ClientId,
-        head: SettingsHead,
-        json: &str,
-        out: &mut Vec<Action>,
-    ) {
+    fn admit_controller(&mut self, client: ClientId, head: SettingsHead, json: &str, out: &mut Vec<Action>) {
         let other_tab = self.owner.and_then(|o| self.clients.get(&o)).and_then(|o| o.tab.clone());
         // 2.1.0 (websockets_mode.py:2123-2137): only a page that names another tab than the owner's joins beside.
         let beside =
@@ -56,7 +41,7 @@ impl Session {
             entry.beside = beside;
         }
         if beside {
-            self.begin_stream(now, client, out);
+            self.begin_stream(client, out);
             return;
         }
         if let Some(old) = self.owner {
@@ -74,11 +59,12 @@ impl Session {
             self.resize(width, height, out);
         }
         self.send_all(&ServerMessage::DisplayConfig(self.display_config()), out);
-        self.begin_stream(now, client, out);
+        self.begin_stream(client, out);
     }
 
-    /// Starts a client's picture, or starts it anew: size, reset, video and a key frame.
-    pub(super) fn begin_stream(&mut self, now: Instant, client: ClientId, out: &mut Vec<Action>) {
+    /// Starts a client's picture, or starts it anew: size, reset and video. It gets what the fan-out keeps; whether that
+    /// takes a key frame is the fan-out's to say.
+    pub(super) fn begin_stream(&mut self, client: ClientId, out: &mut Vec<Action>) {
         let lead = self.owner == Some(client);
         let resolution = self.resolution();
         let Some(entry) = self.clients.get_mut(&client) else { return };
@@ -93,9 +79,6 @@ impl Session {
         if first && viewer && self.policy.audio {
             // A stock viewer never asks for audio: 2.1.0 sends it to everybody.
             out.push(Action::StartAudio { client });
-        }
-        if self.keyframes.request(now, client, viewer) {
-            out.push(Action::RequestKeyframe);
         }
     }
 

@@ -1,0 +1,92 @@
+//! The real plugins: built once by cargo, laid out as an operator does, found and loaded as the host does.
+#![allow(dead_code)] // each test file uses a part
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use selkies_media::{Backend, EncoderBackend};
+use selkies_plugin_host::{HostServices, Inventory, Policy, SlabPool};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Folder under `plugins/` and name of the library.
+const PLUGINS: [(&str, &str); 4] = [
+    ("test-pattern", "libselkies_test_pattern.so"),
+    ("striped-jpeg", "libselkies_striped_jpeg.so"),
+    ("websocket", "libselkies_websocket.so"),
+    ("x11", "libselkies_x11.so"),
+];
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace")
+}
+
+/// Builds the plugins with the profile of this test, once, and answers where their libraries lie.
+fn built() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        // TARGET/PROFILE/deps/test-name
+        let test = std::env::current_exe().expect("the path of this test");
+        let profile = test.ancestors().nth(2).expect("the folder of the profile").to_owned();
+        let target = profile.parent().expect("the target folder");
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.arg("build").arg("--quiet").arg("--target-dir").arg(target).current_dir(workspace());
+        if profile.file_name().is_some_and(|name| name == "release") {
+            cargo.arg("--release");
+        }
+        for (name, _) in PLUGINS {
+            cargo.args(["-p", &format!("selkies-plugin-{name}")]);
+        }
+        assert!(cargo.status().expect("cargo runs").success(), "the plugins do not build");
+        profile
+    })
+}
+
+/// The plugins in a folder of their own, and the host's side of them.
+pub(crate) struct Plugins {
+    inventory: Inventory,
+    pub(crate) services: HostServices,
+    folder: TempDir,
+}
+
+impl Plugins {
+    /// Copies and judges them.
+    pub(crate) fn prepare() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, library) in PLUGINS {
+            let home = folder.path().join(name);
+            fs::create_dir(&home).expect("a folder");
+            copy(&built().join(library), &home.join(library));
+            let manifest = workspace().join("plugins").join(name).join("selkies-plugin.json");
+            copy(&manifest, &home.join("selkies-plugin.json"));
+            fs::set_permissions(&home, fs::Permissions::from_mode(0o755)).expect("changed");
+        }
+        let inventory = Inventory::scan(&[folder.path().to_owned()], Policy::default());
+        assert_eq!(inventory.usable().count(), PLUGINS.len(), "{}", inventory.to_text());
+        Self { inventory, services: HostServices::new(SlabPool::default()), folder }
+    }
+
+    /// A plugin with a configuration.
+    pub(crate) fn backend(&self, id: &str, config: &Value) -> Backend {
+        let plugin = self.inventory.load(id).unwrap_or_else(|refusal| panic!("{refusal}"));
+        assert_eq!(plugin.left_out().count(), 0, "{id}: a table is not used");
+        selkies_plugin_host::begin(&self.services, &plugin).expect("it begins");
+        Backend { plugin, config: config.to_string() }
+    }
+
+    /// What the JPEG plugin offers.
+    pub(crate) fn encoders(&self) -> Vec<EncoderBackend> {
+        let backend = self.backend("selkies.striped-jpeg", &serde_json::json!({}));
+        EncoderBackend::probe(&self.services, &backend).expect("JPEG works everywhere")
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::copy(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+    fs::set_permissions(to, fs::Permissions::from_mode(0o644)).expect("changed");
+}

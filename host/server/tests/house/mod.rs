@@ -1,0 +1,168 @@
+//! A whole server with the real plugins, and clients for it.
+#![allow(dead_code)] // each test file uses a part
+
+pub(crate) mod page;
+#[path = "../../../media/tests/plugins/mod.rs"]
+mod plugins;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use plugins::Plugins;
+use selkies_config::Loader;
+use selkies_media::{Backends, Studio, StudioParts};
+use selkies_plugin_host::{Origin, TransportInstance};
+use selkies_server::{BasicAuth, Hub, HubSink, Server, ServerOptions};
+use selkies_session::{Policy, Session};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::oneshot,
+    task::JoinHandle,
+};
+
+/// A patient limit for what must happen.
+pub(crate) const SOON: Duration = Duration::from_secs(10);
+
+/// The pattern that a house streams.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pattern {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) fps: u32,
+}
+
+/// Small, restless.
+pub(crate) const SMALL: Pattern = Pattern { width: 640, height: 192, fps: 60 };
+
+/// A running server.
+pub(crate) struct House {
+    pub(crate) at: SocketAddr,
+    pub(crate) hub: Arc<Hub>,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+    plugins: Plugins,
+}
+
+impl House {
+    /// Without password, with the page inside the host.
+    pub(crate) async fn open(pattern: Pattern) -> Self {
+        Self::with(pattern, None, None).await
+    }
+
+    /// With a folder as the page, and user and password.
+    pub(crate) async fn with(
+        pattern: Pattern,
+        web_root: Option<PathBuf>,
+        auth: Option<(&str, &str)>,
+    ) -> Self {
+        // Building the plugins blocks.
+        let plugins = tokio::task::spawn_blocking(Plugins::prepare).await.expect("the plugins");
+        let mut config = Loader::new().load().expect("the defaults are valid");
+        config.offer_encoders(&["jpeg"]);
+        let settings = match config.server_settings() {
+            Value::Object(mut message) => message.remove("settings").expect("settings"),
+            other => panic!("{other}"),
+        };
+        let policy = Policy { audio: false, microphone: false, resize: false, ..Policy::default() };
+        let session = Session::new(policy, settings.as_object().expect("an object").clone());
+        let hub = Hub::new(config.clone(), session);
+        let backend = plugins.backend("selkies.websocket", &json!({}));
+        let origin =
+            Origin { services: &plugins.services, plugin: backend.plugin.id(), config_json: &backend.config };
+        let table = backend.plugin.tables().transport().expect("a transport");
+        let transport = TransportInstance::create(&origin, table, Arc::new(HubSink(hub.clone())));
+        hub.attach_transport(transport.expect("a transport"));
+        let options = ServerOptions {
+            addresses: vec!["127.0.0.1".into()],
+            port: 0,
+            web_root,
+            auth: auth.map(|(user, password)| BasicAuth::new(user, password)),
+        };
+        let server = Server::bind(options, hub.clone()).await.expect("a free port");
+        let capture = json!({ "width": pattern.width, "height": pattern.height, "fps": pattern.fps });
+        let studio = Studio::start(StudioParts {
+            backends: Backends {
+                capture: plugins.backend("selkies.test-pattern", &capture),
+                display: None,
+                cursor: None,
+                input: Vec::new(),
+                encoders: plugins.encoders(),
+            },
+            services: plugins.services.clone(),
+            settings: config.stream_defaults(),
+            stream: hub.stream(),
+            observer: hub.clone(),
+            initial_size: None,
+            revive: None,
+        });
+        hub.attach_studio(studio.expect("the studio starts"));
+        let at = server.local()[0];
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = tokio::spawn(server.run(async move {
+            let _ = stopped.await;
+        }));
+        Self { at, hub, stop, running, plugins }
+    }
+
+    /// Asks it to end; the handle ends when `run` returns.
+    pub(crate) fn ask_to_end(self) -> JoinHandle<()> {
+        self.stop.send(()).expect("it runs");
+        self.running
+    }
+
+    /// Ends it.
+    pub(crate) async fn close(self) {
+        let running = self.ask_to_end();
+        tokio::time::timeout(SOON, running).await.expect("it ends").expect("without a panic");
+    }
+
+    /// Sends a request line and headers as they are, and reads the answer to its end.
+    pub(crate) async fn ask(&self, line: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = format!("{line} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.at);
+        for (name, value) in headers {
+            request += &format!("{name}: {value}\r\n");
+        }
+        request += "\r\n";
+        let mut socket = TcpStream::connect(self.at).await.expect("it listens");
+        socket.write_all(request.as_bytes()).await.expect("it reads");
+        let mut bytes = Vec::new();
+        let read = socket.read_to_end(&mut bytes);
+        tokio::time::timeout(SOON, read).await.expect("an answer in time").expect("an answer");
+        Answer::parse(&bytes)
+    }
+
+    /// What `/api/status` says.
+    pub(crate) async fn status(&self) -> Value {
+        let answer = self.ask("GET /api/status", &[]).await;
+        assert_eq!(answer.status, 200);
+        serde_json::from_slice(&answer.body).expect("JSON")
+    }
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|end| end == b"\r\n\r\n").expect("a head");
+        let head = String::from_utf8(bytes[..end].to_vec()).expect("text");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        Self { status, head, body: bytes[end + 4..].to_vec() }
+    }
+
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
+        lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
