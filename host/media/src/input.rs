@@ -65,7 +65,7 @@ fn dispatch(devices: &mut [Device<'_>], services: &HostServices, actions: &[Inje
         let count = rest.iter().take_while(same).count();
         let (run, others) = rest.split_at(count);
         match at {
-            Some(at) => devices[at].inject(run),
+            Some(at) => devices[at].inject(services, run),
             None => debug!(count, "no input plugin understands these events"),
         }
         rest = others;
@@ -111,14 +111,18 @@ impl Device<'_> {
         InputInstance::create(&self.backend.origin(services), table)
     }
 
-    fn inject(&mut self, events: &[Injected]) {
-        let Some(input) = self.open.as_mut() else { return };
-        if let Err(error) = input.inject(events) {
-            warn!(%error, "input was not injected");
-            if error.is_final() {
-                self.open = None;
-                self.retry_at = Some(Instant::now() + PAUSE);
+    /// Injects events; a device that was lost meanwhile is opened again and gets them once more.
+    fn inject(&mut self, services: &HostServices, events: &[Injected]) {
+        for _ in 0..2 {
+            let Some(input) = self.open.as_mut() else { return };
+            let Err(error) = input.inject(events) else { return };
+            if !error.is_final() {
+                warn!(%error, "input was not injected");
+                return;
             }
+            debug!(%error, "the input device was lost");
+            self.open = None;
+            self.ready(services);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use selkies_config::StreamSettings;
-use selkies_plugin_host::{CaptureInstance, HostServices, PluginError};
+use selkies_plugin_host::{CaptureInstance, FaultClass, HostServices, PluginError};
 use selkies_session::InputEvent;
 use tracing::{debug, warn};
 
@@ -38,7 +38,7 @@ pub struct StudioParts {
     pub observer: Arc<dyn Observer>,
     /// Size that the display gets before the first frame, in pixels.
     pub initial_size: Option<(u32, u32)>,
-    /// Brings back a display of our own that ended; answers true when it had. Called on the video thread.
+    /// Brings back a display of our own if it ended. Called on the video thread.
     pub revive: Option<Revive>,
 }
 
@@ -59,7 +59,7 @@ pub enum StudioError {
     Display(PluginError),
     /// There is no picture to begin with.
     #[error("MD005 no picture: {0}")]
-    Capture(String),
+    Capture(PluginError),
     /// The system gives no more threads.
     #[error("MD004 a media thread could not be started: {0}. Raise the limits of the host")]
     Thread(std::io::Error),
@@ -92,7 +92,13 @@ impl Studio {
         check(&backends)?;
         if let (Some((width, height)), Some(backend)) = (initial_size, &backends.display) {
             let wish = Wish { size: Some((width, height)), dpi: None };
-            display::set(&mut None, backend, &services, wish).map_err(StudioError::Display)?;
+            match display::set(&mut None, backend, &services, wish) {
+                // It gets its size when it is there.
+                Err(error) if error.class == FaultClass::DeviceLost => {
+                    warn!(%error, "the display is not there yet")
+                }
+                outcome => outcome.map_err(StudioError::Display)?,
+            }
         }
         // A source that cannot even be opened is a mistake of the start, not a fault of the day.
         let proven = prove(&backends.capture, &services)?;
@@ -130,11 +136,11 @@ impl Studio {
             observer,
             figures: studio.figures.clone(),
             revive,
-            frame_id: 0,
+            frame_id: first_frame_id(),
             next_frame: Instant::now(),
             failing: false,
             changes: 0,
-            proven: Some(proven),
+            proven,
         };
         studio.spawn("video", move || video.run())?;
         Ok(studio)
@@ -211,10 +217,22 @@ impl Drop for Studio {
     }
 }
 
-fn prove(backend: &Backend, services: &HostServices) -> Result<CaptureInstance, StudioError> {
-    let mut capture = video::open(backend, services).map_err(StudioError::Capture)?;
-    capture.info().map_err(|error| StudioError::Capture(error.to_string()))?;
-    Ok(capture)
+/// Where frame ids begin. Pages of 2.1.0 keep a stripe that is up to 256 frames "newer" on the 16-bit wire, also over a
+/// restart of the host: ids follow the clock, faster than frames, so that those of a new process are ahead.
+fn first_frame_id() -> u64 {
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    (u64::try_from(since_epoch.as_millis()).unwrap_or_default() / 4) & 0xffff
+}
+
+/// Opens the source once. `None` when it is not there yet, as an X server that is started beside the host: the video
+/// thread keeps trying.
+fn prove(backend: &Backend, services: &HostServices) -> Result<Option<CaptureInstance>, StudioError> {
+    let opened = video::open(backend, services).and_then(|mut capture| capture.info().map(|_| capture));
+    match opened {
+        Ok(capture) => Ok(Some(capture)),
+        Err(error) if error.class == FaultClass::DeviceLost => Ok(None),
+        Err(error) => Err(StudioError::Capture(error)),
+    }
 }
 
 fn check(backends: &Backends) -> Result<(), StudioError> {

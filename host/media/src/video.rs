@@ -30,8 +30,8 @@ const FOLLOWER_KEYFRAME: Duration = Duration::from_secs(1);
 /// Sources that change faster than a frame is taken this often in a row count as failing.
 const MAX_CHANGES: u32 = 16;
 
-/// Brings a display of our own back; true when it had gone.
-pub(crate) type Revive = Box<dyn FnMut() -> bool + Send>;
+/// Brings a display of our own back if it has gone.
+pub(crate) type Revive = Box<dyn FnMut() + Send>;
 
 /// Everything that the thread owns.
 pub(crate) struct Video {
@@ -78,7 +78,8 @@ impl Video {
         let mut pause = FIRST_PAUSE;
         let mut idle = self.proven.take();
         while !self.orders.stopped() {
-            let capture = idle.take().map_or_else(|| open(&self.backends.capture, &self.services), Ok);
+            let capture =
+                idle.take().map_or_else(|| open(&self.backends.capture, &self.services).map_err(text), Ok);
             match capture.and_then(|capture| self.film(capture)) {
                 Ok((Ended::Stopped, _)) => return,
                 Ok((Ended::Anew, capture)) => {
@@ -94,8 +95,8 @@ impl Video {
                     self.observer.video_failed(&reason);
                     self.orders.rest(pause);
                     pause = (pause * 2).min(LONGEST_PAUSE);
-                    if self.revive.as_mut().is_some_and(|revive| revive()) {
-                        self.display.again();
+                    if let Some(revive) = &mut self.revive {
+                        revive();
                     }
                 }
             }
@@ -127,6 +128,8 @@ impl Video {
         self.observer.display(info.width, info.height);
         if std::mem::take(&mut self.failing) {
             self.observer.video_recovered();
+            // A new display knows nothing of the size that the old one had.
+            self.display.again();
         }
         let mut run = Run {
             capture: running,
@@ -187,8 +190,9 @@ impl Video {
                 continue;
             };
             if let Demand::Wait(limit) = self.stream.demand() {
+                // An acknowledgement may set an earlier time, too.
                 self.stream.pause(limit, |fan| {
-                    fan.active() == 0 || orders.pending() || fan.demand(Instant::now()) == Demand::Encode
+                    fan.active() == 0 || orders.pending() || fan.demand(Instant::now()) != Demand::Wait(limit)
                 });
                 self.stream.pump();
                 continue;
@@ -359,9 +363,11 @@ impl Run {
 }
 
 /// Opens the source.
-pub(crate) fn open(backend: &Backend, services: &HostServices) -> Result<CaptureInstance, String> {
-    let table = backend.plugin.tables().capture().ok_or_else(|| backend.lacks("selkies.capture/1"))?;
-    CaptureInstance::create(&backend.origin(services), table).map_err(text)
+pub(crate) fn open(backend: &Backend, services: &HostServices) -> Result<CaptureInstance, PluginError> {
+    let Some(table) = backend.plugin.tables().capture() else {
+        unreachable!("the studio checks that the plugin offers selkies.capture/1")
+    };
+    CaptureInstance::create(&backend.origin(services), table)
 }
 
 fn text(error: PluginError) -> String {

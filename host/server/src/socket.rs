@@ -21,7 +21,7 @@ use tokio_tungstenite::{
     tungstenite::{
         self, Message, Utf8Bytes,
         handshake::derive_accept_key,
-        protocol::{CloseFrame, Role, WebSocketConfig},
+        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
     },
 };
 use tracing::debug;
@@ -134,15 +134,15 @@ where
     let (sink, stream) = socket.split();
     let heard = Arc::new(Heard::new());
     let mut writer = tokio::spawn(write(hub.clone(), client.clone(), sink, heard.clone()));
-    let reason = tokio::select! {
-        reason = read(hub, &client, stream, &heard) => reason,
+    let (code, reason) = tokio::select! {
+        ended = read(hub, &client, stream, &heard) => ended,
         // The writer ends after it sent a close; the client has a moment to answer.
         _ = async {
             let _ = (&mut writer).await;
             tokio::time::sleep(CLOSE_TIMEOUT).await;
-        } => "closed by the host".to_owned(),
+        } => (CloseCode::Normal, "closed by the host".to_owned()),
     };
-    client.queue.close(1000, "");
+    client.queue.close(code.into(), "");
     if !writer.is_finished() && tokio::time::timeout(CLOSE_TIMEOUT, &mut writer).await.is_err() {
         // It waits for a client that does not read.
         writer.abort();
@@ -170,18 +170,18 @@ impl Heard {
     }
 }
 
-/// Reads until the connection ends; answers why.
+/// Reads until the connection ends; answers why, and how it is to be closed.
 async fn read(
     hub: &Hub,
     client: &Connected,
     mut stream: impl Stream<Item = tungstenite::Result<Message>> + Unpin,
     heard: &Heard,
-) -> String {
+) -> (CloseCode, String) {
     loop {
         let left = SILENCE.saturating_sub(heard.silent_for()).max(Duration::from_millis(10));
         let Ok(message) = tokio::time::timeout(left, stream.next()).await else {
             if heard.silent_for() >= SILENCE {
-                return format!("silent for {} s", SILENCE.as_secs());
+                return (CloseCode::Policy, format!("silent for {} s", SILENCE.as_secs()));
             }
             continue;
         };
@@ -190,7 +190,9 @@ async fn read(
             Some(Ok(Message::Text(text))) => hub.receive(client.id, MessageKind::Text, text.as_bytes()),
             Some(Ok(Message::Binary(bytes))) => hub.receive(client.id, MessageKind::Binary, &bytes),
             Some(Ok(Message::Close(frame))) => {
-                return frame.map_or_else(|| "closed".into(), |frame| format!("closed with {}", frame.code));
+                let reason =
+                    frame.map_or_else(|| "closed".into(), |frame| format!("closed with {}", frame.code));
+                return (CloseCode::Normal, reason);
             }
             Some(Ok(Message::Pong(payload))) => {
                 if let Ok(frame_id) = <[u8; 2]>::try_from(&payload[..]) {
@@ -198,9 +200,18 @@ async fn read(
                 }
             }
             Some(Ok(Message::Ping(_) | Message::Frame(_))) => {}
-            Some(Err(error)) => return error.to_string(),
-            None => return "connection lost".into(),
+            Some(Err(error)) => return (close_code(&error), error.to_string()),
+            None => return (CloseCode::Normal, "connection lost".into()),
         }
+    }
+}
+
+/// RFC 6455 section 7.4.1.
+fn close_code(error: &tungstenite::Error) -> CloseCode {
+    match error {
+        tungstenite::Error::Utf8(_) => CloseCode::Invalid,
+        tungstenite::Error::Capacity(_) => CloseCode::Size,
+        _ => CloseCode::Protocol,
     }
 }
 

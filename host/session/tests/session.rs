@@ -312,7 +312,7 @@ fn the_pointer_mask_becomes_buttons_and_wheel() {
         [to(99, 0), button(Button::Left, true), button(Button::Right, true)]
     );
     assert_eq!(desk.input(1, "m,1,1,4,0"), [to(1, 1), button(Button::Left, false)]);
-    assert_eq!(desk.input(1, "m,1,1,12,3"), [to(1, 1), InputEvent::Wheel { dx: 0, dy: -3 }]);
+    assert_eq!(desk.input(1, "m,1,1,12,3"), [to(1, 1), InputEvent::Wheel { dx: 0, dy: 3 }]);
     assert_eq!(desk.input(1, "m,1,1,4,0"), [to(1, 1)], "the wheel has no release");
     assert_eq!(desk.input(1, "m2,0,0,8,0"), [button(Button::Right, false), button(Button::Back, true)]);
     assert_eq!(

@@ -14,8 +14,9 @@ const STALE: Duration = Duration::from_secs(2);
 /// Most keys one client may hold.
 const MAX_KEYS: usize = 64;
 
-/// Mask bits of `m` that are wheel clicks when the scroll field is not 0, and their direction.
-const WHEEL: [(u16, i32, i32); 4] = [(1 << 3, 0, -1), (1 << 4, 0, 1), (1 << 6, -1, 0), (1 << 7, 1, 0)];
+/// Mask bits of `m` that are wheel clicks when the scroll field is not 0, and their direction: 2.1.0 has 3 for down and 4
+/// for up (input_handler.py:5884), which is not the order of X buttons 4 and 5.
+const WHEEL: [(u16, i32, i32); 4] = [(1 << 3, 0, 1), (1 << 4, 0, -1), (1 << 6, -1, 0), (1 << 7, 1, 0)];
 /// Mask bits of `m` that are buttons; the last two only when the scroll field is 0.
 const BUTTONS: [(u16, Button); 5] = [
     (1 << 0, Button::Left),
