@@ -1,14 +1,14 @@
-//! Judges the configuration file: syntax, repeated keys, the schema, the plugins' own schemas.
+//! Judges the configuration file: syntax, repeated keys, the schema.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::{
-    error::{Code, ConfigError, Origin},
-    file::{ConfigFile, EncoderUse, MAX_ENCODERS, PluginUse, RawSettings},
+    error::{Code, ConfigError, Origin, Remedy},
+    file::{ConfigFile, EncoderUse, MAX_ENCODERS, PluginsSection, RawSettings},
     parse::shown_json,
     position::{Part, Position, duplicates, escaped, locate, position},
     schema::config_schema,
@@ -17,6 +17,17 @@ use crate::{
 
 /// Most mistakes of one kind that are reported; finding the place of each costs a pass over the file.
 pub(crate) const MAX_ERRORS: usize = 64;
+
+/// What was read from a file. With errors, it holds only what further errors can be found in.
+#[derive(Default)]
+pub(crate) struct Parsed {
+    pub(crate) file: ConfigFile,
+    /// The whole text, null when it is no JSON.
+    pub(crate) json: Json,
+    /// False when it cannot be told where plugins are.
+    pub(crate) names_plugins: bool,
+    pub(crate) errors: Vec<ConfigError>,
+}
 
 /// A configuration file's text, for errors that name places in it.
 #[derive(Clone)]
@@ -39,19 +50,17 @@ impl Document {
         Origin::File { path: self.path.clone(), line, column, pointer: pointer.into() }
     }
 
-    /// Reads the text. With errors, the file holds only what further errors can be found in.
-    pub(crate) fn parse(&self) -> (ConfigFile, Vec<ConfigError>) {
+    /// Reads the text.
+    pub(crate) fn parse(&self) -> Parsed {
         let json: Json = match serde_json::from_str(&self.text) {
             Ok(json) => json,
-            Err(error) => return (ConfigFile::default(), vec![self.syntax_error(&error)]),
+            Err(error) => return Parsed { errors: vec![self.syntax_error(&error)], ..Parsed::default() },
         };
         let mut errors: Vec<ConfigError> = duplicates(&self.text)
             .into_iter()
-            .map(|(pointer, Position { line, column })| ConfigError {
-                code: Code::Duplicate,
-                origin: Origin::File { path: self.path.clone(), line, column, pointer },
-                found: "a repeated key".into(),
-                allowed: "each key once".into(),
+            .map(|(pointer, Position { line, column })| {
+                let origin = Origin::File { path: self.path.clone(), line, column, pointer };
+                ConfigError::new(Code::Duplicate, origin, "a repeated key", "each key once")
             })
             .collect();
         let schema = config_schema(&[]);
@@ -60,37 +69,37 @@ impl Document {
                 // Settings are judged by the table, in words that know what they are.
                 pointer != "/settings" && !pointer.starts_with("/settings/")
             })),
-            Err(error) => errors.push(ConfigError {
-                code: Code::PluginSchema,
-                origin: Origin::WholeFile(self.path.clone()),
-                found: format!("an unusable schema of this host: {}", one_line(&error.to_string())),
-                allowed: "a host built from a tested version".into(),
-            }),
+            Err(error) => errors.push(ConfigError::new(
+                Code::PluginSchema,
+                Origin::WholeFile(self.path.clone()),
+                format!("an unusable schema of this host: {}", one_line(&error.to_string())),
+                "a host built from a tested version",
+            )),
         }
         if let Some(settings) = json.get("settings").filter(|settings| !settings.is_object()) {
-            errors.push(ConfigError {
-                code: Code::WrongType,
-                origin: self.origin("/settings", Part::Value),
-                found: shown_json(settings),
-                allowed: "an object".into(),
-            });
+            errors.push(ConfigError::new(
+                Code::WrongType,
+                self.origin("/settings", Part::Value),
+                shown_json(settings),
+                "an object",
+            ));
         }
         let file = match ConfigFile::deserialize(&json) {
             Ok(file) => file,
             Err(error) => {
                 if errors.is_empty() {
-                    errors.push(ConfigError {
-                        code: Code::WrongType,
-                        origin: self.origin("", Part::Value),
-                        found: one_line(&error.to_string()),
-                        allowed: "what the schema describes".into(),
-                    });
+                    errors.push(ConfigError::new(
+                        Code::WrongType,
+                        self.origin("", Part::Value),
+                        one_line(&error.to_string()),
+                        "what the schema describes",
+                    ));
                 }
                 salvaged(&json)
             }
         };
         errors.extend(self.repeated_encoders(&file));
-        (file, errors)
+        Parsed { names_plugins: plugins_section(&json).is_some(), file, json, errors }
     }
 
     fn syntax_error(&self, error: &serde_json::Error) -> ConfigError {
@@ -104,12 +113,8 @@ impl Document {
         let Position { line, column } = position(&self.text, at);
         let what = error.to_string();
         let what = what.rsplit_once(" at line ").map_or(what.as_str(), |(what, _)| what);
-        ConfigError {
-            code: Code::Syntax,
-            origin: Origin::File { path: self.path.clone(), line, column, pointer: String::new() },
-            found: format!("no JSON ({})", one_line(what)),
-            allowed: "one JSON object".into(),
-        }
+        let origin = Origin::File { path: self.path.clone(), line, column, pointer: String::new() };
+        ConfigError::new(Code::Syntax, origin, format!("no JSON ({})", one_line(what)), "one JSON object")
     }
 
     fn repeated_encoders(&self, file: &ConfigFile) -> Vec<ConfigError> {
@@ -117,34 +122,18 @@ impl Document {
             file.encoders.iter().take(MAX_ENCODERS).map(|encoder| encoder.name.as_str()).collect();
         let repeated = (0..names.len()).filter(|&index| names[..index].contains(&names[index]));
         repeated
-            .map(|index| ConfigError {
-                code: Code::Duplicate,
-                origin: self.origin(&format!("/encoders/{index}/name"), Part::Value),
-                found: format!("{:?} for a second time", names[index]),
-                allowed: "each encoder's name once".into(),
+            .map(|index| {
+                ConfigError::new(
+                    Code::Duplicate,
+                    self.origin(&format!("/encoders/{index}/name"), Part::Value),
+                    format!("{:?} for a second time", names[index]),
+                    "each encoder's name once",
+                )
             })
             .collect()
     }
 
-    /// Judges the `config` of every use of the plugin `id` by its own schema.
-    pub(crate) fn plugin_violations(&self, file: &ConfigFile, id: &str, schema: &Json) -> Vec<ConfigError> {
-        let validator = match plugin_validator(id, schema) {
-            Ok(validator) => validator,
-            Err(error) => return vec![error],
-        };
-        let mut errors: Vec<ConfigError> = uses(file)
-            .into_iter()
-            .filter(|(_, used)| used.plugin == id)
-            .flat_map(|(pointer, used)| {
-                let config = Json::Object(used.config);
-                self.violations(&validator, schema, &config, &format!("{pointer}/config"), |_| true)
-            })
-            .collect();
-        errors.sort_by_key(ConfigError::place);
-        errors
-    }
-
-    fn violations(
+    pub(crate) fn violations(
         &self,
         validator: &Validator,
         schema: &Json,
@@ -173,30 +162,30 @@ impl Document {
                 .collect();
         }
         let (code, found, allowed) = describe(error, &pointer);
-        let origin = self.origin(&pointer, Part::Value);
-        vec![ConfigError { code, origin, found, allowed }]
+        vec![ConfigError::new(code, self.origin(&pointer, Part::Value), found, allowed)]
     }
 
     /// The error for a key that nobody reads.
     pub(crate) fn unknown_key(&self, object: &str, key: &str, known: &[&str]) -> ConfigError {
         let shown: String = key.chars().take(60).collect();
-        let allowed = match nearest(key, known.iter().copied()) {
-            Some(near) => format!("{near:?} (is it meant?)"),
-            None if known.is_empty() => "no further keys".into(),
-            None if object == "/settings" => "a name of docs/configuration.md".into(),
-            None if known.len() > 20 => format!("one of {} keys of the schema", known.len()),
-            None => known.join(", "),
+        let remedy = match nearest(key, known.iter().copied()) {
+            Some(near) => Remedy::Meant(near.into()),
+            None if known.is_empty() => Remedy::Allowed("no further keys".into()),
+            None if object == "/settings" => Remedy::Allowed("a name of docs/configuration.md".into()),
+            None if known.len() > 20 => Remedy::Allowed(format!("one of {} keys of the schema", known.len())),
+            None => Remedy::Allowed(known.join(", ")),
         };
+        let what = if object == "/settings" { "setting" } else { "key here" };
         ConfigError {
             code: Code::UnknownKey,
             origin: self.origin(&format!("{object}/{}", escaped(key)), Part::Key),
-            found: format!("unknown key {shown:?}"),
-            allowed,
+            found: format!("{shown:?}, which is not a {what}"),
+            remedy,
         }
     }
 }
 
-/// The settings and the encoders' names of a file that is wrong elsewhere.
+/// The settings, the encoders' names and the rules of plugins of a file that is wrong elsewhere.
 fn salvaged(json: &Json) -> ConfigFile {
     let settings = json.get("settings").and_then(Json::as_object).cloned().unwrap_or_default();
     let encoders = json.get("encoders").and_then(Json::as_array).into_iter().flatten();
@@ -206,35 +195,20 @@ fn salvaged(json: &Json) -> ConfigFile {
         plugin: String::new(),
         config: serde_json::Map::new(),
     });
-    ConfigFile { settings: RawSettings(settings), encoders: encoders.collect(), ..ConfigFile::default() }
+    ConfigFile {
+        settings: RawSettings(settings),
+        encoders: encoders.collect(),
+        plugins: plugins_section(json).unwrap_or_default(),
+        ..ConfigFile::default()
+    }
 }
 
-/// Every use of a plugin in the file, with its pointer.
-pub(crate) fn uses(file: &ConfigFile) -> Vec<(String, PluginUse)> {
-    let single = [("capture", &file.capture), ("display", &file.display), ("cursor", &file.cursor)];
-    let lists = [("transports", &file.transports), ("input", &file.input), ("rtc_config", &file.rtc_config)];
-    let mut all: Vec<(String, PluginUse)> = single
-        .into_iter()
-        .filter_map(|(key, used)| Some((format!("/{key}"), used.clone()?)))
-        .chain(lists.into_iter().flat_map(|(key, list)| {
-            list.iter().enumerate().map(move |(index, used)| (format!("/{key}/{index}"), used.clone()))
-        }))
-        .collect();
-    all.extend(file.encoders.iter().enumerate().map(|(index, encoder)| {
-        let used = PluginUse { plugin: encoder.plugin.clone(), config: encoder.config.clone() };
-        (format!("/encoders/{index}"), used)
-    }));
-    all
-}
-
-/// Compiles a plugin's own schema. References to files or hosts are not followed.
-pub(crate) fn plugin_validator(id: &str, schema: &Json) -> Result<Validator, ConfigError> {
-    jsonschema::validator_for(schema).map_err(|error| ConfigError {
-        code: Code::PluginSchema,
-        origin: Origin::Plugin(id.into()),
-        found: format!("an unusable config schema ({})", one_line(&error.to_string())),
-        allowed: "a JSON Schema that refers to nothing outside itself".into(),
-    })
+/// The section about plugins; `None` when it cannot be read.
+fn plugins_section(json: &Json) -> Option<PluginsSection> {
+    match json.get("plugins") {
+        Some(section) => PluginsSection::deserialize(section).ok(),
+        None => Some(PluginsSection::default()),
+    }
 }
 
 /// Class, what was found and what is allowed.
@@ -286,11 +260,6 @@ fn looks_secret(pointer: &str) -> bool {
 }
 
 /// Text of others on one line, cut.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// A path of the file, which is relative to the file's own folder.
-pub(crate) fn beside(file: &Path, path: &Path) -> PathBuf {
-    file.parent().map_or_else(|| path.to_owned(), |folder| folder.join(path))
 }

@@ -43,13 +43,13 @@ pub enum DisplayId {
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// Longer than [`MAX_CLIENT_BYTES`].
-    #[error("found {0} bytes, allowed {MAX_CLIENT_BYTES} (SC020)")]
+    #[error("SC020 SETTINGS: found {0} bytes, allowed {MAX_CLIENT_BYTES}")]
     TooLarge(usize),
     /// Not an object.
-    #[error("found no JSON object, allowed one (SC021)")]
+    #[error("SC021 SETTINGS: found no JSON object, allowed one")]
     NotAnObject,
     /// A screen that does not exist.
-    #[error("found an unknown displayId, allowed primary or display2 (SC022)")]
+    #[error("SC022 SETTINGS: found an unknown displayId, allowed primary or display2")]
     UnknownDisplay,
 }
 

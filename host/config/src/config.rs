@@ -2,12 +2,9 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value as Json;
-
 use crate::{
-    check::{Document, beside, plugin_validator},
-    error::ConfigErrors,
     file::ConfigFile,
+    plugins::PluginRules,
     resolve::{Inactive, Resolved},
     table::Activity,
     value::{Secret, Value},
@@ -18,11 +15,11 @@ use crate::{
 pub struct Config {
     pub(crate) values: Vec<Resolved>,
     file: ConfigFile,
-    document: Option<Document>,
+    rules: PluginRules,
     unknown_env: Vec<String>,
 }
 
-// The file's text holds whatever secrets the operator wrote into it: it is not printed.
+// Short, and without what the operator wrote into the file.
 impl std::fmt::Debug for Config {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let values = self.values.iter().map(|resolved| (resolved.setting.name, &resolved.value));
@@ -61,10 +58,10 @@ impl Config {
     pub(crate) fn new(
         values: Vec<Resolved>,
         file: ConfigFile,
-        document: Option<Document>,
+        rules: PluginRules,
         unknown_env: Vec<String>,
     ) -> Self {
-        Self { values, file, document, unknown_env }
+        Self { values, file, rules, unknown_env }
     }
 
     /// A setting by its name in the table.
@@ -79,27 +76,10 @@ impl Config {
         &self.file
     }
 
-    /// The folders of plugins in the file, made relative to the file's own folder.
+    /// Where plugins are found, and which of them may be used and where.
     #[must_use]
-    pub fn plugin_paths(&self) -> Vec<PathBuf> {
-        let from_file = |path: &PathBuf| match &self.document {
-            Some(document) => beside(&document.path, path),
-            None => path.clone(),
-        };
-        self.file.plugins.paths.iter().map(from_file).collect()
-    }
-
-    /// Judges each plugin's `config` in the file by that plugin's own schema. `schemas`: id and schema of every plugin
-    /// that has one.
-    ///
-    /// # Errors
-    /// Every mistake, and every schema that cannot be used.
-    pub fn check_plugins(&self, schemas: &[(String, Json)]) -> Result<(), ConfigErrors> {
-        let errors = schemas.iter().flat_map(|(id, schema)| match &self.document {
-            Some(document) => document.plugin_violations(&self.file, id, schema),
-            None => plugin_validator(id, schema).err().into_iter().collect(),
-        });
-        ConfigErrors::check(errors.collect())
+    pub fn plugin_rules(&self) -> &PluginRules {
+        &self.rules
     }
 
     /// The settings that were given a value without effect, because their feature does not exist yet. A boolean that
@@ -122,6 +102,18 @@ impl Config {
     #[must_use]
     pub fn unknown_env(&self) -> &[String] {
         &self.unknown_env
+    }
+
+    /// The explicitly configured encoders that the file's own list of encoders leaves out, so that they are not offered.
+    /// Without such a list, what plugins offer is known only once they run.
+    pub fn unlisted_encoders(&self) -> impl Iterator<Item = &str> {
+        let listed = &self.file.encoders;
+        let resolved = self.get("encoder").filter(|resolved| resolved.is_explicit() && !listed.is_empty());
+        let menu = match resolved.map(|resolved| &resolved.value) {
+            Some(Value::Choice { allowed, .. }) => allowed.as_slice(),
+            _ => &[],
+        };
+        menu.iter().map(String::as_str).filter(|name| !listed.iter().any(|encoder| encoder.name == *name))
     }
 
     /// Tells which encoders are loaded, by the names of the setting. The setting keeps those of its menu that are there,

@@ -17,8 +17,9 @@ Every setting can be given in four places. The first that has it wins:
 4. the configuration file, named by `--config FILE` or `SELKIES_CONFIG`
 
 `selkies-host config explain NAME` shows what each place says and which one won. A value that is not allowed stops the
-host before it listens, with one line per mistake that names the file, line, column and JSON pointer, or the variable,
-or the flag. An empty variable counts as unset, except for lists, which it empties.
+host before it listens, with exit code 2 and one line per mistake: a code, then the file, line, column and JSON pointer,
+or the variable, or the flag, then what was found and what is allowed. `selkies-host config check FILE` does the same
+without starting. An empty variable counts as unset, except for lists, which it empties.
 
 ## Values
 
@@ -34,28 +35,50 @@ Setting `manual_width`, `manual_height` or `is_manual_resolution_mode` fixes the
 side that is not given is 1024 wide or 768 high.
 
 Newer names of Selkies are accepted in all places (`video_crf` for `h264_crf`, `h264enc` for `x264enc`).
-Where other machines can connect (`addr`), a password is needed, or `allow_unauthenticated`.
+Where other machines can connect (`addr`), a password is needed, or `allow_unauthenticated`. The same goes for
+`master_token`: this version asks nobody for tokens, so it does not start with one unless `allow_unauthenticated` is set.
 
 ## The file
 
-JSON, at most 1 MiB, described by `schemas/selkies-host.schema.json`. Each plugin's `config` is judged by the plugin's own
-schema. Values may be written as text, as above, or as JSON: `true`, `60`, `["x264enc", "jpeg"]`.
+JSON, at most 1 MiB, described by `schemas/selkies-host.schema.json`, which editors use to complete and check it;
+`selkies-host config schema` prints the same with the plugins that are installed. Each plugin's `config` is judged by the
+plugin's own schema, and a plugin that is not there is a mistake. Values may be written as text, as above, or as JSON:
+`true`, `60`, `["jpeg", "x264enc"]`.
 
 ```json
 {
   "$schema": "./schemas/selkies-host.schema.json",
   "plugins": {
     "paths": ["./plugins"],
-    "isolation": { "default": "process", "allow-in-process": ["selkies.*"] }
+    "allow": ["selkies.*", "acme.*"],
+    "deny": ["acme.experimental"],
+    "isolation": { "default": "process", "allow-in-process": ["selkies.*", "acme.fastenc"] }
   },
-  "settings": { "encoder": "x264enc,x264enc-striped,jpeg", "framerate": "8-120" },
+  "settings": { "encoder": "jpeg", "framerate": "8-120" },
   "capture": { "plugin": "selkies.x11", "config": { "display": ":0" } },
-  "encoders": [{ "name": "jpeg", "plugin": "selkies.striped-jpeg" }],
+  "encoders": [{ "name": "jpeg", "plugin": "selkies.striped-jpeg", "config": { "threads": 2 } }],
   "transports": [{ "plugin": "selkies.websocket" }],
-  "input": [{ "plugin": "selkies.x11" }],
-  "rtc_config": [{ "plugin": "selkies.coturn-rest", "config": { "uri": "http://turn-rest:8008/" } }]
+  "input": [{ "plugin": "selkies.x11" }]
 }
 ```
+
+Without a section, its usual plugin is used: `selkies.x11` for pictures and input, `selkies.websocket` as transport, and
+every encoder that is found.
+
+### Which plugins, and where
+
+Folders are searched in this order: `--plugins DIR`, `plugins.paths`, `SELKIES_PLUGIN_PATH` (separated by colons),
+`plugins` beside the program, `/usr/lib/selkies-host/plugins`. Of two plugins with one id the first is taken.
+`selkies-host plugins list` shows what is found, and runs none of it.
+
+`plugins.allow` and `plugins.deny` are patterns of ids (`*`: any text, `?`: one character). Only what `allow` covers and
+`deny` does not is used. Without them, everything is.
+
+A plugin inside the host is trusted like the host itself: when it crashes, the host does. Which may run there is said by
+`plugins.isolation.allow-in-process`, by `--allow-in-process PATTERN` and by `SELKIES_ALLOW_IN_PROCESS` (separated by
+commas), all together; without the first, by `selkies.*`. All others belong into a child process. Children come in a
+later version. Until then a plugin that no pattern covers is refused, unless `plugins.isolation.default` is
+`in-process`.
 
 ## Settings
 

@@ -28,8 +28,12 @@ pub enum Code {
     PluginSchema,
     /// Other machines could connect without a password.
     Exposed,
-    /// A variable that is no UTF-8.
+    /// A variable or file that is no UTF-8.
     NotUtf8,
+    /// A plugin that is not there, or may not be used.
+    NoSuchPlugin,
+    /// Protection that is asked for, and that this version does not give.
+    Unprotected,
 }
 
 impl fmt::Display for Code {
@@ -46,6 +50,8 @@ impl fmt::Display for Code {
             Self::PluginSchema => "SC009",
             Self::Exposed => "SC010",
             Self::NotUtf8 => "SC011",
+            Self::NoSuchPlugin => "SC012",
+            Self::Unprotected => "SC013",
         })
     }
 }
@@ -81,7 +87,7 @@ impl fmt::Display for Origin {
         match self {
             Self::WholeFile(path) => write!(f, "{}", path.display()),
             Self::File { path, line, column, pointer } => {
-                let pointer = if pointer.is_empty() { "/" } else { pointer };
+                let pointer = if pointer.is_empty() { "(document)" } else { pointer };
                 // A key of the file may hold anything; the error stays one line.
                 write!(f, "{}:{line}:{column}: {}", path.display(), pointer.escape_debug())
             }
@@ -93,9 +99,30 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One mistake: `ORIGIN: found X, allowed Y (SC0nn)`.
+/// What to do about a mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// What may be there instead.
+    Allowed(String),
+    /// The one name that is near to what is there.
+    Meant(String),
+    /// The words of whoever refuses it, remedy included.
+    Reason(String),
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allowed(allowed) => write!(f, ", allowed {allowed}"),
+            Self::Meant(name) => write!(f, "; did you mean {name:?}?"),
+            Self::Reason(reason) => write!(f, ": {reason}"),
+        }
+    }
+}
+
+/// One mistake: `SC0nn ORIGIN: found X, allowed Y`, or with another [`Remedy`] in the place of the last.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{origin}: found {found}, allowed {allowed} ({code})")]
+#[error("{code} {origin}: found {found}{remedy}")]
 pub struct ConfigError {
     /// Its class.
     pub code: Code,
@@ -103,11 +130,20 @@ pub struct ConfigError {
     pub origin: Origin,
     /// What is there; `***` in place of secrets.
     pub found: String,
-    /// What may be there instead.
-    pub allowed: String,
+    /// What to do about it.
+    pub remedy: Remedy,
 }
 
 impl ConfigError {
+    pub(crate) fn new(
+        code: Code,
+        origin: Origin,
+        found: impl Into<String>,
+        allowed: impl Into<String>,
+    ) -> Self {
+        Self { code, origin, found: found.into(), remedy: Remedy::Allowed(allowed.into()) }
+    }
+
     /// Sorts mistakes: those of the file first, in its order.
     pub(crate) fn place(&self) -> (usize, usize) {
         match &self.origin {

@@ -20,7 +20,7 @@ pub struct ConfigFile {
     #[serde(rename = "$schema", default)]
     #[schemars(with = "String")]
     pub schema: Option<String>,
-    /// Where plugins are found and where they run.
+    /// Where plugins are found, which may be used, and where they run.
     #[serde(default)]
     pub plugins: PluginsSection,
     /// Values of settings by name, as text or in their JSON form.
@@ -43,7 +43,7 @@ pub struct ConfigFile {
     #[serde(default)]
     #[schemars(length(max = MAX_ENCODERS))]
     pub encoders: Vec<EncoderUse>,
-    /// How browsers are reached.
+    /// How browsers are reached. This version uses the first.
     #[serde(default)]
     #[schemars(length(max = 16))]
     pub transports: Vec<PluginUse>,
@@ -51,7 +51,7 @@ pub struct ConfigFile {
     #[serde(default)]
     #[schemars(length(max = 16))]
     pub input: Vec<PluginUse>,
-    /// Where STUN and TURN servers come from, the first that answers.
+    /// Where STUN and TURN servers come from, the first that answers. Not active yet (WebRTC).
     #[serde(default)]
     #[schemars(length(max = 16))]
     pub rtc_config: Vec<PluginUse>,
@@ -68,31 +68,46 @@ impl fmt::Debug for RawSettings {
     }
 }
 
-/// Where plugins are found and where they run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+/// Where plugins are found, which may be used, and where they run.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PluginsSection {
     /// Folders that are searched, relative to the file's own folder.
     #[schemars(length(max = 64), with = "Vec<String>")]
     pub paths: Vec<PathBuf>,
+    /// Patterns of plugin ids (`*`: any text, `?`: one character). Only these may be used.
+    #[schemars(length(max = 256))]
+    pub allow: Vec<String>,
+    /// Patterns of plugin ids that may not be used, even when allowed.
+    #[schemars(length(max = 256))]
+    pub deny: Vec<String>,
     /// Which of them run inside the host.
     pub isolation: Isolation,
+}
+
+impl Default for PluginsSection {
+    /// No folders, everything allowed.
+    fn default() -> Self {
+        Self { paths: Vec::new(), allow: vec!["*".into()], deny: Vec::new(), isolation: Isolation::default() }
+    }
 }
 
 /// Which plugins run inside the host.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Isolation {
-    /// Where a plugin runs that no pattern below covers.
+    /// Where a plugin runs that no pattern below covers. A later version runs children; until then, a plugin that
+    /// `process` sends to one is refused.
     pub default: Placement,
-    /// Patterns of plugin ids (`*`: any text) that may run inside the host.
+    /// Patterns of plugin ids (`*`: any text, `?`: one character) that may run inside the host, where a plugin is
+    /// trusted like the host itself. `--allow-in-process` and SELKIES_ALLOW_IN_PROCESS add to them.
     #[serde(rename = "allow-in-process")]
     #[schemars(length(max = 256))]
     pub allow_in_process: Vec<String>,
 }
 
 impl Default for Isolation {
-    /// First-party plugins run in the host, all others in a child.
+    /// First-party plugins run in the host, all others in a child: as long as there are none, not at all.
     fn default() -> Self {
         Self { default: Placement::Process, allow_in_process: vec!["selkies.*".into()] }
     }
@@ -102,7 +117,7 @@ impl Default for Isolation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Placement {
-    /// In a child of the host.
+    /// In a child of the host; not in this version.
     #[default]
     Process,
     /// In the host.

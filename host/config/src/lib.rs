@@ -14,12 +14,13 @@
 //! assert_eq!(config.get("port").map(|port| &port.source), Some(&Source::Legacy("CUSTOM_WS_PORT".into())));
 //!
 //! let errors = Loader::new().env([("SELKIES_FRAMERATE", "60-30")]).load().unwrap_err();
-//! assert!(errors.to_string().starts_with("SELKIES_FRAMERATE: found \"60-30\", allowed "));
+//! assert!(errors.to_string().starts_with("SC006 SELKIES_FRAMERATE: found \"60-30\", allowed "));
 //! # Ok::<(), selkies_config::ConfigErrors>(())
 //! ```
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod check;
 mod cli;
 mod client;
@@ -30,6 +31,7 @@ mod explain;
 mod file;
 mod loader;
 mod parse;
+mod plugins;
 mod position;
 mod resolve;
 mod schema;
@@ -42,10 +44,11 @@ pub use cli::args;
 pub use client::{ClientError, ClientSettings, DisplayId, MAX_CLIENT_BYTES};
 pub use config::{BasicAuth, Config, LogFormat, Sharing};
 pub use docs::docs_page;
-pub use error::{Code, ConfigError, ConfigErrors, Origin};
+pub use error::{Code, ConfigError, ConfigErrors, Origin, Remedy};
 pub use file::{ConfigFile, EncoderUse, Isolation, Placement, PluginUse, PluginsSection};
 pub use loader::{Loader, MAX_FILE_BYTES};
 pub use parse::MAX_TEXT_BYTES;
+pub use plugins::{KnownPlugin, PluginRules};
 pub use resolve::{Inactive, Layer, Resolved, Source};
 pub use schema::config_schema;
 pub use stream::{Sanitized, StreamSettings};

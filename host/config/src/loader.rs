@@ -5,20 +5,21 @@ use std::{
     ffi::OsString,
     fs::File,
     io::Read,
-    net::IpAddr,
     path::{Path, PathBuf},
 };
 
 use clap::ArgMatches;
 
 use crate::{
-    check::{Document, MAX_ERRORS},
+    access,
+    check::{Document, MAX_ERRORS, Parsed},
     cli,
     config::Config,
     error::{Code, ConfigError, ConfigErrors, Origin},
     file::{ConfigFile, MAX_ENCODERS},
-    parse::{shown, text_of},
-    position::Part,
+    parse::text_of,
+    plugins::{KnownPlugin, PluginRules},
+    position::{Part, Position, position},
     resolve::{Given, Resolved, Source, env_names, resolve},
     stream::MANUAL_SIZE,
     table::{Kind, Setting, find_exact, settings},
@@ -28,6 +29,9 @@ use crate::{
 /// Longest configuration file, in bytes.
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;
 
+/// The variable that names the file.
+const FILE_VARIABLE: &str = "SELKIES_CONFIG";
+
 /// Collects the layers, then reads them at once. Each layer may be left out.
 #[derive(Clone, Default)]
 pub struct Loader {
@@ -35,6 +39,8 @@ pub struct Loader {
     env: BTreeMap<String, OsString>,
     flag_file: Option<PathBuf>,
     file: Option<PathBuf>,
+    in_process: Vec<String>,
+    other_variables: Vec<String>,
 }
 
 impl Loader {
@@ -74,19 +80,54 @@ impl Loader {
         self
     }
 
-    /// Reads everything. The plugins' own schemas are judged later, by
-    /// [`Config::check_plugins`](crate::Config::check_plugins), because this file says where plugins are.
+    /// Adds patterns of plugin ids that may run inside the host to those of the file.
+    #[must_use]
+    pub fn allow_in_process(mut self, patterns: impl IntoIterator<Item = String>) -> Self {
+        self.in_process.extend(patterns);
+        self
+    }
+
+    /// Names `SELKIES_*` variables that are no settings, but that the program reads itself.
+    #[must_use]
+    pub fn other_variables(mut self, names: &[&str]) -> Self {
+        self.other_variables.extend(names.iter().map(ToString::to_string));
+        self
+    }
+
+    /// Reads everything, but does not judge what the file says about single plugins.
     ///
     /// # Errors
     /// Every mistake in every layer. A value in a layer that loses is judged too, unless it is an older variable's.
     pub fn load(self) -> Result<Config, ConfigErrors> {
+        self.read_all(None::<fn(&PluginRules) -> Vec<KnownPlugin>>)
+    }
+
+    /// Reads everything, plugins' configurations included. `find` answers the plugins that there are; it is not asked
+    /// when the file's section about plugins cannot be read.
+    ///
+    /// # Errors
+    /// As [`Self::load`], and every use of a plugin that is not there, may not be used, or does not understand its
+    /// `config`.
+    pub fn load_with(
+        self,
+        find: impl FnOnce(&PluginRules) -> Vec<KnownPlugin>,
+    ) -> Result<Config, ConfigErrors> {
+        self.read_all(Some(find))
+    }
+
+    fn read_all(
+        self,
+        find: Option<impl FnOnce(&PluginRules) -> Vec<KnownPlugin>>,
+    ) -> Result<Config, ConfigErrors> {
         let mut errors = Vec::new();
         let document = self.read_file(&mut errors);
-        let mut file = ConfigFile::default();
+        let parsed = match &document {
+            Some(document) => document.parse(),
+            None => Parsed { names_plugins: errors.is_empty(), ..Parsed::default() },
+        };
+        let Parsed { file, json, names_plugins, errors: mistakes } = parsed;
+        errors.extend(mistakes);
         if let Some(document) = &document {
-            let (parsed, mistakes) = document.parse();
-            errors.extend(mistakes);
-            file = parsed;
             errors.extend(unknown_settings(document, &file));
         }
         let encoders: Vec<String> =
@@ -99,24 +140,34 @@ impl Loader {
         }
         lock_manual_resolution(&mut values);
         if errors.is_empty() {
-            errors.extend(exposure(&values));
+            errors.extend(access::mistakes(&values));
+        }
+        let rules = PluginRules::new(&file.plugins, document.as_ref(), &self.in_process);
+        if let (Some(find), true) = (find, names_plugins) {
+            let known = find(&rules);
+            errors.extend(document.iter().flat_map(|document| document.plugin_mistakes(&json, &known)));
         }
         errors.sort_by_key(ConfigError::place);
         ConfigErrors::check(errors)?;
-        let known: Vec<String> = settings().flat_map(env_names).collect();
-        let unknown_env =
-            self.env.keys().filter(|name| name.starts_with("SELKIES_") && *name != "SELKIES_CONFIG");
-        let unknown_env = unknown_env.filter(|name| !known.contains(name)).cloned().collect();
-        Ok(Config::new(values, file, document, unknown_env))
+        let unknown_env = self.unknown_variables();
+        Ok(Config::new(values, file, rules, unknown_env))
+    }
+
+    fn unknown_variables(&self) -> Vec<String> {
+        let settings = settings().flat_map(env_names);
+        let others = self.other_variables.iter().cloned();
+        let known: Vec<String> = settings.chain(others).chain([FILE_VARIABLE.to_owned()]).collect();
+        let ours = self.env.keys().filter(|name| name.starts_with("SELKIES_"));
+        ours.filter(|name| !known.contains(name)).cloned().collect()
     }
 
     fn read_file(&self, errors: &mut Vec<ConfigError>) -> Option<Document> {
-        let variable = self.env.get("SELKIES_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let variable = self.env.get(FILE_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
         let path = self.file.clone().or_else(|| self.flag_file.clone()).or(variable)?;
         match read(&path) {
             Ok(text) => Some(Document { path, text }),
             Err(error) => {
-                errors.push(error);
+                errors.push(*error);
                 None
             }
         }
@@ -150,12 +201,12 @@ impl Loader {
                 Some("") if !matches!(setting.kind, Kind::List { .. }) => {}
                 Some(text) => given.push(Given { source, origin: Origin::Env(name), text: Ok(text.into()) }),
                 None if matches!(source, Source::Legacy(_)) && !given.is_empty() => {}
-                None => errors.push(ConfigError {
-                    code: Code::NotUtf8,
-                    origin: Origin::Env(name),
-                    found: "bytes that are no UTF-8".into(),
-                    allowed: "UTF-8 text".into(),
-                }),
+                None => errors.push(ConfigError::new(
+                    Code::NotUtf8,
+                    Origin::Env(name),
+                    "bytes that are no UTF-8",
+                    "UTF-8 text",
+                )),
             }
         }
         if let Some(document) = document {
@@ -169,11 +220,13 @@ impl Loader {
                     _ => Source::Default,
                 };
                 given.push(Given { source, origin, text: text_of(setting, json, extra) });
-                errors.extend(in_file.map(|(other, _)| ConfigError {
-                    code: Code::Duplicate,
-                    origin: document.origin(&format!("/settings/{other}"), Part::Key),
-                    found: format!("{other:?} beside {name:?}, which is the same setting"),
-                    allowed: "one of them".into(),
+                errors.extend(in_file.map(|(other, _)| {
+                    ConfigError::new(
+                        Code::Duplicate,
+                        document.origin(&format!("/settings/{other}"), Part::Key),
+                        format!("{other:?} beside {name:?}, which is the same setting"),
+                        "one of them",
+                    )
                 }));
             }
         }
@@ -181,29 +234,27 @@ impl Loader {
     }
 }
 
-fn read(path: &Path) -> Result<String, ConfigError> {
-    let error = |code, found: String, allowed: String| ConfigError {
-        code,
-        origin: Origin::WholeFile(path.to_owned()),
-        found,
-        allowed,
-    };
+fn read(path: &Path) -> Result<String, Box<ConfigError>> {
+    let whole = || Origin::WholeFile(path.to_owned());
     let unreadable = |reason: std::io::Error| {
-        error(
-            Code::Unreadable,
-            format!("no readable file ({reason})"),
-            "a file that this user may read".into(),
-        )
+        let found = format!("no readable file ({reason})");
+        Box::new(ConfigError::new(Code::Unreadable, whole(), found, "a file that this user may read"))
     };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
     file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() > MAX_FILE_BYTES {
-        return Err(error(Code::TooLarge, "a larger file".into(), format!("{MAX_FILE_BYTES} bytes")));
+        let allowed = format!("{MAX_FILE_BYTES} bytes");
+        return Err(Box::new(ConfigError::new(Code::TooLarge, whole(), "a larger file", allowed)));
     }
     String::from_utf8(bytes).map_err(|wrong| {
-        let at = wrong.utf8_error().valid_up_to();
-        error(Code::NotUtf8, format!("a byte at {at} that is no UTF-8"), "UTF-8 text".into())
+        let (before, rest) = wrong.as_bytes().split_at(wrong.utf8_error().valid_up_to());
+        let before = String::from_utf8_lossy(before);
+        let Position { line, column } = position(&before, before.len());
+        let origin = Origin::File { path: path.to_owned(), line, column, pointer: String::new() };
+        let byte = rest.first().copied().unwrap_or_default();
+        let found = format!("byte 0x{byte:02x}, which is no UTF-8");
+        Box::new(ConfigError::new(Code::NotUtf8, origin, found, "UTF-8 text"))
     })
 }
 
@@ -242,44 +293,13 @@ fn lock_manual_resolution(values: &mut [Resolved]) {
     let sizes = [("manual_width", width, MANUAL_SIZE.0), ("manual_height", height, MANUAL_SIZE.1)];
     for (name, given, missing) in sizes {
         if let Some(resolved) = values.iter_mut().find(|resolved| resolved.setting.name == name) {
-            resolved.value = Value::Int(given.map_or(missing, |(number, _)| number));
+            match (given, &forced_by) {
+                (Some((number, _)), _) => resolved.value = Value::Int(number),
+                (None, forced_by) => {
+                    resolved.value = Value::Int(missing);
+                    resolved.source = forced_by.clone().unwrap_or(Source::Default);
+                }
+            }
         }
     }
-}
-
-/// Other machines may connect only with a password, or when the operator says that none is needed.
-fn exposure(values: &[Resolved]) -> Option<ConfigError> {
-    let value = |name: &str| values.iter().find(|resolved| resolved.setting.name == name);
-    let is_on = |name| matches!(value(name).map(|r| &r.value), Some(Value::Bool { on: true, .. }));
-    let has_password = matches!(
-        value("basic_auth_password").map(|r| &r.value),
-        Some(Value::Secret(password)) if !password.is_empty()
-    );
-    let addr = value("addr")?;
-    let Value::Text(text) = &addr.value else { return None };
-    let is_loopback = |name: &str| {
-        let name = name.trim();
-        let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
-        name == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-    };
-    let is_safe = text.split(',').all(is_loopback) || is_on("allow_unauthenticated");
-    if is_safe || (is_on("enable_basic_auth") && has_password) {
-        return None;
-    }
-    Some(ConfigError {
-        code: Code::Exposed,
-        origin: match &addr.source {
-            Source::Cli(flag) => Origin::Flag(flag.clone()),
-            Source::Env(name) | Source::Legacy(name) => Origin::Env(name.clone()),
-            Source::File { path, line, column } => Origin::File {
-                path: path.clone(),
-                line: *line,
-                column: *column,
-                pointer: "/settings/addr".into(),
-            },
-            Source::Default => Origin::Default("addr"),
-        },
-        found: format!("{} without a password", shown(text)),
-        allowed: "127.0.0.1, or basic_auth_password set, or allow_unauthenticated=true".into(),
-    })
 }

@@ -140,5 +140,5 @@ pub(crate) fn resolve(
 
 fn error(origin: Origin, problem: Problem) -> ConfigError {
     let code = if problem.wrong_type { Code::WrongType } else { Code::NotAllowed };
-    ConfigError { code, origin, found: problem.found, allowed: problem.allowed }
+    ConfigError::new(code, origin, problem.found, problem.allowed)
 }

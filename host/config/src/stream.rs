@@ -27,8 +27,6 @@ pub struct StreamSettings {
     pub use_paint_over_quality: bool,
     /// JPEG quality of those, 1 to 100.
     pub paint_over_jpeg_quality: u8,
-    /// Encoders must not use a GPU.
-    pub use_cpu: bool,
     /// The screen has the size below, whatever the size of the browser's window.
     pub is_manual_resolution_mode: bool,
     /// Screen width in pixels in manual mode, else 0 or the browser's last wish.
@@ -37,10 +35,6 @@ pub struct StreamSettings {
     pub manual_height: u32,
     /// Dots per inch that applications scale to.
     pub scaling_dpi: u32,
-    /// The page stretches a smaller picture instead of asking for one in its own pixels.
-    pub use_css_scaling: bool,
-    /// The browser draws the pointer.
-    pub use_browser_cursors: bool,
 }
 
 /// What remains of a browser's wishes.
@@ -79,13 +73,10 @@ impl Config {
             jpeg_quality: narrow(self.int("jpeg_quality")),
             use_paint_over_quality: self.bool("use_paint_over_quality"),
             paint_over_jpeg_quality: narrow(self.int("paint_over_jpeg_quality")),
-            use_cpu: self.bool("use_cpu"),
             is_manual_resolution_mode: self.bool("is_manual_resolution_mode"),
             manual_width: narrow(self.int("manual_width")),
             manual_height: narrow(self.int("manual_height")),
             scaling_dpi: self.choice("scaling_dpi").parse().unwrap_or(96),
-            use_css_scaling: self.bool("use_css_scaling"),
-            use_browser_cursors: self.bool("use_browser_cursors"),
         }
     }
 
@@ -193,10 +184,8 @@ impl StreamSettings {
             ("manual_width", Granted::Number(number)) => self.manual_width = narrow(number),
             ("manual_height", Granted::Number(number)) => self.manual_height = narrow(number),
             ("use_paint_over_quality", Granted::Bool(on)) => self.use_paint_over_quality = on,
-            ("use_cpu", Granted::Bool(on)) => self.use_cpu = on,
             ("is_manual_resolution_mode", Granted::Bool(on)) => self.is_manual_resolution_mode = on,
-            ("use_css_scaling", Granted::Bool(on)) => self.use_css_scaling = on,
-            ("use_browser_cursors", Granted::Bool(on)) => self.use_browser_cursors = on,
+            // What pages do by themselves, such as use_css_scaling, makes no other stream.
             _ => {}
         }
     }

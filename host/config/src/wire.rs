@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     config::Config,
-    parse::{default_value, encoder_wire_name},
+    parse::{default_value, encoder_wire_name, parse},
     resolve::Resolved,
     table::Activity,
     value::Value,
@@ -42,13 +42,14 @@ fn entry(resolved: &Resolved) -> Json {
     let mut overridden = resolved.is_explicit();
     let mut value = resolved.value.clone();
     if matches!(setting.activity, Activity::NotYet(_)) {
-        value = match value {
+        value = match resolved.value.clone() {
             Value::Bool { .. } => {
                 overridden = true;
                 Value::Bool { on: false, locked: true }
             }
             Value::List(_) => Value::List(Vec::new()),
-            // The default is what happens.
+            // The default is what happens, and of a choice it is all that there is.
+            Value::Choice { .. } => parse(setting, setting.default, &[]).unwrap_or(value),
             other => default_value(setting, &[]).unwrap_or(other),
         };
     }

@@ -24,7 +24,8 @@ fn the_message_has_the_names_and_shapes_of_selkies() {
         settings["framerate"],
         json!({ "value": [8, 120], "min": 8, "max": 120, "default": 60, "overridden": false })
     );
-    assert_eq!(settings["use_cpu"], json!({ "value": false, "locked": false, "overridden": false }));
+    let plain = json!({ "value": false, "locked": false, "overridden": false });
+    assert_eq!((&settings["use_css_scaling"], &settings["use_browser_cursors"]), (&plain, &plain));
     assert_eq!(
         settings["encoder"],
         json!({ "value": "h264enc", "allowed": ["h264enc", "h264enc-striped", "jpeg"], "overridden": false })
@@ -56,7 +57,7 @@ fn the_message_has_the_names_and_shapes_of_selkies() {
 fn locks_and_overrides_are_told() {
     let settings = told(&[
         ("SELKIES_FRAMERATE", "60"),
-        ("SELKIES_USE_CPU", "true|locked"),
+        ("SELKIES_USE_CSS_SCALING", "true|locked"),
         ("SELKIES_ENCODER", "jpeg"),
         ("SELKIES_SCALING_DPI", "144"),
         ("SELKIES_MANUAL_WIDTH", "800"),
@@ -65,7 +66,7 @@ fn locks_and_overrides_are_told() {
         settings["framerate"],
         json!({ "value": [60, 60], "min": 60, "max": 60, "default": 60, "overridden": true })
     );
-    assert_eq!(settings["use_cpu"], json!({ "value": true, "locked": true, "overridden": true }));
+    assert_eq!(settings["use_css_scaling"], json!({ "value": true, "locked": true, "overridden": true }));
     assert_eq!(settings["encoder"], json!({ "value": "jpeg", "allowed": ["jpeg"], "overridden": true }));
     assert_eq!(settings["scaling_dpi"]["locked"], true);
     assert_eq!(settings["manual_resolution"], json!({ "value": true, "locked": true, "overridden": true }));
@@ -74,7 +75,8 @@ fn locks_and_overrides_are_told() {
 
 #[test]
 fn what_does_not_exist_yet_is_off_and_locked() {
-    let settings = told(&[("SELKIES_AUDIO_ENABLED", "true"), ("SELKIES_MODE", "webrtc")]);
+    let settings =
+        told(&[("SELKIES_AUDIO_ENABLED", "true"), ("SELKIES_MODE", "webrtc"), ("SELKIES_USE_CPU", "true")]);
     let off = json!({ "value": false, "locked": true, "overridden": true });
     for name in [
         "audio_enabled",
@@ -85,6 +87,7 @@ fn what_does_not_exist_yet_is_off_and_locked() {
         "command_enabled",
         "enable_collab",
         "enable_dual_mode",
+        "use_cpu",
         "webcam_enabled",
         "printing_enabled",
     ] {
@@ -92,7 +95,11 @@ fn what_does_not_exist_yet_is_off_and_locked() {
     }
     assert_eq!(settings["enable_clipboard"]["value"], "false");
     assert_eq!(settings["file_transfers"]["value"], json!([]));
-    assert_eq!(settings["mode"]["value"], "websockets");
+    assert_eq!(
+        settings["mode"],
+        json!({ "value": "websockets", "allowed": ["websockets"], "overridden": true })
+    );
+    assert_eq!(settings["rate_control_mode"]["allowed"], json!(["crf"]));
     assert_eq!(settings["enable_shared"]["value"], true);
 }
 
@@ -110,12 +117,7 @@ fn wishes_within_the_limits_are_taken() {
     assert!(out.adjusted.is_empty() && out.refused.is_empty() && out.unknown == 0, "{out:?}");
     let stream = out.settings;
     assert_eq!((stream.framerate, stream.jpeg_quality, stream.paint_over_jpeg_quality), (30, 55, 80));
-    assert!(
-        !stream.use_paint_over_quality
-            && stream.use_cpu
-            && stream.use_css_scaling
-            && stream.use_browser_cursors
-    );
+    assert!(!stream.use_paint_over_quality);
     assert_eq!((stream.encoder.as_str(), stream.scaling_dpi), ("jpeg", 110));
     assert_eq!(
         (stream.is_manual_resolution_mode, stream.manual_width, stream.manual_height),
@@ -138,7 +140,7 @@ fn both_vocabularies_are_taken() {
 #[test]
 fn wishes_outside_of_the_limits_are_adjusted_or_refused() {
     let config = load(&[
-        ("SELKIES_USE_CPU", "true|locked"),
+        ("SELKIES_USE_PAINT_OVER_QUALITY", "true|locked"),
         ("SELKIES_JPEG_QUALITY", "30-50"),
         ("SELKIES_SCALING_DPI", "144,192"),
     ]);
@@ -146,7 +148,7 @@ fn wishes_outside_of_the_limits_are_adjusted_or_refused() {
     let out = wish(
         &config,
         &json!({
-            "framerate": 1e300, "jpeg_quality": -4, "use_cpu": false, "encoder": "vp9enc", "scaling_dpi": 96,
+            "framerate": 1e300, "jpeg_quality": -4, "use_paint_over_quality": false, "encoder": "vp9enc", "scaling_dpi": 96,
             "paint_over_jpeg_quality": "inf", "ui_title": "mine", "enable_sharing": false, "manual_width": 1_000_000,
             "use_browser_cursors": "maybe",
         }),
@@ -155,13 +157,19 @@ fn wishes_outside_of_the_limits_are_adjusted_or_refused() {
         (out.settings.framerate, out.settings.jpeg_quality, out.settings.manual_width),
         (120, 30, 16384)
     );
-    assert!(out.settings.use_cpu);
+    assert!(out.settings.use_paint_over_quality);
     assert_eq!((out.settings.encoder.as_str(), out.settings.scaling_dpi), ("x264enc", 144));
     assert_eq!(out.settings.paint_over_jpeg_quality, before.paint_over_jpeg_quality);
     assert_eq!(out.adjusted, ["framerate", "jpeg_quality", "encoder", "scaling_dpi", "manual_width"]);
     assert_eq!(
         out.refused,
-        ["use_cpu", "paint_over_jpeg_quality", "ui_title", "enable_sharing", "use_browser_cursors"]
+        [
+            "use_paint_over_quality",
+            "paint_over_jpeg_quality",
+            "ui_title",
+            "enable_sharing",
+            "use_browser_cursors"
+        ]
     );
 }
 

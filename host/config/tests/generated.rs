@@ -2,7 +2,8 @@
 
 use std::{fs, path::PathBuf};
 
-use selkies_config::{Loader, config_schema, docs_page, settings};
+use selkies_config::{KnownPlugin, Loader, config_schema, docs_page, settings};
+use serde_json::{Value as Json, json};
 
 fn check(relative: &str, made: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(relative);
@@ -17,9 +18,31 @@ fn check(relative: &str, made: &str) {
     );
 }
 
+/// The first-party plugins, from their manifests.
+fn plugins() -> Vec<KnownPlugin> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+    let manifests = fs::read_dir(folder).unwrap().filter_map(|entry| {
+        let text = fs::read_to_string(entry.unwrap().path().join("selkies-plugin.json")).ok()?;
+        let mut manifest: Json = serde_json::from_str(&text).unwrap();
+        let id = manifest["id"].as_str().unwrap().to_owned();
+        let schema = Some(manifest["config_schema"].take()).filter(|schema| !schema.is_null());
+        Some(KnownPlugin { id, schema, refusal: None })
+    });
+    let mut plugins: Vec<KnownPlugin> = manifests.collect();
+    plugins.sort_by(|left, right| left.id.cmp(&right.id));
+    assert!(plugins.len() >= 4, "{plugins:?}");
+    plugins
+}
+
 #[test]
 fn the_schema_is_up_to_date() {
-    let schema = serde_json::to_string_pretty(&config_schema(&[])).unwrap() + "\n";
+    let plugins = plugins().into_iter().filter_map(|plugin| Some((plugin.id, plugin.schema?)));
+    let schema = config_schema(&plugins.collect::<Vec<_>>());
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let with =
+        |fps: Json| json!({ "capture": { "plugin": "selkies.test-pattern", "config": { "fps": fps } } });
+    assert!(validator.is_valid(&with(json!(60))) && !validator.is_valid(&with(json!("fast"))));
+    let schema = serde_json::to_string_pretty(&schema).unwrap() + "\n";
     check("schemas/selkies-host.schema.json", &schema);
 }
 
@@ -46,6 +69,6 @@ fn the_files_in_the_documentation_are_right() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("host.json");
         fs::write(&path, block).unwrap();
-        Loader::new().file(path).load().unwrap();
+        Loader::new().file(path).load_with(|_| plugins()).unwrap();
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Command};
-use selkies_config::{Config, Loader, Source, args};
+use selkies_config::{Config, KnownPlugin, Loader, Source, args};
 
 const VARIABLES: [(&str, &str); 2] = [("SELKIES_PORT", "2"), ("CUSTOM_WS_PORT", "3")];
 
@@ -54,11 +54,11 @@ fn each_layer_wins_over_every_weaker_one() {
 #[test]
 fn a_weaker_value_must_be_right_too_but_for_older_variables() {
     let wrong = Loader::new().cli(&matches(&["--port", "1"])).env([("SELKIES_PORT", "x")]);
-    assert!(wrong.load().unwrap_err().to_string().starts_with("SELKIES_PORT: found \"x\""));
+    assert!(wrong.load().unwrap_err().to_string().starts_with("SC006 SELKIES_PORT: found \"x\""));
     let right = Loader::new().cli(&matches(&["--port", "1"])).env([("CUSTOM_WS_PORT", "x")]);
     assert_eq!(right.load().unwrap().port(), 1);
     let wrong = Loader::new().env([("CUSTOM_WS_PORT", "x")]);
-    assert!(wrong.load().unwrap_err().to_string().starts_with("CUSTOM_WS_PORT: found \"x\""));
+    assert!(wrong.load().unwrap_err().to_string().starts_with("SC006 CUSTOM_WS_PORT: found \"x\""));
 }
 
 #[test]
@@ -81,14 +81,16 @@ fn the_command_line_takes_every_spelling() {
     assert_eq!(config(&["--debug"]).log_level(), "debug");
     assert_eq!(config(&["--debug", "--port", "9"]).port(), 9);
     assert_eq!(config(&["--debug=false"]).log_level(), "info");
-    assert!(config(&["--use-cpu", "true|locked"]).stream_defaults().use_cpu);
+    let paint_over =
+        config(&["--use-paint-over-quality", "false|locked"]).stream_defaults().use_paint_over_quality;
+    assert!(!paint_over);
     assert_eq!(config(&["--watermark-location", "-1"]).get("watermark_location").unwrap().layers.len(), 2);
     let wrong =
         Loader::new().cli(&matches(&["--framerate=9-", "--port", "x"])).load().unwrap_err().to_string();
     assert_eq!(
         wrong,
-        "--port: found \"x\", allowed a whole number from 0 to 65535 (SC006)\n\
-         --framerate: found \"9-\", allowed MIN-MAX, one number, or INITIAL,MIN-MAX, each from 1 to 240 (SC006)"
+        "SC006 --port: found \"x\", allowed a whole number from 0 to 65535\n\
+         SC006 --framerate: found \"9-\", allowed MIN-MAX, one number, or INITIAL,MIN-MAX, each from 1 to 240"
     );
 }
 
@@ -152,6 +154,11 @@ fn explain_takes_any_spelling_and_knows_what_is_not_there() {
     let text = config.explain("SELKIES_MANUAL_RESOLUTION").unwrap();
     assert!(text.contains("value: true (locked), from environment SELKIES_MANUAL_WIDTH"), "{text}");
     assert!(text.contains("(forced by another setting)"), "{text}");
+    let side = config.explain("manual_height").unwrap();
+    assert!(side.contains("value: 768, from environment SELKIES_MANUAL_WIDTH"), "{side}");
+    assert!(side.contains("(forced by another setting)") && !side.contains("<- wins"), "{side}");
+    let own = config.explain("manual_width").unwrap();
+    assert!(own.contains("\"800\"  <- wins") && !own.contains("forced"), "{own}");
     assert!(config.explain("audio-enabled").unwrap().ends_with("not active yet: audio"));
     assert_eq!(config.explain("no_such_setting"), None);
 }
@@ -166,7 +173,11 @@ fn secrets_are_never_shown() {
     );
     let config = Loader::new()
         .cli(&matches(&["--basic-auth-password", CANARY]))
-        .env([("PASSWORD", CANARY), ("SELKIES_MASTER_TOKEN", CANARY)])
+        .env([
+            ("PASSWORD", CANARY),
+            ("SELKIES_MASTER_TOKEN", CANARY),
+            ("SELKIES_ALLOW_UNAUTHENTICATED", "true"),
+        ])
         .file(file(folder.path(), &text))
         .load()
         .unwrap();
@@ -177,7 +188,10 @@ fn secrets_are_never_shown() {
         shown += &format!("{:?} {}", config.get(name), config.explain(name).unwrap());
     }
     let schema = serde_json::json!({ "properties": { "shared_secret": { "maxLength": 3 } } });
-    shown += &config.check_plugins(&[("acme.turn".into(), schema)]).unwrap_err().to_string();
+    let turn = KnownPlugin { id: "acme.turn".into(), schema: Some(schema), refusal: None };
+    let judged = Loader::new().file(file(folder.path(), &text)).load_with(|_| vec![turn]);
+    shown += &judged.unwrap_err().to_string();
+    shown += &Loader::new().env([("SELKIES_MASTER_TOKEN", CANARY)]).load().unwrap_err().to_string();
     shown += &config.not_active().map(|inactive| inactive.to_string()).collect::<String>();
     // Wrong secrets are not repeated either.
     let wrong = format!("{CANARY}\n");
@@ -194,8 +208,8 @@ fn other_machines_need_a_password() {
     let error = load(&[("SELKIES_ADDR", "127.0.0.1,0.0.0.0")]).unwrap_err().to_string();
     assert_eq!(
         error,
-        "SELKIES_ADDR: found \"127.0.0.1,0.0.0.0\" without a password, allowed 127.0.0.1, or basic_auth_password \
-         set, or allow_unauthenticated=true (SC010)"
+        "SC010 SELKIES_ADDR: found \"127.0.0.1,0.0.0.0\" without a password, allowed 127.0.0.1, or \
+         basic_auth_password set, or allow_unauthenticated=true"
     );
     for safe in ["localhost", "::1", "[::1]", "127.0.0.2, ::1"] {
         load(&[("SELKIES_ADDR", safe)]).unwrap();
@@ -203,4 +217,18 @@ fn other_machines_need_a_password() {
     load(&[("SELKIES_ADDR", "0.0.0.0"), ("SELKIES_ALLOW_UNAUTHENTICATED", "true")]).unwrap();
     load(&[("SELKIES_ADDR", "::"), ("PASSWORD", "x")]).unwrap();
     load(&[("SELKIES_ADDR", "::"), ("PASSWORD", "x"), ("SELKIES_ENABLE_BASIC_AUTH", "false")]).unwrap_err();
+}
+
+#[test]
+fn a_master_token_that_nobody_enforces_is_a_mistake() {
+    let load = |variables: &[(&str, &str)]| Loader::new().env(variables.iter().copied()).load();
+    let token = ("SELKIES_MASTER_TOKEN", "secret");
+    assert_eq!(
+        load(&[token]).unwrap_err().to_string(),
+        "SC013 SELKIES_MASTER_TOKEN: found a master token, but this version asks nobody for tokens, allowed no \
+         master_token (basic_auth_password protects instead), or allow_unauthenticated=true"
+    );
+    load(&[token, ("PASSWORD", "x")]).unwrap_err();
+    load(&[("SELKIES_MASTER_TOKEN", ""), ("SELKIES_ADDR", "::1")]).unwrap();
+    load(&[token, ("SELKIES_ALLOW_UNAUTHENTICATED", "true")]).unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use selkies_config::{Code, Config, ConfigErrors, Loader, MAX_FILE_BYTES};
+use selkies_config::{Code, Config, ConfigErrors, KnownPlugin, Loader, MAX_FILE_BYTES};
 use serde_json::json;
 
 /// Keeps the folder for as long as the path is needed.
@@ -44,7 +44,10 @@ fn the_example_of_the_design_is_right() {
     );
     let config = Loader::new().file(&written.path).load().unwrap();
     let folder = written.path.parent().unwrap();
-    assert_eq!(config.plugin_paths(), [folder.join("plugins"), PathBuf::from("/opt/p")]);
+    let rules = config.plugin_rules();
+    assert_eq!(rules.paths, [folder.join("plugins"), PathBuf::from("/opt/p")]);
+    assert_eq!((rules.allow.as_slice(), rules.deny.len()), (&["*".to_owned()][..], 0));
+    assert_eq!(rules.in_process, ["selkies.*"]);
     assert_eq!(config.file().encoders[0].name, "nvh264enc");
     assert_eq!(config.file().capture.as_ref().unwrap().config["display"], ":0");
 }
@@ -80,38 +83,38 @@ fn every_mistake_is_reported_with_its_place() {
   "captur": 1
 }"#;
     let lines = [
-        r#"h.json:2:30: /settings/framerate: found "60-30", allowed MIN-MAX, one number, or INITIAL,MIN-MAX, each from 1 to 240 (SC006)"#,
-        r#"h.json:2:39: /settings/prot: found unknown key "prot", allowed "port" (is it meant?) (SC004)"#,
-        r#"h.json:3:25: /settings/port: found true, allowed a whole number from 0 to 65535 (SC005)"#,
-        r#"h.json:3:31: /settings/é: found unknown key "é", allowed a name of docs/configuration.md (SC004)"#,
-        r#"h.json:3:39: /settings/video_crf: found "video_crf" beside "h264_crf", which is the same setting, allowed one of them (SC008)"#,
-        r#"h.json:4:42: /plugins/isolation/default: found "thread", allowed "process", "in-process" (SC006)"#,
-        r#"h.json:4:54: /plugins/path: found unknown key "path", allowed "paths" (is it meant?) (SC004)"#,
-        r#"h.json:5:14: /capture: found no "plugin", allowed an object with "plugin" (SC007)"#,
-        r#"h.json:6:59: /encoders/1/name: found "a" for a second time, allowed each encoder's name once (SC008)"#,
-        r#"h.json:6:74: /encoders/1/plugin: found "", allowed 1 or more characters (SC006)"#,
-        r#"h.json:7:12: /input: found an object of 0, allowed array (SC005)"#,
-        r#"h.json:8:3: /captur: found unknown key "captur", allowed "capture" (is it meant?) (SC004)"#,
+        r#"SC006 h.json:2:30: /settings/framerate: found "60-30", allowed MIN-MAX, one number, or INITIAL,MIN-MAX, each from 1 to 240"#,
+        r#"SC004 h.json:2:39: /settings/prot: found "prot", which is not a setting; did you mean "port"?"#,
+        r#"SC005 h.json:3:25: /settings/port: found true, allowed a whole number from 0 to 65535"#,
+        r#"SC004 h.json:3:31: /settings/é: found "é", which is not a setting, allowed a name of docs/configuration.md"#,
+        r#"SC008 h.json:3:39: /settings/video_crf: found "video_crf" beside "h264_crf", which is the same setting, allowed one of them"#,
+        r#"SC006 h.json:4:42: /plugins/isolation/default: found "thread", allowed "process", "in-process""#,
+        r#"SC004 h.json:4:54: /plugins/path: found "path", which is not a key here; did you mean "paths"?"#,
+        r#"SC007 h.json:5:14: /capture: found no "plugin", allowed an object with "plugin""#,
+        r#"SC008 h.json:6:59: /encoders/1/name: found "a" for a second time, allowed each encoder's name once"#,
+        r#"SC006 h.json:6:74: /encoders/1/plugin: found "", allowed 1 or more characters"#,
+        r#"SC005 h.json:7:12: /input: found an object of 0, allowed array"#,
+        r#"SC004 h.json:8:3: /captur: found "captur", which is not a key here; did you mean "capture"?"#,
     ];
     assert_eq!(errors(text), lines);
     // Variables come after the file.
     let written = written(text);
     let all = Loader::new().file(&written.path).env([("SELKIES_PORT", "x")]).load().unwrap_err().to_string();
     assert_eq!(all.lines().count(), lines.len() + 1);
-    assert!(all.lines().last().unwrap().starts_with("SELKIES_PORT: "));
+    assert!(all.lines().last().unwrap().starts_with("SC006 SELKIES_PORT: "));
 }
 
 #[test]
 fn syntax_errors_have_a_place() {
     assert_eq!(
         errors("{\n  \"settings\": { \"port\": 80,, }\n}"),
-        ["h.json:2:28: /: found no JSON (key must be a string), allowed one JSON object (SC003)"]
+        ["SC003 h.json:2:28: (document): found no JSON (key must be a string), allowed one JSON object"]
     );
     assert_eq!(
         errors("{\n \"é\": x}"),
-        ["h.json:2:7: /: found no JSON (expected value), allowed one JSON object (SC003)"]
+        ["SC003 h.json:2:7: (document): found no JSON (expected value), allowed one JSON object"]
     );
-    assert_eq!(errors("[1]"), ["h.json:1:1: /: found an array of 1, allowed object (SC005)"]);
+    assert_eq!(errors("[1]"), ["SC005 h.json:1:1: (document): found an array of 1, allowed object"]);
     assert!(errors("")[0].contains("SC003") && errors("{} {}")[0].contains("SC003"));
     assert!(errors("[".repeat(100_000))[0].contains("SC003"));
 }
@@ -131,13 +134,13 @@ fn a_file_full_of_mistakes_is_reported_in_part() {
 fn repeated_keys_are_mistakes() {
     assert_eq!(
         errors(r#"{"settings": {"port": 1, "port": 2}}"#),
-        ["h.json:1:26: /settings/port: found a repeated key, allowed each key once (SC008)"]
+        ["SC008 h.json:1:26: /settings/port: found a repeated key, allowed each key once"]
     );
 }
 
 #[test]
 fn settings_must_be_an_object() {
-    assert_eq!(errors(r#"{"settings": 7}"#), ["h.json:1:14: /settings: found 7, allowed an object (SC005)"]);
+    assert_eq!(errors(r#"{"settings": 7}"#), ["SC005 h.json:1:14: /settings: found 7, allowed an object"]);
 }
 
 #[test]
@@ -146,7 +149,10 @@ fn files_that_cannot_be_read() {
     assert_eq!(code(Loader::new().file("/no/such/file").load()), Code::Unreadable);
     assert_eq!(code(Loader::new().file("/").load()), Code::Unreadable);
     assert_eq!(code(load(vec![b' '; MAX_FILE_BYTES + 1])), Code::TooLarge);
-    assert_eq!(code(load(b"{\"\xff\": 1}")), Code::NotUtf8);
+    assert_eq!(
+        errors(b"{\n \"\xc3\xa9\xff\": 1}"),
+        ["SC011 h.json:2:4: (document): found byte 0xff, which is no UTF-8, allowed UTF-8 text"]
+    );
     let missing =
         Loader::new().env([("SELKIES_CONFIG", "/no/such/file"), ("SELKIES_PORT", "x")]).load().unwrap_err();
     assert_eq!(missing.as_slice().len(), 2, "{missing}");
@@ -161,18 +167,27 @@ fn a_variable_that_is_no_utf8() {
     use std::{ffi::OsString, os::unix::ffi::OsStringExt};
     let value = OsString::from_vec(vec![0xff]);
     let error = Loader::new().env([("SELKIES_UI_TITLE", value)]).load().unwrap_err().to_string();
-    assert_eq!(error, "SELKIES_UI_TITLE: found bytes that are no UTF-8, allowed UTF-8 text (SC011)");
+    assert_eq!(error, "SC011 SELKIES_UI_TITLE: found bytes that are no UTF-8, allowed UTF-8 text");
+}
+
+fn known(id: &str, schema: Option<serde_json::Value>, refusal: Option<&str>) -> KnownPlugin {
+    KnownPlugin { id: id.into(), schema, refusal: refusal.map(str::to_owned) }
+}
+
+/// The errors' lines with these plugins, without the folder.
+fn errors_with(text: &str, plugins: &[KnownPlugin]) -> Vec<String> {
+    let written = written(text);
+    let errors = Loader::new().file(&written.path).load_with(|_| plugins.to_vec()).expect_err("a wrong file");
+    let folder = format!("{}/", written.path.parent().unwrap().display());
+    errors.to_string().lines().map(|line| line.replace(&folder, "")).collect()
 }
 
 #[test]
 fn plugins_configurations_are_judged_by_their_own_schema() {
-    let written = written(
-        r#"{ "capture": { "plugin": "selkies.x11", "config": { "display": 0 } },
+    let text = r#"{ "capture": { "plugin": "selkies.x11", "config": { "display": 0 } },
   "input": [ { "plugin": "acme.in", "config": {} },
              { "plugin": "selkies.x11", "config": { "display": ":1", "dsplay": 1 } },
-             { "plugin": "selkies.x11" } ] }"#,
-    );
-    let config = Loader::new().file(&written.path).load().unwrap();
+             { "plugin": "selkies.x11" } ] }"#;
     let schema = json!({
         "type": "object",
         "properties": { "display": { "type": "string" } },
@@ -180,27 +195,87 @@ fn plugins_configurations_are_judged_by_their_own_schema() {
         "additionalProperties": false,
     });
     let elsewhere = json!({ "$ref": "https://example.com/schema.json" });
-    let schemas = [
-        ("selkies.x11".to_owned(), schema),
-        ("acme.in".to_owned(), elsewhere),
-        ("acme.unused".to_owned(), json!({ "type": 7 })),
+    let plugins = [
+        known("selkies.x11", Some(schema), None),
+        known("acme.in", Some(elsewhere), None),
+        // Nobody uses it: its schema is nobody's concern.
+        known("acme.unused", Some(json!({ "type": 7 })), None),
     ];
-    let errors = config.check_plugins(&schemas).unwrap_err().to_string();
-    let lines: Vec<&str> = errors.lines().collect();
-    let place = |rest: &str| format!("{}:{rest}", written.path.display());
-    assert_eq!(lines[0], place("1:64: /capture/config/display: found 0, allowed string (SC005)"));
+    let lines = errors_with(text, &plugins);
+    assert_eq!(lines[0], "SC005 h.json:1:64: /capture/config/display: found 0, allowed string");
     assert_eq!(
         lines[1],
-        place(
-            r#"3:70: /input/1/config/dsplay: found unknown key "dsplay", allowed "display" (is it meant?) (SC004)"#
-        )
+        r#"SC004 h.json:3:70: /input/1/config/dsplay: found "dsplay", which is not a key here; did you mean "display"?"#
     );
     assert_eq!(
         lines[2],
-        place(r#"4:14: /input/2/config: found no "display", allowed an object with "display" (SC007)"#)
+        r#"SC007 h.json:4:14: /input/2/config: found no "display", allowed an object with "display""#
     );
-    assert!(lines[3].starts_with("plugin acme.in: found an unusable config schema"), "{errors}");
-    assert!(lines[4].starts_with("plugin acme.unused: found an unusable config schema"), "{errors}");
-    assert_eq!(lines.len(), 5, "{errors}");
-    assert!(config.check_plugins(&[]).is_ok());
+    assert!(lines[3].starts_with("SC009 plugin acme.in: found an unusable config schema"), "{lines:?}");
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert!(load(text).is_ok(), "without the plugins, nothing is known to be wrong");
+}
+
+#[test]
+fn plugins_that_are_not_there_or_refused_are_mistakes() {
+    let text = r#"{ "capture": { "plugin": "selkies.x12" }, "display": { "plugin": "acme.far" },
+  "encoders": [ { "name": "a", "plugin": "acme.enc" } ], "cursor": { "plugin": "selkies.x11" } }"#;
+    let plugins =
+        [known("selkies.x11", None, None), known("acme.enc", None, Some("SP004 acme.enc: excluded\nby you"))];
+    assert_eq!(
+        errors_with(text, &plugins),
+        [
+            r#"SC012 h.json:1:26: /capture/plugin: found "selkies.x12"; did you mean "selkies.x11"?"#,
+            r#"SC012 h.json:1:66: /display/plugin: found "acme.far", allowed selkies.x11"#,
+            r#"SC012 h.json:2:42: /encoders/0/plugin: found "acme.enc", which may not be used: SP004 acme.enc: excluded by you"#,
+        ]
+    );
+    let nothing = errors_with(r#"{"capture": {"plugin": "a.b"}}"#, &[]);
+    assert!(nothing[0].contains("the folders that are searched, which hold none"), "{nothing:?}");
+}
+
+#[test]
+fn mistakes_of_the_host_and_of_plugins_are_told_together() {
+    let schema = json!({ "properties": { "fps": { "type": "integer" } } });
+    let plugins = [known("a.b", Some(schema), None)];
+    let text = r#"{ "settings": { "port": "x" }, "captur": 1,
+  "capture": { "plugin": "a.b", "config": { "fps": "x" }, "more": 1 },
+  "input": [ 7, { "plugin": "a.c" } ] }"#;
+    let codes: Vec<String> = errors_with(text, &plugins)
+        .iter()
+        .map(|line| line.split(": found").next().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(
+        codes,
+        [
+            "SC006 h.json:1:25: /settings/port",
+            "SC004 h.json:1:32: /captur",
+            "SC005 h.json:2:52: /capture/config/fps",
+            "SC004 h.json:2:59: /capture/more",
+            "SC005 h.json:3:14: /input/0",
+            "SC012 h.json:3:29: /input/1/plugin",
+        ]
+    );
+    // Where plugins are cannot be told: nothing is said about them.
+    let lost = errors_with(r#"{"plugins": {"paths": "here"}, "capture": {"plugin": "a.d"}}"#, &plugins);
+    assert_eq!(lost.len(), 1, "{lost:?}");
+}
+
+#[test]
+fn the_file_says_which_plugins_may_be_used_and_where() {
+    let text = r#"{"plugins": {"paths": ["p"], "allow": ["a.*"], "deny": ["a.b"],
+        "isolation": {"allow-in-process": ["a.c"]}}}"#;
+    let written = written(text);
+    let mut asked = None;
+    let loader = Loader::new().file(&written.path).allow_in_process(["d.*".to_owned()]);
+    let config = loader.load_with(|rules| {
+        asked = Some(rules.clone());
+        Vec::new()
+    });
+    let rules = config.unwrap().plugin_rules().clone();
+    assert_eq!(asked.as_ref(), Some(&rules));
+    assert_eq!((rules.allow, rules.deny), (vec!["a.*".to_owned()], vec!["a.b".to_owned()]));
+    assert_eq!(rules.in_process, ["a.c", "d.*"]);
+    let config = load(r#"{"plugins": {"isolation": {"default": "in-process"}}}"#).unwrap();
+    assert_eq!(config.plugin_rules().in_process, ["selkies.*", "*"]);
 }

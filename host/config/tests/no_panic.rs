@@ -1,7 +1,7 @@
 //! Nothing that anybody writes makes this crate panic.
 
 use proptest::{collection::vec, prelude::*, sample::select};
-use selkies_config::{ClientSettings, Loader, StreamSettings, Value, settings};
+use selkies_config::{ClientSettings, KnownPlugin, Loader, StreamSettings, Value, settings};
 use serde_json::{Value as Json, json};
 
 fn names() -> Vec<&'static str> {
@@ -46,10 +46,10 @@ fn load_file(bytes: &[u8]) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("host.json");
     std::fs::write(&path, bytes).unwrap();
-    match Loader::new().file(&path).load() {
+    let schema = json!({ "properties": { "name": { "type": "string", "pattern": "^(a+)+$" } } });
+    let plugin = KnownPlugin { id: "a".into(), schema: Some(schema), refusal: None };
+    match Loader::new().file(&path).load_with(|_| vec![plugin]) {
         Ok(config) => {
-            let schema = json!({ "properties": { "name": { "type": "string", "pattern": "^(a+)+$" } } });
-            let _ = config.check_plugins(&[("a".into(), schema)]);
             let _ = config.server_settings();
         }
         Err(errors) => {

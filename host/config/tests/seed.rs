@@ -134,7 +134,7 @@ fn booleans() {
         assert_eq!(
             text,
             format!(
-                "SELKIES_DEBUG: found {wrong:?}, allowed true or false, with |locked behind it to lock it (SC006)"
+                "SC006 SELKIES_DEBUG: found {wrong:?}, allowed true or false, with |locked behind it to lock it"
             )
         );
     }
@@ -159,8 +159,8 @@ fn choices() {
     assert_eq!(value("audio_bitrate", "128000,6000"), choice("128000", &["128000", "6000"]));
     for wrong in ["vp8enc", "jpeg,", "jpeg|locked", "jpeg;x264enc"] {
         let text = refusal("encoder", wrong);
-        let allowed = "one or more of x264enc, x264enc-striped, jpeg, comma-separated (SC006)";
-        assert_eq!(text, format!("SELKIES_ENCODER: found {wrong:?}, allowed {allowed}"));
+        let allowed = "one or more of x264enc, x264enc-striped, jpeg, comma-separated";
+        assert_eq!(text, format!("SC006 SELKIES_ENCODER: found {wrong:?}, allowed {allowed}"));
     }
     refusal("scaling_dpi", "5000");
 }
@@ -200,10 +200,10 @@ fn ranges() {
         "60|locked",
         "59.94",
     ] {
-        let allowed = "MIN-MAX, one number, or INITIAL,MIN-MAX, each from 1 to 240 (SC006)";
+        let allowed = "MIN-MAX, one number, or INITIAL,MIN-MAX, each from 1 to 240";
         assert_eq!(
             refusal("framerate", wrong),
-            format!("SELKIES_FRAMERATE: found {wrong:?}, allowed {allowed}")
+            format!("SC006 SELKIES_FRAMERATE: found {wrong:?}, allowed {allowed}")
         );
     }
     refusal("framerate", "99999999999999999999");
@@ -215,7 +215,7 @@ fn numbers_texts_and_sizes() {
     assert_eq!(value("port", "0"), Value::Int(0));
     assert_eq!(
         refusal("port", "65536"),
-        "SELKIES_PORT: found \"65536\", allowed a whole number from 0 to 65535 (SC006)"
+        "SC006 SELKIES_PORT: found \"65536\", allowed a whole number from 0 to 65535"
     );
     assert_eq!(value("ui_title", "Mon bureau é"), Value::Text("Mon bureau é".into()));
     refusal("ui_title", "two\nlines");
@@ -264,18 +264,24 @@ fn what_has_no_effect_yet_is_listed() {
         ("SELKIES_MODE", "websockets"),
         ("SELKIES_FRAMERATE", "30"),
         ("SELKIES_VIDEO_CRF", "20"),
+        ("SELKIES_USE_CPU", "true"),
+        ("SELKIES_USE_CSS_SCALING", "true"),
         ("SELKIES_NO_SUCH_THING", "1"),
     ]);
     let listed: Vec<String> = config.not_active().map(|inactive| inactive.to_string()).collect();
     assert_eq!(
         listed,
         [
+            "use_cpu (environment SELKIES_USE_CPU) is not active yet: hardware encoders",
             "h264_crf (environment SELKIES_VIDEO_CRF) is not active yet: H.264",
             "audio_bitrate (environment SELKIES_AUDIO_BITRATE) is not active yet: audio",
             "gamepad_enabled (environment SELKIES_GAMEPAD_ENABLED) is not active yet: gamepads",
         ]
     );
     assert_eq!(config.unknown_env(), ["SELKIES_NO_SUCH_THING"]);
+    let variables = [("SELKIES_NO_SUCH_THING", "1"), ("SELKIES_CONFIG", ""), ("SELKIES_MINE", "1")];
+    let config = Loader::new().env(variables).other_variables(&["SELKIES_MINE"]).load();
+    assert_eq!(config.unwrap().unknown_env(), ["SELKIES_NO_SUCH_THING"]);
 }
 
 #[test]
@@ -296,4 +302,19 @@ fn only_loaded_encoders_are_offered() {
     let mut config = load(&[("SELKIES_ENCODER", "x264enc")]);
     assert_eq!(config.offer_encoders(&["jpeg", "acme"]), ["x264enc"]);
     assert_eq!(menu(&config), "jpeg of jpeg,acme");
+}
+
+#[test]
+fn encoders_that_the_files_own_list_leaves_out_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("host.json");
+    let unlisted = |text: &str| -> Vec<String> {
+        std::fs::write(&path, text).unwrap();
+        let config = Loader::new().file(&path).load().unwrap();
+        config.unlisted_encoders().map(str::to_owned).collect()
+    };
+    let list = r#""encoders": [{"name": "jpeg", "plugin": "a.b"}]"#;
+    assert_eq!(unlisted(&format!(r#"{{"settings": {{"encoder": "x264enc,jpeg"}}, {list}}}"#)), ["x264enc"]);
+    assert!(unlisted(&format!("{{{list}}}")).is_empty(), "nobody asked for others");
+    assert!(unlisted(r#"{"settings": {"encoder": "x264enc,jpeg"}}"#).is_empty(), "plugins decide");
 }

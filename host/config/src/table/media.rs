@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Setting] = &[
     row("paint_over_jpeg_quality", range(1, 100, 90), "1-100", Section::Video,
         "Allowed JPEG paint-over quality range or a fixed value.").client(),
     row("use_cpu", Kind::Bool, "false", Section::Video,
-        "Force CPU-based encoding.").client(),
+        "Force CPU-based encoding.").client().not_yet("hardware encoders"),
     row("h264_crf", range(0, 51, 25), "5-50", Section::Video,
         "Allowed H.264 CRF range or a fixed value.").wire("video_crf").client().not_yet("H.264"),
     row("h264_fullcolor", Kind::Bool, "false", Section::Video,
@@ -69,7 +69,8 @@ pub(super) const ROWS: &[Setting] = &[
         span: Some((48, 768)),
     }, "96", Section::Screen, "The default DPI for UI scaling.").client(),
     row("use_css_scaling", Kind::Bool, "false", Section::Screen,
-        "HiDPI when false, if true a lower resolution is sent from the client and the canvas is stretched.").client(),
+        "HiDPI when false, if true a lower resolution is sent from the client and the canvas is stretched. Told to the \
+         page: Selkies' own follows it, the one inside the host does not.").client(),
     row("second_screen", Kind::Bool, "true", Section::Screen,
         "Enable support for a second monitor/display.").not_yet("second screen"),
     row("wayland_socket_index", Kind::Int { min: 0, max: 1024 }, "0", Section::Screen,
@@ -87,7 +88,8 @@ pub(super) const ROWS: &[Setting] = &[
     row("gamepad_enabled", Kind::Bool, "true", Section::Input,
         "Enable gamepad support.").not_yet("gamepads"),
     row("use_browser_cursors", Kind::Bool, "false", Section::Input,
-        "Use browser CSS cursors instead of rendering to canvas.").client(),
+        "Use browser CSS cursors instead of rendering to canvas. Told to the page: Selkies' own follows it, the one \
+         inside the host always does so.").client(),
     row("command_enabled", Kind::Bool, "true", Section::Input,
         "Enable parsing of command websocket messages.").not_yet("commands"),
 
