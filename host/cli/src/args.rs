@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+/// The variable with more patterns for `--allow-in-process`, separated by commas.
+pub(crate) const IN_PROCESS_VARIABLE: &str = "SELKIES_ALLOW_IN_PROCESS";
+
 /// The whole command line: every setting, and what is not a setting.
 pub(crate) fn command() -> Command {
     let plugins = Arg::new("plugins")
@@ -13,6 +16,16 @@ pub(crate) fn command() -> Command {
         .value_parser(value_parser!(PathBuf))
         .global(true)
         .help("Folder with plugins; may be given several times [env: SELKIES_PLUGIN_PATH]");
+    let in_process = Arg::new("allow-in-process")
+        .long("allow-in-process")
+        .value_name("PATTERN")
+        .action(ArgAction::Append)
+        .global(true)
+        .help(
+            "Ids of plugins (*: any text) that may run inside the host, beside selkies.* and those of the file; others \
+             are refused until a later version runs them in children; may be given several times \
+             [env: SELKIES_ALLOW_IN_PROCESS]",
+        );
     let desktop = Arg::new("desktop")
         .long("desktop")
         .value_name("COMMAND")
@@ -27,6 +40,7 @@ pub(crate) fn command() -> Command {
         .subcommand_precedence_over_arg(true)
         .args(selkies_config::args())
         .arg(plugins)
+        .arg(in_process)
         .arg(desktop)
         .subcommand(
             Command::new("plugins")
@@ -74,6 +88,14 @@ pub(crate) fn command() -> Command {
 /// The folders given with `--plugins`.
 pub(crate) fn plugin_folders(matches: &ArgMatches) -> Vec<PathBuf> {
     matches.get_many::<PathBuf>("plugins").unwrap_or_default().cloned().collect()
+}
+
+/// The patterns given with `--allow-in-process` and by its variable.
+pub(crate) fn in_process_patterns(matches: &ArgMatches) -> Vec<String> {
+    let variable = std::env::var(IN_PROCESS_VARIABLE).unwrap_or_default();
+    let given = matches.get_many::<String>("allow-in-process").unwrap_or_default().map(String::as_str);
+    let patterns = given.chain(variable.split(',').map(str::trim)).filter(|pattern| !pattern.is_empty());
+    patterns.map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -5,12 +5,15 @@ mod args;
 mod commands;
 mod defaults;
 mod desktop;
+mod failure;
 mod logging;
 mod run;
 mod stage;
 mod xvfb;
 
 use std::process::ExitCode;
+
+use failure::Failure;
 
 fn main() -> ExitCode {
     let matches = args::command().get_matches();
@@ -19,12 +22,5 @@ fn main() -> ExitCode {
         Some(("config", matches)) => commands::config(matches),
         _ => run::run(&matches),
     };
-    match outcome {
-        Ok(code) => code,
-        Err(text) => {
-            // Several mistakes are several lines; each names its place.
-            eprintln!("{}", text.trim_end());
-            ExitCode::FAILURE
-        }
-    }
+    outcome.unwrap_or_else(Failure::report)
 }

@@ -1,19 +1,25 @@
 //! Starting the host and running it until a signal.
 
-use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{
+    io::Write,
+    net::SocketAddr,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use clap::ArgMatches;
-use selkies_config::{Config, Loader};
+use selkies_config::Config;
 use selkies_media::{Studio, StudioParts};
 use selkies_plugin_host::{HostServices, Origin, SlabPool, TransportInstance, environment};
-use selkies_server::{BasicAuth, Hub, HubSink, Server, ServerOptions};
+use selkies_server::{BasicAuth, Hub, HubSink, Listening, ServerOptions};
 use selkies_session::{Policy, Session};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::{
     commands, defaults,
     desktop::Desktop,
+    failure::Failure,
     logging,
     stage::{self, Stage},
     xvfb::Xvfb,
@@ -23,9 +29,8 @@ use crate::{
 ///
 /// # Errors
 /// What kept it from starting, one line each.
-pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
-    let mut config =
-        Loader::new().cli(matches).env(std::env::vars_os()).load().map_err(|errors| errors.to_string())?;
+pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let (mut config, inventory) = commands::load(matches)?;
     logging::start(&config);
     for inactive in config.not_active() {
         warn!("{inactive}");
@@ -33,14 +38,21 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     for name in config.unknown_env() {
         warn!("{name} is not a setting of this version");
     }
-    let inventory = commands::inventory(matches, config.plugin_paths());
     for refusal in inventory.refusals() {
         warn!("{refusal}");
     }
     for refusal in inventory.entries().iter().filter_map(|entry| entry.verdict.as_ref().err()) {
         warn!("{refusal}");
     }
-    config.check_plugins(&commands::plugin_schemas(&inventory)).map_err(|errors| errors.to_string())?;
+
+    let listening = Listening::bind(ServerOptions {
+        addresses: config.addr().map(str::to_owned).collect(),
+        port: config.port(),
+        web_root: config.web_root(),
+        auth: config.basic_auth().map(|auth| BasicAuth::new(&auth.user, auth.password.expose())),
+        any_host: config.allow_unauthenticated(),
+    })
+    .map_err(|error| error.to_string())?;
 
     // The environment can be changed only while this is the only thread.
     let own = match config.display() {
@@ -64,7 +76,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     let names: Vec<&str> =
         stage.backends.encoders.iter().map(|encoder| encoder.offer.name.as_str()).collect();
     for dropped in config.offer_encoders(&names) {
-        info!("encoder {dropped} is not available here");
+        warn!("encoder {dropped} is not available here: no plugin offers it");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -72,10 +84,11 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
         .build()
         .map_err(|error| format!("CL024 no runtime: {error}. Raise the limits of the host"))?;
     let desktop = matches.get_one::<String>("desktop").cloned();
-    runtime.block_on(serve(config, stage, services, own, &display, desktop))
+    Ok(runtime.block_on(serve(listening, config, stage, services, own, &display, desktop))?)
 }
 
 async fn serve(
+    listening: Listening,
     config: Config,
     stage: Stage,
     services: HostServices,
@@ -83,20 +96,15 @@ async fn serve(
     display: &str,
     desktop: Option<String>,
 ) -> Result<ExitCode, String> {
-    let options = ServerOptions {
-        addresses: config.addr().map(str::to_owned).collect(),
-        port: config.port(),
-        web_root: config.web_root(),
-        auth: config.basic_auth().map(|auth| BasicAuth::new(&auth.user, auth.password.expose())),
-    };
     let hub = Hub::new(config.clone(), session(&config, stage.backends.display.is_some()));
     let transport = transport(&stage, &services, &hub)?;
     hub.attach_transport(transport);
-    let server = Server::bind(options, hub.clone()).await.map_err(|error| error.to_string())?;
+    let server = listening.serve(hub.clone());
 
     let access_file = own.as_ref().map(|own| own.access_file().to_owned());
     let initial_size = initial_size(&config, own.is_some());
-    let mut own = own;
+    // The display ends after every thread that uses it.
+    let own = own.map(|own| Arc::new(Mutex::new(own)));
     let studio = Studio::start(StudioParts {
         backends: stage.backends,
         services,
@@ -104,14 +112,11 @@ async fn serve(
         stream: hub.stream(),
         observer: hub.clone(),
         initial_size,
-        revive: own.is_some().then(|| -> Box<dyn FnMut() -> bool + Send> {
-            Box::new(move || match own.as_mut().map(Xvfb::revive) {
-                Some(Ok(revived)) => revived,
-                Some(Err(error)) => {
+        revive: own.clone().map(|own| -> Box<dyn FnMut() + Send> {
+            Box::new(move || {
+                if let Err(error) = own.lock().unwrap_or_else(PoisonError::into_inner).revive() {
                     warn!("{error}");
-                    false
                 }
-                None => false,
             })
         }),
     })
@@ -131,8 +136,10 @@ async fn serve(
                 _ = tokio::signal::ctrl_c() => {}
             }
         })
-        .await;
+        .await
+        .map_err(|error| format!("CL026 the sockets could not be served: {error}. Report this defect"))?;
     drop(desktop);
+    drop(own);
     Ok(ExitCode::SUCCESS)
 }
 

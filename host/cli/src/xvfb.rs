@@ -112,17 +112,17 @@ impl Xvfb {
         &self.access.path
     }
 
-    /// Starts the server again under its name if it ended. True when it had to.
+    /// Starts the server again under its name if it ended.
     ///
     /// # Errors
     /// [`XvfbError`] when it does not come up; a later call tries again.
-    pub(crate) fn revive(&mut self) -> Result<bool, XvfbError> {
+    pub(crate) fn revive(&mut self) -> Result<(), XvfbError> {
         if matches!(self.child.try_wait(), Ok(None)) {
-            return Ok(false);
+            return Ok(());
         }
         warn!("Xvfb {} ended; starting it again", self.display);
         (self.child, _) = spawn(&self.access.path, self.max_size, Some(&self.display))?;
-        Ok(true)
+        Ok(())
     }
 }
 
