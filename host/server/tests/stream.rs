@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::SinkExt;
-use house::{House, SMALL, SOON, page::Page};
+use house::{House, SMALL, SOON, ended, page::Page};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -139,7 +139,7 @@ async fn at_the_end_clients_are_told_and_everything_ends() {
         let (code, reason) = Page::parting(&farewell);
         assert_eq!((code, reason.as_str()), (1012, "Service restart"));
     }
-    tokio::time::timeout(SOON, running).await.expect("it ends").expect("without a panic");
+    ended(running).await;
     assert!(began.elapsed() < Duration::from_secs(5), "it took {:?}", began.elapsed());
     assert!(TcpStream::connect(at).await.is_err(), "it still listens");
 }

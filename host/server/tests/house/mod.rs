@@ -5,13 +5,13 @@ pub(crate) mod page;
 #[path = "../../../media/tests/plugins/mod.rs"]
 mod plugins;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use plugins::Plugins;
 use selkies_config::Loader;
 use selkies_media::{Backends, Studio, StudioParts};
 use selkies_plugin_host::{Origin, TransportInstance};
-use selkies_server::{BasicAuth, Hub, HubSink, Server, ServerOptions};
+use selkies_server::{BasicAuth, Hub, HubSink, Listening, ServerOptions};
 use selkies_session::{Policy, Session};
 use serde_json::{Value, json};
 use tokio::{
@@ -40,7 +40,7 @@ pub(crate) struct House {
     pub(crate) at: SocketAddr,
     pub(crate) hub: Arc<Hub>,
     stop: oneshot::Sender<()>,
-    running: JoinHandle<()>,
+    running: JoinHandle<io::Result<()>>,
     plugins: Plugins,
 }
 
@@ -78,8 +78,9 @@ impl House {
             port: 0,
             web_root,
             auth: auth.map(|(user, password)| BasicAuth::new(user, password)),
+            any_host: false,
         };
-        let server = Server::bind(options, hub.clone()).await.expect("a free port");
+        let server = Listening::bind(options).expect("a free port").serve(hub.clone());
         let capture = json!({ "width": pattern.width, "height": pattern.height, "fps": pattern.fps });
         let studio = Studio::start(StudioParts {
             backends: Backends {
@@ -106,15 +107,14 @@ impl House {
     }
 
     /// Asks it to end; the handle ends when `run` returns.
-    pub(crate) fn ask_to_end(self) -> JoinHandle<()> {
+    pub(crate) fn ask_to_end(self) -> JoinHandle<io::Result<()>> {
         self.stop.send(()).expect("it runs");
         self.running
     }
 
     /// Ends it.
     pub(crate) async fn close(self) {
-        let running = self.ask_to_end();
-        tokio::time::timeout(SOON, running).await.expect("it ends").expect("without a panic");
+        ended(self.ask_to_end()).await;
     }
 
     /// Sends a request line and headers as they are, and reads the answer to its end.
@@ -138,6 +138,12 @@ impl House {
         assert_eq!(answer.status, 200);
         serde_json::from_slice(&answer.body).expect("JSON")
     }
+}
+
+/// Waits until `run` returns.
+pub(crate) async fn ended(running: JoinHandle<io::Result<()>>) {
+    let ended = tokio::time::timeout(SOON, running).await.expect("it ends");
+    ended.expect("without a panic").expect("it served");
 }
 
 /// The answer to a request.
