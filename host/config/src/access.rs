@@ -34,7 +34,7 @@ fn exposure(values: &[Resolved]) -> Option<ConfigError> {
         Code::Exposed,
         origin(addr),
         format!("{} without a password", shown(text)),
-        "127.0.0.1, or basic_auth_password set, or allow_unauthenticated=true",
+        "127.0.0.1, or basic_auth_password set, or --allow-unauthenticated (allow_unauthenticated=true)",
     ))
 }
 
@@ -45,7 +45,7 @@ fn unenforced_tokens(values: &[Resolved]) -> Option<ConfigError> {
         Code::Unprotected,
         origin(token),
         "a master token, but this version asks nobody for tokens",
-        "no master_token (basic_auth_password protects instead), or allow_unauthenticated=true",
+        "no master_token (basic_auth_password protects instead), or --allow-unauthenticated (allow_unauthenticated=true)",
     ))
 }
 

@@ -209,7 +209,8 @@ fn other_machines_need_a_password() {
     assert_eq!(
         error,
         "SC010 SELKIES_ADDR: found \"127.0.0.1,0.0.0.0\" without a password, allowed 127.0.0.1, or \
-         basic_auth_password set, or allow_unauthenticated=true"
+         basic_auth_password set, or --allow-unauthenticated \
+         (allow_unauthenticated=true)"
     );
     for safe in ["localhost", "::1", "[::1]", "127.0.0.2, ::1"] {
         load(&[("SELKIES_ADDR", safe)]).unwrap();
@@ -226,7 +227,8 @@ fn a_master_token_that_nobody_enforces_is_a_mistake() {
     assert_eq!(
         load(&[token]).unwrap_err().to_string(),
         "SC013 SELKIES_MASTER_TOKEN: found a master token, but this version asks nobody for tokens, allowed no \
-         master_token (basic_auth_password protects instead), or allow_unauthenticated=true"
+         master_token (basic_auth_password protects instead), or --allow-unauthenticated \
+         (allow_unauthenticated=true)"
     );
     load(&[token, ("PASSWORD", "x")]).unwrap_err();
     load(&[("SELKIES_MASTER_TOKEN", ""), ("SELKIES_ADDR", "::1")]).unwrap();
