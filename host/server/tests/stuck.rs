@@ -8,8 +8,8 @@ use house::{House, Pattern, page::Page};
 
 /// Large enough to fill a socket within a second.
 const LARGE: Pattern = Pattern { width: 1280, height: 720, fps: 60 };
-/// What may wait for one client that took a frame and reads no further: a few frames.
-const MOST_QUEUED: u64 = 2 * 1024 * 1024;
+/// What may wait for one client that reads no further: one frame. Five seconds of frames are 2 MiB.
+const MOST_QUEUED: u64 = 512 * 1024;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_never_reads_holds_nobody() {
