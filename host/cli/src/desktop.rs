@@ -2,19 +2,23 @@
 
 use std::{
     os::unix::process::CommandExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tracing::{info, warn};
 
 /// How long the desktop's processes may take to end.
-const END_TIMEOUT: Duration = Duration::from_secs(2);
+const END_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// The running command. Dropping it ends its process group.
+/// The command, and its running processes. Dropping it ends their group.
 #[derive(Debug)]
 pub(crate) struct Desktop {
+    command: String,
+    display: String,
+    access_file: Option<PathBuf>,
     child: Child,
 }
 
@@ -24,31 +28,55 @@ impl Desktop {
     /// # Errors
     /// When the shell cannot be started.
     pub(crate) fn start(command: &str, display: &str, access_file: Option<&Path>) -> std::io::Result<Self> {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", command]).env("DISPLAY", display).stdin(Stdio::null()).process_group(0);
-        if let Some(file) = access_file {
-            shell.env("XAUTHORITY", file);
-        }
-        info!(command, "starting the desktop");
-        Ok(Self { child: shell.spawn()? })
+        let (command, display) = (command.to_owned(), display.to_owned());
+        let access_file = access_file.map(Path::to_owned);
+        let child = spawn(&command, &display, access_file.as_deref())?;
+        Ok(Self { command, display, access_file, child })
     }
-}
 
-impl Drop for Desktop {
-    fn drop(&mut self) {
-        let Some(group) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) else {
-            return;
-        };
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+    /// Runs the command again: its display is a new one, on which nothing runs.
+    ///
+    /// # Errors
+    /// When the shell cannot be started.
+    pub(crate) fn restart(&mut self) -> std::io::Result<()> {
+        self.end();
+        self.child = spawn(&self.command, &self.display, self.access_file.as_deref())?;
+        Ok(())
+    }
+
+    /// The process group, for the last resort.
+    pub(crate) fn group(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+    }
+
+    fn end(&mut self) {
+        let Some(group) = self.group() else { return };
+        let _ = kill_process_group(group, Signal::TERM);
         let give_up = Instant::now() + END_TIMEOUT;
         while matches!(self.child.try_wait(), Ok(None)) {
             if Instant::now() > give_up {
                 warn!("the desktop did not end; killing it");
-                let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+                let _ = kill_process_group(group, Signal::KILL);
                 let _ = self.child.wait();
                 return;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+fn spawn(command: &str, display: &str, access_file: Option<&Path>) -> std::io::Result<Child> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]).env("DISPLAY", display).stdin(Stdio::null()).process_group(0);
+    if let Some(file) = access_file {
+        shell.env("XAUTHORITY", file);
+    }
+    info!(command, "starting the desktop");
+    shell.spawn()
+}
+
+impl Drop for Desktop {
+    fn drop(&mut self) {
+        self.end();
     }
 }

@@ -9,6 +9,7 @@ mod failure;
 mod logging;
 mod run;
 mod stage;
+mod stop;
 mod xvfb;
 
 use std::process::ExitCode;

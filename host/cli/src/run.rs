@@ -13,7 +13,6 @@ use selkies_media::{Studio, StudioParts};
 use selkies_plugin_host::{HostServices, Origin, SlabPool, TransportInstance, environment};
 use selkies_server::{BasicAuth, Hub, HubSink, Listening, ServerOptions};
 use selkies_session::{Policy, Session};
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 
 use crate::{
@@ -22,6 +21,7 @@ use crate::{
     failure::Failure,
     logging,
     stage::{self, Stage},
+    stop::Stop,
     xvfb::Xvfb,
 };
 
@@ -55,21 +55,28 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     .map_err(|error| error.to_string())?;
 
     // The environment can be changed only while this is the only thread.
-    let own = match config.display() {
-        Some(_) => None,
-        None => Some(Xvfb::prepare()?),
-    };
+    let needs_own = config.display().is_none() && stage::wants_display(&config, &inventory);
+    let own = needs_own.then(Xvfb::prepare).transpose()?;
     if let Some(own) = &own
         && !environment::set("XAUTHORITY", own.access_file().as_os_str())
     {
         return Err("CL023 XAUTHORITY could not be set: other threads run already. Report this defect".into());
     }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("tokio")
+        .build()
+        .map_err(|error| format!("CL024 no runtime: {error}. Raise the limits of the host"))?;
+    let stop = {
+        let _entered = runtime.enter();
+        Stop::listen().map_err(|error| format!("CL025 signals: {error}. Report this defect"))?
+    };
+
     let own = own.map(|own| own.start(config.xvfb_max_size())).transpose()?;
     let display = match (&own, config.display()) {
         (Some(own), _) => own.display().to_owned(),
         (None, named) => named.unwrap_or_default().to_owned(),
     };
-
     let services = HostServices::new(SlabPool::default());
     services.set_log_level(logging::abi_level(config.log_level()));
     let stage = stage::set(&config, &inventory, &services, &display)?;
@@ -78,15 +85,11 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     for dropped in config.offer_encoders(&names) {
         warn!("encoder {dropped} is not available here: no plugin offers it");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_name("tokio")
-        .build()
-        .map_err(|error| format!("CL024 no runtime: {error}. Raise the limits of the host"))?;
     let desktop = matches.get_one::<String>("desktop").cloned();
-    Ok(runtime.block_on(serve(listening, config, stage, services, own, &display, desktop))?)
+    Ok(runtime.block_on(serve(listening, config, stage, services, own, &display, desktop, stop))?)
 }
 
+#[allow(clippy::too_many_arguments)] // the parts of a start, each used once
 async fn serve(
     listening: Listening,
     config: Config,
@@ -95,6 +98,7 @@ async fn serve(
     own: Option<Xvfb>,
     display: &str,
     desktop: Option<String>,
+    stop: Stop,
 ) -> Result<ExitCode, String> {
     let hub = Hub::new(config.clone(), session(&config, stage.backends.display.is_some()));
     let transport = transport(&stage, &services, &hub)?;
@@ -105,6 +109,7 @@ async fn serve(
     let initial_size = initial_size(&config, own.is_some());
     // The display ends after every thread that uses it.
     let own = own.map(|own| Arc::new(Mutex::new(own)));
+    let desk: Arc<Mutex<Option<Desktop>>> = Arc::default();
     let studio = Studio::start(StudioParts {
         backends: stage.backends,
         services,
@@ -112,35 +117,50 @@ async fn serve(
         stream: hub.stream(),
         observer: hub.clone(),
         initial_size,
-        revive: own.clone().map(|own| -> Box<dyn FnMut() + Send> {
-            Box::new(move || {
-                if let Err(error) = own.lock().unwrap_or_else(PoisonError::into_inner).revive() {
-                    warn!("{error}");
-                }
-            })
-        }),
+        revive: own.clone().map(|own| revive(own, desk.clone())),
     })
     .map_err(|error| error.to_string())?;
     hub.attach_studio(studio);
 
-    let desktop = desktop.map(|command| Desktop::start(&command, display, access_file.as_deref()));
-    let desktop = desktop
-        .transpose()
-        .map_err(|error| format!("CL030 --desktop: {error}. Name a command that exists"))?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(|error| format!("CL025 SIGTERM: {error}"))?;
+    if let Some(command) = desktop {
+        let started = Desktop::start(&command, display, access_file.as_deref())
+            .map_err(|error| format!("CL030 --desktop: {error}. Name a command that exists"))?;
+        stop.kills_at_last(started.group(), access_file);
+        *lock(&desk) = Some(started);
+    } else {
+        stop.kills_at_last(None, access_file);
+    }
     announce(server.local());
     server
-        .run(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-        })
+        .run(stop.asked())
         .await
         .map_err(|error| format!("CL026 the sockets could not be served: {error}. Report this defect"))?;
-    drop(desktop);
+    // Applications end while their display is still there.
+    drop(lock(&desk).take());
     drop(own);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Brings our own display back, and what ran on it.
+fn revive(own: Arc<Mutex<Xvfb>>, desktop: Arc<Mutex<Option<Desktop>>>) -> Box<dyn FnMut() -> bool + Send> {
+    Box::new(move || {
+        match lock(&own).revive() {
+            Ok(true) => {}
+            Ok(false) => return false,
+            Err(error) => {
+                warn!("{error}");
+                return false;
+            }
+        }
+        if let Some(Err(error)) = lock(&desktop).as_mut().map(Desktop::restart) {
+            warn!("the desktop could not be started again: {error}");
+        }
+        true
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn transport(stage: &Stage, services: &HostServices, hub: &Arc<Hub>) -> Result<TransportInstance, String> {
@@ -152,8 +172,7 @@ fn transport(stage: &Stage, services: &HostServices, hub: &Arc<Hub>) -> Result<T
         )
     })?;
     let origin = Origin { services, plugin: backend.plugin.id(), config_json: &backend.config };
-    TransportInstance::create(&origin, table, Arc::new(HubSink(hub.clone())))
-        .map_err(|error| error.to_string())
+    TransportInstance::create(&origin, table, Arc::new(HubSink::new(hub))).map_err(|error| error.to_string())
 }
 
 /// The session as the operator allows it; what this version cannot do is off.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use selkies_config::{Config, PluginUse};
 use selkies_media::{Backend, Backends, EncoderBackend};
-use selkies_plugin_host::{HostServices, Inventory, LoadedPlugin};
+use selkies_plugin_host::{HostServices, Inventory, LoadedPlugin, Manifest};
 use tracing::{info, warn};
 
 use crate::defaults;
@@ -42,17 +42,29 @@ impl Loader<'_> {
         let plugin = self.load(&wanted.plugin)?;
         let mut config = serde_json::Value::Object(wanted.config.clone());
         // A plugin that takes a display gets the host's, unless the file names another.
-        let takes_display = plugin
-            .manifest()
-            .config_schema
-            .as_ref()
-            .and_then(|schema| schema.get("properties")?.get("display"))
-            .is_some();
-        if takes_display && config.get("display").is_none() {
+        if takes_display(plugin.manifest()) && config.get("display").is_none() {
             config["display"] = self.display.into();
         }
         Ok(Backend { plugin, config: config.to_string() })
     }
+}
+
+/// True for a plugin whose configuration has a `display`.
+fn takes_display(manifest: &Manifest) -> bool {
+    let schema = manifest.config_schema.as_ref();
+    schema.and_then(|schema| schema.get("properties")?.get("display")).is_some()
+}
+
+/// True when a plugin that will be used takes a display that the configuration does not name: without one the host
+/// needs its own.
+pub(crate) fn wants_display(config: &Config, inventory: &Inventory) -> bool {
+    let file = config.file();
+    let capture = file.capture.clone().unwrap_or_else(|| used(defaults::DESKTOP_PLUGIN));
+    let parts = [Some(&capture), file.display.as_ref(), file.cursor.as_ref()];
+    parts.into_iter().flatten().chain(&file.input).any(|part| {
+        let takes = inventory.find(&part.plugin).is_ok_and(|plugin| takes_display(plugin.manifest()));
+        takes && !part.config.contains_key("display")
+    })
 }
 
 fn used(id: &str) -> PluginUse {

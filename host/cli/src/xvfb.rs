@@ -3,7 +3,7 @@
 use std::{
     fs::OpenOptions,
     io::{BufRead, BufReader, Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::{fs::OpenOptionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
@@ -12,6 +12,7 @@ use std::{
 
 use tracing::{info, warn};
 
+const PROGRAM: &str = "Xvfb";
 /// How long Xvfb may take to say its display number.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -112,17 +113,17 @@ impl Xvfb {
         &self.access.path
     }
 
-    /// Starts the server again under its name if it ended.
+    /// Starts the server again under its name if it ended. True when it had to.
     ///
     /// # Errors
     /// [`XvfbError`] when it does not come up; a later call tries again.
-    pub(crate) fn revive(&mut self) -> Result<(), XvfbError> {
+    pub(crate) fn revive(&mut self) -> Result<bool, XvfbError> {
         if matches!(self.child.try_wait(), Ok(None)) {
-            return Ok(());
+            return Ok(false);
         }
         warn!("Xvfb {} ended; starting it again", self.display);
         (self.child, _) = spawn(&self.access.path, self.max_size, Some(&self.display))?;
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -134,9 +135,23 @@ impl Drop for Xvfb {
     }
 }
 
+/// True when a program of this name can be found.
+fn on_path(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}
+
 fn spawn(access: &Path, max_size: (u32, u32), name: Option<&str>) -> Result<(Child, String), XvfbError> {
+    if !on_path(PROGRAM) {
+        return Err(XvfbError::Start(std::io::Error::new(
+            std::io::ErrorKind::NotFound,
+            "it is not installed",
+        )));
+    }
     let mut command = Command::new("sh");
     command.args(["-c", GUARD, "xvfb-guard"]);
+    // In a group of its own: Ctrl-C in a terminal is for the host, which ends the display last.
+    command.process_group(0);
     if let Some(name) = name {
         command.arg(name);
     }

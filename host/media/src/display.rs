@@ -51,6 +51,14 @@ impl DisplayDesk {
         self.change(|desk| desk.wish = Some(desk.all));
     }
 
+    /// Sets everything again, before anything else happens on a new display.
+    pub(crate) fn set_now(&self, backend: &Backend, services: &HostServices) {
+        let all = self.lock().all;
+        if let Err(error) = set(&mut None, backend, services, all) {
+            warn!(%error, "the new display keeps its size");
+        }
+    }
+
     pub(crate) fn stop(&self) {
         self.change(|desk| desk.stopped = true);
     }

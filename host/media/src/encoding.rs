@@ -12,7 +12,7 @@ use selkies_plugin_host::{
     HostServices, PluginError, SubmitOptions, VideoFrame,
 };
 
-use crate::EncoderBackend;
+use crate::{EncoderBackend, faults::Faults};
 
 /// How long an encoder may take for one frame before it counts as hung.
 const FRAME_DEADLINE: Duration = Duration::from_secs(2);
@@ -61,19 +61,21 @@ impl std::fmt::Display for EncodeError {
 }
 
 impl Encoding {
-    /// Makes the encoder that `settings` name, or the first in order that works; `faults` counts what failed before.
+    /// Makes the encoder that `settings` name, or the first in order that works; `faults` says what failed before.
     /// Answers the error of the last one tried when none works.
     pub(crate) fn choose(
         services: &HostServices,
         encoders: &[EncoderBackend],
         settings: &StreamSettings,
         capture: &CaptureInfo,
-        faults: &[u32],
+        faults: &[Faults],
     ) -> Result<Self, PluginError> {
         let mut order: Vec<usize> = (0..encoders.len()).collect();
-        // Those with fewer faults first; among equals the one asked for, then the configured order.
+        // Those that failed often come last; else the one asked for, then the configured order.
+        let now = Instant::now();
         order.sort_by_key(|&at| {
-            (faults.get(at).copied().unwrap_or(0), encoders[at].offer.name != settings.encoder, at)
+            let avoided = faults.get(at).is_some_and(|faults| faults.many(now));
+            (avoided, encoders[at].offer.name != settings.encoder, at)
         });
         let mut last = None;
         for at in order {

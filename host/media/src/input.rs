@@ -1,6 +1,10 @@
 //! The input thread: what clients do, in order, into the plugins that understand it.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
 use crossbeam_channel::Receiver;
 use selkies_plugin_abi as abi;
@@ -29,21 +33,32 @@ struct Device<'a> {
 }
 
 /// Injects until the sender is gone.
-pub(crate) fn run(backends: &[Backend], services: &HostServices, events: &Receiver<Vec<InputEvent>>) {
+///
+/// `dropped` says that events were lost since the last batch: everything held is released then, because a release may
+/// have been among them.
+pub(crate) fn run(
+    backends: &[Backend],
+    services: &HostServices,
+    events: &Receiver<Vec<InputEvent>>,
+    dropped: &AtomicBool,
+) {
     let mut devices: Vec<_> =
         backends.iter().map(|backend| Device { backend, open: None, retry_at: None }).collect();
     for device in &mut devices {
         device.ready(services);
     }
+    let mut keys = Keys::default();
     while let Ok(first) = events.recv() {
         let mut batch = first;
         // What piled up while the device was busy goes in one call.
         for more in events.try_iter() {
             batch.extend(more);
         }
+        let lost = dropped.swap(false, Ordering::SeqCst).then_some(InputAction::ReleaseAll);
         let actions: Vec<Injected> = batch
             .into_iter()
-            .filter_map(action)
+            .flat_map(|event| keys.actions(event))
+            .chain(lost)
             .map(|action| Injected { action, received_ns: now_ns() })
             .collect();
         dispatch(&mut devices, services, &actions);
@@ -127,23 +142,44 @@ impl Device<'_> {
     }
 }
 
-/// A session's event as a plugin gets it; `None` for what no input plugin serves.
-fn action(event: InputEvent) -> Option<InputAction> {
-    Some(match event {
-        InputEvent::Key { keysym, down } => InputAction::Keysym { keysym, pressed: down },
-        InputEvent::ResetKeyboard => InputAction::ReleaseAll,
-        InputEvent::Text(text) => InputAction::Text(cut(text)),
-        InputEvent::PointerTo { x, y } => InputAction::PointerAbsolute { x: signed(x), y: signed(y) },
-        InputEvent::PointerBy { dx, dy } => InputAction::PointerRelative { x: dx, y: dy },
-        InputEvent::Button { button, down } => InputAction::Button { button: number(button), pressed: down },
-        InputEvent::Wheel { dx, dy } => {
-            InputAction::Scroll { x: dx.saturating_mul(NOTCH), y: dy.saturating_mul(NOTCH) }
-        }
-        InputEvent::FingerScroll { dx, dy } => InputAction::Scroll { x: finger(dx), y: finger(dy) },
-        InputEvent::FingerScrollEnd | InputEvent::Gamepad(_) | InputEvent::GamepadNeutral { .. } => {
-            return None;
-        }
-    })
+/// The keys that were pressed through the host.
+#[derive(Debug, Default)]
+struct Keys {
+    held: BTreeSet<u32>,
+}
+
+impl Keys {
+    /// A session's event as plugins get it; nothing for what no input plugin serves.
+    fn actions(&mut self, event: InputEvent) -> Vec<InputAction> {
+        vec![match event {
+            InputEvent::Key { keysym, down } => {
+                if down {
+                    self.held.insert(keysym);
+                } else {
+                    self.held.remove(&keysym);
+                }
+                InputAction::Keysym { keysym, pressed: down }
+            }
+            // Keys only: another page may be dragging with a button.
+            InputEvent::ResetKeyboard => {
+                let held = std::mem::take(&mut self.held).into_iter();
+                return held.map(|keysym| InputAction::Keysym { keysym, pressed: false }).collect();
+            }
+            InputEvent::Text(text) => InputAction::Text(cut(text)),
+            InputEvent::PointerTo { x, y } => InputAction::PointerAbsolute { x: signed(x), y: signed(y) },
+            InputEvent::PointerBy { dx, dy } => InputAction::PointerRelative { x: dx, y: dy },
+            InputEvent::Button { button, down } => {
+                InputAction::Button { button: number(button), pressed: down }
+            }
+            InputEvent::Wheel { dx, dy } => {
+                InputAction::Scroll { x: dx.saturating_mul(NOTCH), y: dy.saturating_mul(NOTCH) }
+            }
+            InputEvent::FingerScroll { dx, dy } => InputAction::Scroll { x: finger(dx), y: finger(dy) },
+            InputEvent::FingerScrollEnd | InputEvent::Gamepad(_) | InputEvent::GamepadNeutral { .. } => {
+                return Vec::new();
+            }
+        }]
+    }
 }
 
 fn signed(value: u32) -> i32 {
@@ -184,8 +220,20 @@ mod tests {
 
     #[test]
     fn wheel_clicks_are_notches() {
-        let scroll = action(InputEvent::Wheel { dx: 0, dy: -2 });
-        assert_eq!(scroll, Some(InputAction::Scroll { x: 0, y: -240 }));
-        assert_eq!(action(InputEvent::FingerScrollEnd), None);
+        let mut keys = Keys::default();
+        let scroll = keys.actions(InputEvent::Wheel { dx: 0, dy: -2 });
+        assert_eq!(scroll, [InputAction::Scroll { x: 0, y: -240 }]);
+        assert_eq!(keys.actions(InputEvent::FingerScrollEnd), []);
+    }
+
+    #[test]
+    fn a_reset_releases_the_keys_that_are_held() {
+        let mut keys = Keys::default();
+        for (keysym, down) in [(97, true), (98, true), (97, false)] {
+            keys.actions(InputEvent::Key { keysym, down });
+        }
+        let released = keys.actions(InputEvent::ResetKeyboard);
+        assert_eq!(released, [InputAction::Keysym { keysym: 98, pressed: false }]);
+        assert_eq!(keys.actions(InputEvent::ResetKeyboard), []);
     }
 }

@@ -68,14 +68,13 @@ impl Orders {
     }
 
     pub(crate) fn take(&self) -> Option<Asked> {
-        if !self.pending.swap(false, Ordering::SeqCst) {
-            return None;
-        }
-        Some(std::mem::take(&mut self.desk().asked))
+        let mut desk = self.desk();
+        self.pending.swap(false, Ordering::SeqCst).then(|| std::mem::take(&mut desk.asked))
     }
 
-    /// The capture whose wait an order ends.
+    /// The capture whose wait an order, or a client's turn, ends.
     pub(crate) fn wakes(&self, waker: Option<Waker>) {
+        self.stream.wakes(waker.clone());
         self.desk().waker = waker;
     }
 
@@ -89,9 +88,10 @@ impl Orders {
         let waker = {
             let mut desk = self.desk();
             change(&mut desk.asked);
+            // Under the lock: whoever takes the order sees the flag, whoever registers a waker sees the order.
+            self.pending.store(true, Ordering::SeqCst);
             desk.waker.clone()
         };
-        self.pending.store(true, Ordering::SeqCst);
         self.stream.notify();
         if let Some(waker) = waker {
             waker.wake();

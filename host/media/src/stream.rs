@@ -9,10 +9,10 @@ use std::{
 };
 
 use selkies_plugin_abi::{CODEC_JPEG, PACKET_LAST};
-use selkies_plugin_host::EncodedPacket;
+use selkies_plugin_host::{EncodedPacket, Waker};
 use selkies_session::{
     ClientId,
-    pacing::{Demand, FanOut, PacerStats, Packet, Priority},
+    pacing::{ClientPacer, Demand, FanOut, PacerStats, Packet, Priority},
 };
 
 /// Where packets go.
@@ -24,16 +24,27 @@ pub trait Outlet: Send + Sync {
     fn mark(&self, client: ClientId, frame_id: u16);
 }
 
+type Fan = FanOut<ClientId, EncodedPacket>;
+
+#[derive(Default)]
+struct State {
+    fan: Fan,
+    /// Ends the capture's wait.
+    waker: Option<Waker>,
+    /// While the video thread waits for damage: when it will look at the clients again.
+    looks_at: Option<Option<Instant>>,
+}
+
 /// One stream: its clients, the newest packet of each stripe, and who may get what.
 pub struct Stream {
-    fan: Mutex<FanOut<ClientId, EncodedPacket>>,
+    state: Mutex<State>,
     changed: Condvar,
     outlet: Arc<dyn Outlet>,
 }
 
 impl std::fmt::Debug for Stream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stream").field("active", &self.lock().active()).finish_non_exhaustive()
+        f.debug_struct("Stream").field("active", &self.active()).finish_non_exhaustive()
     }
 }
 
@@ -41,66 +52,54 @@ impl Stream {
     /// A stream without clients, whose packets go to `outlet`.
     #[must_use]
     pub fn new(outlet: Arc<dyn Outlet>) -> Self {
-        Self { fan: Mutex::new(FanOut::new()), changed: Condvar::new(), outlet }
+        Self { state: Mutex::default(), changed: Condvar::new(), outlet }
     }
 
     /// The client wants video from now on and has nothing yet.
     pub fn start(&self, client: ClientId, priority: Priority) {
-        self.change(|fan, _| fan.start(client, priority));
+        self.change(|fan| fan.start(client, priority));
     }
 
     /// The client wants no video for now.
     pub fn stop(&self, client: ClientId) {
-        self.change(|fan, _| fan.stop(client));
+        self.change(|fan| fan.stop(client));
     }
 
     /// The stream follows this client's pace from now on.
     pub fn lead(&self, client: ClientId) {
-        self.change(|fan, _| fan.set_priority(client, Priority::Lead));
+        self.change(|fan| fan.set_priority(client, Priority::Lead));
     }
 
     /// The client is gone.
     pub fn leave(&self, client: ClientId) {
-        self.change(|fan, _| fan.leave(client));
+        self.change(|fan| fan.leave(client));
     }
 
     /// The client drew a frame, `held_ms` after it had arrived, where the client says so.
     pub fn acknowledge(&self, client: ClientId, frame_id: u16, held_ms: Option<u32>) {
-        self.change(|fan, now| {
-            if let Some(pacer) = fan.pacer(client) {
-                pacer.on_ack(now, frame_id, held_ms);
-            }
-        });
+        self.pace(client, |pacer, now| pacer.on_ack(now, frame_id, held_ms));
     }
 
     /// A mark came back: the frame reached the client.
     pub fn delivered(&self, client: ClientId, frame_id: u16) {
-        self.change(|fan, now| {
-            if let Some(pacer) = fan.pacer(client) {
-                pacer.on_delivered(now, frame_id);
-            }
-        });
+        self.pace(client, |pacer, now| pacer.on_delivered(now, frame_id));
     }
 
     /// Everything queued for the client was written to its socket.
     pub fn drained(&self, client: ClientId) {
-        self.change(|fan, now| {
-            if let Some(pacer) = fan.pacer(client) {
-                pacer.on_drained(now);
-            }
-        });
+        self.pace(client, ClientPacer::on_drained);
     }
 
     /// What the pacer knows of a client.
     #[must_use]
     pub fn pacing(&self, client: ClientId) -> Option<PacerStats> {
-        self.lock().pacer(client).map(|pacer| pacer.stats(Instant::now()))
+        self.lock().fan.pacer(client).map(|pacer| pacer.stats(Instant::now()))
     }
 
     /// Clients that want video.
     #[must_use]
     pub fn active(&self) -> usize {
-        self.lock().active()
+        self.lock().fan.active()
     }
 
     /// Wakes the video thread from [`Stream::pause`].
@@ -110,58 +109,89 @@ impl Stream {
         self.changed.notify_all();
     }
 
+    /// The capture whose wait the stream may end.
+    pub(crate) fn wakes(&self, waker: Option<Waker>) {
+        self.lock().waker = waker;
+    }
+
     /// The screen changed. Answers what to do.
     pub(crate) fn damaged(&self) -> Demand {
-        let mut fan = self.lock();
-        fan.on_damage();
-        fan.demand(Instant::now())
+        let mut state = self.lock();
+        state.fan.on_damage();
+        state.fan.demand(Instant::now())
     }
 
     /// What to do now.
     pub(crate) fn demand(&self) -> Demand {
-        self.lock().demand(Instant::now())
+        self.lock().fan.demand(Instant::now())
     }
 
-    /// When to call [`Stream::pump`] at the latest.
-    pub(crate) fn next_wakeup(&self) -> Option<Instant> {
-        self.lock().next_wakeup(Instant::now())
+    /// Runs `wait`, which ends at the given time, or when a client's turn comes before it: then the capture is woken.
+    /// Clients whose turn it is get their packets first.
+    pub(crate) fn while_waiting<T>(
+        &self,
+        limit: Option<Instant>,
+        wait: impl FnOnce(Option<Instant>) -> T,
+    ) -> T {
+        let limit = {
+            let now = Instant::now();
+            let mut state = self.lock();
+            self.deliver(&mut state.fan, now);
+            let limit = limit.into_iter().chain(state.fan.next_wakeup(now)).min();
+            state.looks_at = Some(limit);
+            limit
+        };
+        let answer = wait(limit);
+        self.lock().looks_at = None;
+        answer
+    }
+
+    /// Blocks until the demand is [`Demand::Encode`] or is to be looked at before `limit`, until nobody watches, until
+    /// `ready`, or until `limit`.
+    pub(crate) fn pause_for_demand(&self, limit: Option<Instant>, ready: impl Fn() -> bool) {
+        self.pause(limit, |fan| {
+            let moved = match fan.demand(Instant::now()) {
+                Demand::Encode => true,
+                Demand::Wait(Some(at)) => limit.is_none_or(|limit| at < limit),
+                Demand::Wait(None) => false,
+            };
+            moved || fan.active() == 0 || ready()
+        });
     }
 
     /// Blocks until something changed for which `ready` is true, or until `limit`.
-    pub(crate) fn pause(
-        &self,
-        limit: Option<Instant>,
-        ready: impl Fn(&FanOut<ClientId, EncodedPacket>) -> bool,
-    ) {
-        let mut fan = self.lock();
+    pub(crate) fn pause(&self, limit: Option<Instant>, ready: impl Fn(&Fan) -> bool) {
+        let mut state = self.lock();
         loop {
-            if ready(&fan) {
+            if ready(&state.fan) {
                 return;
             }
-            fan = match limit.map(|limit| limit.saturating_duration_since(Instant::now())) {
+            state = match limit.map(|limit| limit.saturating_duration_since(Instant::now())) {
                 Some(left) if left.is_zero() => return,
-                Some(left) => self.changed.wait_timeout(fan, left).unwrap_or_else(PoisonError::into_inner).0,
-                None => self.changed.wait(fan).unwrap_or_else(PoisonError::into_inner),
+                Some(left) => {
+                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
         }
     }
 
     /// A frame with all damage so far is being encoded.
     pub(crate) fn encode_started(&self) {
-        self.lock().encode_started(Instant::now());
+        self.lock().fan.encode_started(Instant::now());
     }
 
     /// The frame is encoded: its packets go to whoever can take them.
     pub(crate) fn encode_finished(&self, packets: Vec<EncodedPacket>, success: bool) {
-        let mut fan = self.lock();
-        fan.encode_finished(success);
+        let mut state = self.lock();
+        state.fan.encode_finished(success);
         let last = packets.iter().map(|packet| packet.info.area.y).max();
         for mut packet in packets {
             if Some(packet.info.area.y) == last {
                 packet.info.flags |= PACKET_LAST;
             }
             let info = packet.info;
-            fan.publish(Packet {
+            state.fan.publish(Packet {
                 // The wire has 16 bits; ids run over.
                 frame_id: (info.frame_id & 0xffff) as u16,
                 y: info.area.y.min(u32::from(u16::MAX)) as u16,
@@ -172,38 +202,65 @@ impl Stream {
                 payload: packet,
             });
         }
-        self.deliver(fan, Instant::now());
+        self.deliver(&mut state.fan, Instant::now());
     }
 
     /// Whose most important client cannot go on without an independent packet.
     pub(crate) fn keyframe_wanted(&self) -> Option<Priority> {
-        self.lock().keyframe_wanted()
+        self.lock().fan.keyframe_wanted()
     }
 
     /// The picture's size or the encoder changed.
     pub(crate) fn restart(&self) {
-        self.lock().restart();
+        self.lock().fan.restart();
     }
 
     /// Sends what became due.
     pub(crate) fn pump(&self) {
-        self.deliver(self.lock(), Instant::now());
+        self.deliver(&mut self.lock().fan, Instant::now());
     }
 
-    fn change(&self, change: impl FnOnce(&mut FanOut<ClientId, EncodedPacket>, Instant)) {
+    fn change(&self, change: impl FnOnce(&mut Fan)) {
         let now = Instant::now();
-        let mut fan = self.lock();
-        change(&mut fan, now);
-        self.deliver(fan, now);
-        self.changed.notify_all();
+        let mut state = self.lock();
+        change(&mut state.fan);
+        self.deliver(&mut state.fan, now);
+        self.announce(&state, now);
     }
 
-    /// Sends to every client that is ready what it lacks. The lock is kept while the packets are queued: two deliveries
-    /// must not overtake each other.
-    fn deliver(&self, mut fan: MutexGuard<'_, FanOut<ClientId, EncodedPacket>>, now: Instant) {
+    /// Changes one client's pacer, and gives that client what it may have now.
+    fn pace(&self, client: ClientId, change: impl FnOnce(&mut ClientPacer, Instant)) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let Some(pacer) = state.fan.pacer(client) else { return };
+        change(pacer, now);
+        self.deliver_to(&mut state.fan, now, vec![client]);
+        self.announce(&state, now);
+    }
+
+    /// Lets the video thread know, wherever it waits.
+    fn announce(&self, state: &State, now: Instant) {
+        self.changed.notify_all();
+        let Some(looks_at) = state.looks_at else { return };
+        let due = state.fan.next_wakeup(now);
+        if due.is_some_and(|due| looks_at.is_none_or(|looks_at| due < looks_at))
+            && let Some(waker) = &state.waker
+        {
+            waker.wake();
+        }
+    }
+
+    fn deliver(&self, fan: &mut Fan, now: Instant) {
+        let ready = fan.ready(now);
+        self.deliver_to(fan, now, ready);
+    }
+
+    /// Sends to each of these clients what it lacks and may have. The lock is kept while the packets are queued: two
+    /// deliveries must not overtake each other.
+    fn deliver_to(&self, fan: &mut Fan, now: Instant, clients: Vec<ClientId>) {
         let mut parcels: Vec<(EncodedPacket, Vec<ClientId>)> = Vec::new();
         let mut marks = Vec::new();
-        for client in fan.ready(now) {
+        for client in clients {
             let Some(batch) = fan.take(now, client) else { continue };
             if fan.pacer(client).is_some_and(|pacer| !pacer.stats(now).acknowledges) {
                 marks.push((client, batch.frame_id));
@@ -227,7 +284,7 @@ impl Stream {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, FanOut<ClientId, EncodedPacket>> {
-        self.fan.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,10 @@
 //! All media threads of one session.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{Builder, JoinHandle},
     time::Instant,
 };
@@ -16,6 +19,7 @@ use crate::{
     Backend, Backends, Figures, Observer, Stream,
     cursor::{self, CursorStop},
     display::{self, DisplayDesk, Wish},
+    faults::Faults,
     input,
     orders::Orders,
     video::{self, Revive, Video},
@@ -38,7 +42,7 @@ pub struct StudioParts {
     pub observer: Arc<dyn Observer>,
     /// Size that the display gets before the first frame, in pixels.
     pub initial_size: Option<(u32, u32)>,
-    /// Brings back a display of our own if it ended. Called on the video thread.
+    /// Brings back a display of our own if it ended; answers true when it had. Called on the video thread.
     pub revive: Option<Revive>,
 }
 
@@ -71,6 +75,7 @@ pub struct Studio {
     display: Arc<DisplayDesk>,
     cursor: Arc<CursorStop>,
     input: Option<Sender<Vec<InputEvent>>>,
+    dropped_input: Arc<AtomicBool>,
     figures: Arc<Figures>,
     threads: Vec<JoinHandle<()>>,
     can_resize: bool,
@@ -107,6 +112,7 @@ impl Studio {
             display: Arc::new(DisplayDesk::with_size(initial_size)),
             cursor: Arc::default(),
             input: None,
+            dropped_input: Arc::default(),
             figures: Arc::default(),
             threads: Vec::new(),
             can_resize: backends.display.is_some(),
@@ -123,10 +129,13 @@ impl Studio {
             let (send, receive) = bounded(MAX_INPUT_BATCHES);
             let (services, devices) = (services.clone(), backends.input.clone());
             studio.input = Some(send);
-            studio.spawn("input", move || input::run(&devices, &services, &receive))?;
+            let dropped = studio.dropped_input.clone();
+            studio.spawn("input", move || input::run(&devices, &services, &receive, &dropped))?;
         }
         let video = Video {
-            faults: vec![0; backends.encoders.len()],
+            faults: vec![Faults::default(); backends.encoders.len()],
+            failures: 0,
+            filmed: false,
             backends,
             services,
             settings,
@@ -175,7 +184,11 @@ impl Studio {
         let Some(input) = &self.input else { return };
         match input.try_send(events) {
             Ok(()) => {}
-            Err(TrySendError::Full(_)) => warn!("the input device is too slow: input was dropped"),
+            Err(TrySendError::Full(_)) => {
+                // Releases may be among what was dropped.
+                self.dropped_input.store(true, Ordering::SeqCst);
+                warn!("the input device is too slow: input was dropped");
+            }
             Err(TrySendError::Disconnected(_)) => debug!("the input thread has ended"),
         }
     }

@@ -7,8 +7,7 @@ use std::{
 
 use selkies_config::StreamSettings;
 use selkies_plugin_host::{
-    CaptureInstance, CaptureRequest, CaptureSignal, Damage, FaultClass, HostServices, PluginError,
-    RunningCapture, SubmitOptions, VideoFrame, now_ns,
+    CaptureInstance, CaptureRequest, CaptureSignal, FaultClass, HostServices, PluginError,
 };
 use selkies_session::pacing::{Demand, Priority};
 use tracing::{info, warn};
@@ -17,8 +16,10 @@ use crate::{
     Backend, Backends, Figures, Observer, Stream,
     buffers::Buffers,
     display::DisplayDesk,
-    encoding::{EncodeError, Encoding},
+    encoding::Encoding,
+    faults::Faults,
     orders::Orders,
+    shot::{Reason, Run},
 };
 
 /// First pause after a failure; it doubles up to [`LONGEST_PAUSE`].
@@ -30,8 +31,8 @@ const FOLLOWER_KEYFRAME: Duration = Duration::from_secs(1);
 /// Sources that change faster than a frame is taken this often in a row count as failing.
 const MAX_CHANGES: u32 = 16;
 
-/// Brings a display of our own back if it has gone.
-pub(crate) type Revive = Box<dyn FnMut() + Send>;
+/// Brings a display of our own back if it has gone; true when it had.
+pub(crate) type Revive = Box<dyn FnMut() -> bool + Send>;
 
 /// Everything that the thread owns.
 pub(crate) struct Video {
@@ -47,10 +48,14 @@ pub(crate) struct Video {
     /// Counts over captures and encoders: ids never run backwards.
     pub(crate) frame_id: u64,
     /// Faults per encoder, as in [`Backends::encoders`].
-    pub(crate) faults: Vec<u32>,
+    pub(crate) faults: Vec<Faults>,
+    /// Frames in a row that were not encoded.
+    pub(crate) failures: u32,
     /// When the next frame may be taken at the earliest.
     pub(crate) next_frame: Instant,
     pub(crate) failing: bool,
+    /// A frame was encoded since the last failure.
+    pub(crate) filmed: bool,
     /// Runs that a changed source ended before their first frame.
     pub(crate) changes: u32,
     /// The capture that proved to work when the studio was started.
@@ -58,18 +63,12 @@ pub(crate) struct Video {
 }
 
 /// Why a run ended without a failure of the capture.
-enum Ended {
+pub(crate) enum Ended {
     Stopped,
     /// The source has another size, or another encoder is wanted.
     Anew,
-}
-
-/// Why the thread wants to encode.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reason {
-    Damage,
-    Refine,
-    Keyframe,
+    /// Frames cannot be encoded, for this reason.
+    Failed(String),
 }
 
 impl Video {
@@ -86,21 +85,38 @@ impl Video {
                     idle = capture;
                     pause = FIRST_PAUSE;
                 }
-                Err(reason) => {
-                    if !self.failing {
-                        warn!(%reason, "no picture");
-                    }
-                    self.failing = true;
-                    self.stream.restart();
-                    self.observer.video_failed(&reason);
-                    self.orders.rest(pause);
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                    if let Some(revive) = &mut self.revive {
-                        revive();
-                    }
+                Ok((Ended::Failed(reason), capture)) => {
+                    idle = capture;
+                    pause = self.fail(&reason, pause);
                 }
+                Err(reason) => pause = self.fail(&reason, pause),
             }
         }
+    }
+
+    /// Tells that there is no picture, rests, and looks after a display of our own. Answers the next pause.
+    fn fail(&mut self, reason: &str, pause: Duration) -> Duration {
+        if self.orders.stopped() {
+            return pause;
+        }
+        if !self.failing {
+            warn!(%reason, "no picture");
+        }
+        self.failing = true;
+        self.stream.restart();
+        self.observer.video_failed(reason);
+        // A run that had pictures begins a new count.
+        let pause = if std::mem::take(&mut self.filmed) { FIRST_PAUSE } else { pause };
+        self.orders.rest(pause);
+        if !self.orders.stopped()
+            && let Some(revive) = &mut self.revive
+            && revive()
+            && let Some(backend) = &self.backends.display
+        {
+            // Before the first picture: a display of our own begins at its largest size.
+            self.display.set_now(backend, &self.services);
+        }
+        (pause * 2).min(LONGEST_PAUSE)
     }
 
     /// Streams from a capture until something ends it.
@@ -146,7 +162,7 @@ impl Video {
         drop(last);
         match ended {
             Ok(Ended::Stopped) => Ok((Ended::Stopped, None)),
-            Ok(Ended::Anew) => Ok((Ended::Anew, capture.stop().ok())),
+            Ok(ended) => Ok((ended, capture.stop().ok())),
             Err(error) if self.may_change(&error) => Ok((Ended::Anew, capture.stop().ok())),
             Err(error) => Err(error.to_string()),
         }
@@ -190,10 +206,7 @@ impl Video {
                 continue;
             };
             if let Demand::Wait(limit) = self.stream.demand() {
-                // An acknowledgement may set an earlier time, too.
-                self.stream.pause(limit, |fan| {
-                    fan.active() == 0 || orders.pending() || fan.demand(Instant::now()) != Demand::Wait(limit)
-                });
+                self.stream.pause_for_demand(limit, || orders.pending());
                 self.stream.pump();
                 continue;
             }
@@ -201,11 +214,16 @@ impl Video {
                 self.stream.pause(Some(self.next_frame), |_| orders.pending());
                 continue;
             }
-            if reason == Reason::Refine && run.capture.wait(Some(Duration::ZERO))? == CaptureSignal::Damage {
-                run.reason = Some(Reason::Damage);
+            if reason == Reason::Refine {
+                // While a client's turn was awaited, something may have changed after all.
+                match run.capture.wait(Some(Duration::ZERO))? {
+                    CaptureSignal::Damage => run.reason = Some(Reason::Damage),
+                    CaptureSignal::Resized { .. } => return Ok(Ended::Anew),
+                    CaptureSignal::Nothing => {}
+                }
             }
-            if !self.shoot(run, encoding)? {
-                return Ok(Ended::Anew);
+            if let Some(ended) = self.shoot(run, encoding)? {
+                return Ok(ended);
             }
         }
     }
@@ -227,9 +245,10 @@ impl Video {
 
     /// Waits for damage, the time to refine, or a client's turn.
     fn await_damage(&self, run: &mut Run) -> Result<Option<Ended>, PluginError> {
-        let limit = [run.refine_at, self.stream.next_wakeup()].into_iter().flatten().min();
-        let left = limit.map(|limit| limit.saturating_duration_since(Instant::now()));
-        match run.capture.wait(left)? {
+        let signal = self.stream.while_waiting(run.refine_at, |limit| {
+            run.capture.wait(limit.map(|limit| limit.saturating_duration_since(Instant::now())))
+        })?;
+        match signal {
             CaptureSignal::Damage => {
                 run.reason = Some(Reason::Damage);
                 self.stream.damaged();
@@ -249,76 +268,6 @@ impl Video {
         Ok(None)
     }
 
-    /// Takes and encodes one frame. False when another encoder must be made.
-    fn shoot(&mut self, run: &mut Run, encoding: &mut Encoding) -> Result<bool, PluginError> {
-        let refine = run.reason == Some(Reason::Refine) && run.last.is_some() && !run.keyframe;
-        self.stream.encode_started();
-        let began = Instant::now();
-        if !refine {
-            run.last = None;
-            match run.grab() {
-                Ok(frame) => run.last = frame,
-                Err(error) => {
-                    self.stream.encode_finished(Vec::new(), false);
-                    return Err(error);
-                }
-            }
-        }
-        let grabbed = Instant::now();
-        self.figures.grabbed(nanos(began, grabbed));
-        run.reason = None;
-        let Some(frame) = &run.last else {
-            // Every buffer is with the encoder; its next frame done brings us back.
-            self.stream.encode_finished(Vec::new(), false);
-            run.reason = Some(Reason::Damage);
-            return Ok(true);
-        };
-        let frame = if refine { frame.clone().with_damage(Damage::Rects(Vec::new())) } else { frame.clone() };
-        if !refine && !run.keyframe && frame.damage().is_empty() {
-            self.stream.encode_finished(Vec::new(), true);
-            return Ok(true);
-        }
-        self.pace();
-        self.frame_id += 1;
-        let options = SubmitOptions { keyframe: run.keyframe, refine, ..SubmitOptions::default() };
-        match encoding.encode(&frame, self.frame_id, &options) {
-            Ok(encoded) => {
-                if std::mem::take(&mut run.keyframe) {
-                    run.last_keyframe = Instant::now();
-                }
-                self.changes = 0;
-                let bytes = encoded.packets.iter().map(|packet| packet.data.payload().len() as u64).sum();
-                let took = nanos(grabbed, Instant::now());
-                self.figures.encoded(took, encoded.packets.len() as u64, bytes, refine);
-                run.refine_at = encoded
-                    .refine_at_ns
-                    .map(|at| Instant::now() + Duration::from_nanos(at.saturating_sub(now_ns())));
-                self.stream.encode_finished(encoded.packets, true);
-                Ok(true)
-            }
-            Err(error) => {
-                self.stream.encode_finished(Vec::new(), false);
-                Ok(self.survive(&error, run, encoding.chosen()))
-            }
-        }
-    }
-
-    /// After a failed frame: true when the encoder may go on.
-    fn survive(&mut self, error: &EncodeError, run: &mut Run, encoder: usize) -> bool {
-        warn!(%error, "a frame was not encoded");
-        run.reason = Some(Reason::Damage);
-        run.keyframe = true;
-        if let Some(faults) = self.faults.get_mut(encoder) {
-            *faults += 1;
-        }
-        if !error.may_retry() {
-            return false;
-        }
-        // An encoder that fails on and on must not take a core.
-        self.orders.rest(Duration::from_millis(50));
-        true
-    }
-
     /// Takes new settings over. False when another encoder must be made.
     fn take_over(&mut self, settings: StreamSettings, run: &Run, encoding: &mut Encoding) -> bool {
         if settings == self.settings {
@@ -326,39 +275,12 @@ impl Video {
         }
         let chosen = &self.backends.encoders[encoding.chosen()];
         let offered = |name: &str| self.backends.encoders.iter().any(|encoder| encoder.offer.name == name);
-        let another = settings.encoder != chosen.offer.name && offered(&settings.encoder);
+        // Only a wish that is new: an encoder that failed is not made again at every change.
+        let another = settings.encoder != self.settings.encoder
+            && settings.encoder != chosen.offer.name
+            && offered(&settings.encoder);
         self.settings = settings;
         !another && encoding.configure(chosen, &self.settings, &run.capture.info())
-    }
-
-    /// Sets the earliest time of the next frame: the frame rate on average, a frame at once after a pause.
-    fn pace(&mut self) {
-        let (now, period) = (Instant::now(), Duration::from_secs(1) / self.settings.framerate.max(1));
-        let due = self.next_frame + period;
-        self.next_frame = if due < now { now } else { due };
-    }
-}
-
-/// One run of a capture.
-struct Run {
-    capture: RunningCapture,
-    buffers: Buffers,
-    /// The newest frame, for refinement. Dropped before its buffer is written again.
-    last: Option<VideoFrame>,
-    refine_at: Option<Instant>,
-    reason: Option<Reason>,
-    /// The next frame must stand alone.
-    keyframe: bool,
-    last_keyframe: Instant,
-}
-
-impl Run {
-    /// Takes a picture; `None` when every buffer is still in use.
-    fn grab(&mut self) -> Result<Option<VideoFrame>, PluginError> {
-        let Some((index, refresh)) = self.buffers.free() else { return Ok(None) };
-        let frame = self.capture.grab(index, refresh)?;
-        self.buffers.written(index, frame.damage());
-        Ok(Some(frame))
     }
 }
 
@@ -372,8 +294,4 @@ pub(crate) fn open(backend: &Backend, services: &HostServices) -> Result<Capture
 
 fn text(error: PluginError) -> String {
     error.to_string()
-}
-
-fn nanos(from: Instant, to: Instant) -> u64 {
-    to.saturating_duration_since(from).as_nanos() as u64
 }

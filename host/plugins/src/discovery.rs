@@ -25,15 +25,18 @@ pub struct Discovery {
 }
 
 /// The folders to search, earlier ones first: those of the command line or configuration, those of
-/// [`PATH_VARIABLE`]'s value `variable`, and those of `defaults` that exist. A folder that is named twice counts once.
+/// [`PATH_VARIABLE`]'s value `variable`, and those of `defaults` that exist. A folder that is named twice, in whatever spelling, counts once.
 #[must_use]
 pub fn search_path(flags: &[PathBuf], variable: Option<&OsStr>, defaults: &[PathBuf]) -> Vec<PathBuf> {
     let variable = variable.map(std::env::split_paths).into_iter().flatten();
     let named = flags.iter().cloned().chain(variable.filter(|path| !path.as_os_str().is_empty()));
     let defaults = defaults.iter().filter(|path| path.is_dir()).cloned();
     let mut path: Vec<PathBuf> = Vec::new();
+    let mut known: Vec<PathBuf> = Vec::new();
     for folder in named.chain(defaults) {
-        if !path.contains(&folder) {
+        let real = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+        if !known.contains(&real) {
+            known.push(real);
             path.push(folder);
         }
     }

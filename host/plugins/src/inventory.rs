@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    Candidate, LoadedPlugin, Policy, Refusal, candidate::Admission, discovery::discover_where, loader::load, report,
+    Candidate, LoadedPlugin, Policy, Refusal, candidate::Admission, discovery::discover_where, loader::load,
+    report,
 };
 
 /// The plugins of a search path, judged without loading code.

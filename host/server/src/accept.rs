@@ -26,6 +26,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_CONNECTIONS: usize = 1024;
 /// Bytes of request line and headers together.
 const MAX_HEAD: usize = 32 * 1024;
+/// How long a peer may leave unread what it was sent.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Unsent bytes below which the kernel asks for more.
 const UNSENT: u32 = 128 * 1024;
 /// How long open requests may take after a stop was asked for.
@@ -82,6 +84,10 @@ async fn connection(
     // slow path is felt here at once.
     if let Err(error) = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT) {
         debug!(%error, "TCP_NOTSENT_LOWAT was refused");
+    }
+    // A peer that takes nothing for so long is gone, or holds a slot for nothing.
+    if let Err(error) = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD_TIMEOUT)) {
+        debug!(%error, "TCP_USER_TIMEOUT was refused");
     }
     let (Ok(local), Ok(remote)) = (stream.local_addr(), stream.peer_addr()) else { return Ok(()) };
     let service = service_fn(move |request: hyper::Request<Incoming>| {

@@ -43,12 +43,16 @@ impl BasicAuth {
 pub(crate) fn same_origin(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
-    let Some((_, authority)) = origin.split_once("://") else { return false };
+    let Some((scheme, authority)) = origin.split_once("://") else { return false };
+    // Browsers leave the scheme's own port out, proxies may name it.
+    let default_port = if scheme == "https" { ":443" } else { ":80" };
+    let authority = authority.strip_suffix(default_port).unwrap_or(authority);
     // Behind a proxy the browser's host stands in X-Forwarded-Host, which no page can forge.
     ["x-forwarded-host", "host"]
         .iter()
         .filter_map(|name| headers.get(*name).and_then(|value| value.to_str().ok()))
-        .any(|host| host.trim().eq_ignore_ascii_case(authority))
+        .map(|host| host.trim())
+        .any(|host| host.strip_suffix(default_port).unwrap_or(host).eq_ignore_ascii_case(authority))
 }
 
 /// The names under which this host may be asked. Without a password only these are served: a page of another site can
@@ -124,6 +128,8 @@ mod tests {
             ("origin", "https://desk.example")
         ])));
         assert!(!same_origin(&headers(&[("host", "desk:8082"), ("origin", "http://evil.example")])));
+        assert!(same_origin(&headers(&[("host", "desk:443"), ("origin", "https://desk")])));
+        assert!(!same_origin(&headers(&[("host", "desk:80"), ("origin", "https://desk")])));
         assert!(!same_origin(&headers(&[("host", "desk:8082"), ("origin", "null")])));
     }
 }

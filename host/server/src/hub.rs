@@ -5,6 +5,7 @@
 //! except for messages of clients, which come in on the sockets' tasks.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -24,10 +25,13 @@ use tracing::{debug, info, warn};
 use crate::{
     post::{CLOSE_POLICY, Post},
     queue::{ClientQueue, Outgoing},
+    sink::{Said, within_hub},
 };
 
 /// What this version knows of a client: pages of this protocol decode JPEG.
 const HELLO: &str = r#"{"displays":["primary"],"codecs":["jpeg"]}"#;
+/// Messages of a transport that may be put off.
+const MAX_DEFERRED: usize = 1024;
 /// How long the host waits for clients to take their farewell.
 const SETTLE: Duration = Duration::from_millis(1500);
 
@@ -48,6 +52,7 @@ pub struct Hub {
     studio: OnceLock<Mutex<Option<Studio>>>,
     next_client: AtomicU64,
     timer: Notify,
+    deferred: Mutex<VecDeque<Said>>,
 }
 
 impl std::fmt::Debug for Hub {
@@ -70,6 +75,7 @@ impl Hub {
             studio: OnceLock::new(),
             next_client: AtomicU64::new(1),
             timer: Notify::new(),
+            deferred: Mutex::default(),
         })
     }
 
@@ -173,12 +179,12 @@ impl Hub {
     /// Gives the session an event and carries out what it answers, before anybody else's event.
     pub(crate) fn handle(&self, event: Event<'_>) {
         let mut session = self.session();
+        let before = session.next_wakeup();
         let actions = session.handle(Instant::now(), event);
-        for action in actions {
-            self.carry_out(action);
+        within_hub(|| actions.into_iter().for_each(|action| self.carry_out(action)));
+        if session.next_wakeup() != before {
+            self.timer.notify_one();
         }
-        drop(session);
-        self.timer.notify_one();
     }
 
     fn carry_out(&self, action: Action) {
@@ -271,9 +277,35 @@ impl Hub {
         }
     }
 
-    /// Gives the session its ticks, until the host ends.
+    /// Puts off what a transport said while the hub was calling it, see [`within_hub`].
+    pub(crate) fn defer(&self, said: Said) {
+        let mut deferred = self.deferred.lock().unwrap_or_else(PoisonError::into_inner);
+        if deferred.len() < MAX_DEFERRED {
+            deferred.push_back(said);
+        } else {
+            warn!("a transport says too much while it is called; a message was dropped");
+        }
+        drop(deferred);
+        self.timer.notify_one();
+    }
+
+    /// Takes what a transport said.
+    pub(crate) fn hear(&self, said: &Said) {
+        match said {
+            Said::Text(client, text) => self.handle(Event::ClientText { client: *client, text }),
+            Said::Binary(client, data) => self.handle(Event::ClientBinary { client: *client, data }),
+            Said::NeedsKeyframe => self.with_studio(Studio::request_keyframe),
+        }
+    }
+
+    /// Gives the session its ticks and what was put off, until the host ends.
     pub(crate) async fn keep_time(&self) {
         loop {
+            loop {
+                let said = self.deferred.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                let Some(said) = said else { break };
+                self.hear(&said);
+            }
             let due = self.session().next_wakeup();
             let changed = self.timer.notified();
             match due {

@@ -13,7 +13,10 @@ use selkies_plugin_host::{EncodedPacket, TransportInstance};
 use selkies_session::ClientId;
 use tracing::{debug, warn};
 
-use crate::queue::{ClientQueue, Outgoing};
+use crate::{
+    queue::{ClientQueue, Outgoing},
+    sink::within_hub,
+};
 
 /// Close code of a client that does not read (RFC 6455 section 7.4.1: policy violation).
 pub(crate) const CLOSE_POLICY: u16 = 1008;
@@ -76,8 +79,12 @@ impl Outlet for Post {
     fn send(&self, clients: &[ClientId], packet: &EncodedPacket) {
         let Some(transport) = self.transport.get() else { return };
         let clients: Vec<u64> = clients.iter().map(|client| client.0).collect();
-        if let Err(error) = transport.send_packet(&clients, packet) {
+        if let Err(error) = within_hub(|| transport.send_packet(&clients, packet)) {
             debug!(%error, "a packet was not sent");
+            // It counts as sent: a mark makes the clients' writers report that nothing is left to write.
+            for client in clients {
+                self.push(client, Outgoing::Mark((packet.info.frame_id & 0xffff) as u16));
+            }
         }
     }
 

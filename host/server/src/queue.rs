@@ -65,6 +65,8 @@ struct Waiting {
 pub(crate) struct ClientQueue {
     waiting: Mutex<Waiting>,
     filled: Notify,
+    /// Told once nothing more will be queued.
+    ended: Notify,
 }
 
 impl ClientQueue {
@@ -81,10 +83,14 @@ impl ClientQueue {
         if bytes > MAX_QUEUED_BYTES || waiting.messages.len() >= MAX_QUEUED_MESSAGES {
             return Err(Overflow { messages: waiting.messages.len(), bytes: waiting.bytes });
         }
-        waiting.closed = matches!(message, Outgoing::Close(..));
+        let closes = matches!(message, Outgoing::Close(..));
+        waiting.closed = closes;
         waiting.bytes = bytes;
         waiting.messages.push_back(message);
         drop(waiting);
+        if closes {
+            self.ended.notify_one();
+        }
         self.filled.notify_one();
         Ok(())
     }
@@ -96,6 +102,7 @@ impl ClientQueue {
         waiting.messages.push_back(Outgoing::Close(code, reason.to_owned()));
         (waiting.bytes, waiting.closed) = (0, true);
         drop(waiting);
+        self.ended.notify_one();
         self.filled.notify_one();
     }
 
@@ -103,6 +110,13 @@ impl ClientQueue {
     #[must_use]
     pub(crate) fn bytes(&self) -> usize {
         self.lock().bytes
+    }
+
+    /// Completes once the connection is to be closed. For one waiter.
+    pub(crate) async fn ended(&self) {
+        while !self.lock().closed {
+            self.ended.notified().await;
+        }
     }
 
     /// Takes everything that waits, once there is something. For one reader.

@@ -25,6 +25,9 @@ use crate::{
     socket::Sockets,
 };
 
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
 /// What the server is told.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
@@ -114,14 +117,24 @@ impl Listening {
             let port = local.first().map_or(options.port, SocketAddr::port);
             let bare = address.trim_start_matches('[').trim_end_matches(']');
             let found: Vec<SocketAddr> = (bare, port).to_socket_addrs().map_err(failed)?.collect();
+            let before = local.len();
+            let mut last = None;
             for at in found {
                 if local.contains(&at) {
                     continue;
                 }
-                let listener = StdListener::bind(at).map_err(failed)?;
-                listener.set_nonblocking(true).map_err(failed)?;
-                local.push(listener.local_addr().map_err(failed)?);
-                listeners.push(listener);
+                match listen(at) {
+                    Ok(listener) => {
+                        local.push(listener.local_addr().map_err(failed)?);
+                        listeners.push(listener);
+                    }
+                    // A name may stand for addresses that this machine does not have (`localhost` without IPv6).
+                    Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => last = Some(error),
+                    Err(error) => return Err(failed(error)),
+                }
+            }
+            if let Some(error) = last.filter(|_| local.len() == before) {
+                return Err(failed(error));
             }
         }
         let names = (options.auth.is_none() && !options.any_host).then(|| HostNames::new(options.addresses));
@@ -162,11 +175,23 @@ impl Server {
         // Joining threads blocks.
         let _ = tokio::task::spawn_blocking(move || hub.shut_down()).await;
         stopping.send_replace(true);
-        while tasks.join_next().await.is_some() {}
+        tokio::join!(async { while tasks.join_next().await.is_some() {} }, self.hub.settle());
         clock.abort();
-        self.hub.settle().await;
         Ok(())
     }
+}
+
+/// Listens; an IPv6 address takes IPv6 only, so that `0.0.0.0` and `::` can stand beside each other.
+fn listen(at: SocketAddr) -> io::Result<StdListener> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(at), socket2::Type::STREAM, None)?;
+    if at.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&at.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 fn routes(hub: Arc<Hub>, assets: Assets, guard: Guard) -> BoxEndpoint<'static, Response> {

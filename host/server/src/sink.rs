@@ -1,27 +1,83 @@
 //! What the transport plugin calls.
 
-use std::sync::Arc;
+use std::{
+    cell::Cell,
+    sync::{Arc, Weak},
+};
 
 use bytes::Bytes;
-use selkies_media::Studio;
 use selkies_plugin_host::{ClientState, EmitRefusal, MessageKind, PathFeedback, TransportSink};
 use selkies_session::{ClientId, Event};
 use tracing::debug;
 
 use crate::{hub::Hub, post::CLOSE_POLICY, queue::Outgoing};
 
+thread_local! {
+    /// True while this thread holds locks of the hub.
+    static WITHIN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls a transport, or what calls one, under the hub's locks. What the transport says from within the call is put off:
+/// its functions may be called from everywhere, but a lock is not taken twice.
+pub(crate) fn within_hub<T>(call: impl FnOnce() -> T) -> T {
+    let outer = WITHIN.replace(true);
+    let answer = call();
+    WITHIN.set(outer);
+    answer
+}
+
+/// What a transport said.
+#[derive(Clone, Debug)]
+pub(crate) enum Said {
+    /// A client's text.
+    Text(ClientId, String),
+    /// A client's bytes.
+    Binary(ClientId, Vec<u8>),
+    /// A client cannot decode.
+    NeedsKeyframe,
+}
+
 /// The hub as a transport plugin sees it.
-pub struct HubSink(pub Arc<Hub>);
+#[derive(Debug)]
+pub struct HubSink {
+    // The hub owns the transport, which owns this.
+    hub: Weak<Hub>,
+}
+
+impl HubSink {
+    /// The sink of a hub.
+    #[must_use]
+    pub fn new(hub: &Arc<Hub>) -> Self {
+        Self { hub: Arc::downgrade(hub) }
+    }
+
+    fn put_off(&self, said: impl FnOnce() -> Said) -> Option<Arc<Hub>> {
+        let hub = self.hub.upgrade()?;
+        if WITHIN.get() {
+            hub.defer(said());
+            return None;
+        }
+        Some(hub)
+    }
+}
 
 impl TransportSink for HubSink {
     fn message(&self, client: u64, kind: MessageKind, payload: &[u8]) {
         let client = ClientId(client);
         match kind {
             MessageKind::Text => match std::str::from_utf8(payload) {
-                Ok(text) => self.0.handle(Event::ClientText { client, text }),
+                Ok(text) => {
+                    if let Some(hub) = self.put_off(|| Said::Text(client, text.to_owned())) {
+                        hub.handle(Event::ClientText { client, text });
+                    }
+                }
                 Err(_) => debug!(client = client.0, "a text message was not UTF-8"),
             },
-            MessageKind::Binary => self.0.handle(Event::ClientBinary { client, data: payload }),
+            MessageKind::Binary => {
+                if let Some(hub) = self.put_off(|| Said::Binary(client, payload.to_owned())) {
+                    hub.handle(Event::ClientBinary { client, data: payload });
+                }
+            }
         }
     }
 
@@ -33,7 +89,8 @@ impl TransportSink for HubSink {
                 Err(_) => return Err(EmitRefusal::UnknownClients),
             },
         };
-        let reached = self.0.post().push_all(clients, &outgoing);
+        let Some(hub) = self.hub.upgrade() else { return Err(EmitRefusal::UnknownClients) };
+        let reached = hub.post().push_all(clients, &outgoing);
         if reached == 0 { Err(EmitRefusal::UnknownClients) } else { Ok(()) }
     }
 
@@ -46,12 +103,14 @@ impl TransportSink for HubSink {
     }
 
     fn request_keyframe(&self, _: u64) {
-        self.0.with_studio(Studio::request_keyframe);
+        if let Some(hub) = self.put_off(|| Said::NeedsKeyframe) {
+            hub.hear(&Said::NeedsKeyframe);
+        }
     }
 
     fn client_state(&self, client: u64, state: ClientState, reason: &str) {
         if state == ClientState::Failed
-            && let Some(queue) = self.0.post().queue(client)
+            && let Some(queue) = self.hub.upgrade().and_then(|hub| hub.post().queue(client))
         {
             queue.close(CLOSE_POLICY, reason);
         }

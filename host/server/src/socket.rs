@@ -136,15 +136,14 @@ where
     let mut writer = tokio::spawn(write(hub.clone(), client.clone(), sink, heard.clone()));
     let (code, reason) = tokio::select! {
         ended = read(hub, &client, stream, &heard) => ended,
-        // The writer ends after it sent a close; the client has a moment to answer.
-        _ = async {
-            let _ = (&mut writer).await;
+        // The host closes: the client has a moment to take what is queued and to answer, also one that does not read.
+        () = async {
+            client.queue.ended().await;
             tokio::time::sleep(CLOSE_TIMEOUT).await;
         } => (CloseCode::Normal, "closed by the host".to_owned()),
     };
     client.queue.close(code.into(), "");
-    if !writer.is_finished() && tokio::time::timeout(CLOSE_TIMEOUT, &mut writer).await.is_err() {
-        // It waits for a client that does not read.
+    if tokio::time::timeout(CLOSE_TIMEOUT, &mut writer).await.is_err() {
         writer.abort();
     }
     hub.close(client.id, &reason);
@@ -192,6 +191,8 @@ async fn read(
             Some(Ok(Message::Close(frame))) => {
                 let reason =
                     frame.map_or_else(|| "closed".into(), |frame| format!("closed with {}", frame.code));
+                // Reading on is what sends the answer to the close.
+                let _ = tokio::time::timeout(CLOSE_TIMEOUT, stream.next()).await;
                 return (CloseCode::Normal, reason);
             }
             Some(Ok(Message::Pong(payload))) => {
@@ -222,11 +223,13 @@ async fn write(
     mut sink: impl Sink<Message, Error = tungstenite::Error> + Unpin,
     heard: Arc<Heard>,
 ) {
+    let mut pings = tokio::time::interval(PING_INTERVAL);
     loop {
         let batch = tokio::select! {
             batch = client.queue.take() => batch,
-            () = tokio::time::sleep(PING_INTERVAL) => {
-                if heard.silent_for() > PING_INTERVAL / 2 && sink.send(Message::Ping(Default::default())).await.is_err() {
+            _ = pings.tick() => {
+                // A page that speaks needs no ping.
+                if heard.silent_for() > PING_INTERVAL / 2 && sink.send(Message::Ping(Bytes::new())).await.is_err() {
                     return;
                 }
                 continue;

@@ -71,7 +71,7 @@ impl House {
         let origin =
             Origin { services: &plugins.services, plugin: backend.plugin.id(), config_json: &backend.config };
         let table = backend.plugin.tables().transport().expect("a transport");
-        let transport = TransportInstance::create(&origin, table, Arc::new(HubSink(hub.clone())));
+        let transport = TransportInstance::create(&origin, table, Arc::new(HubSink::new(&hub)));
         hub.attach_transport(transport.expect("a transport"));
         let options = ServerOptions {
             addresses: vec!["127.0.0.1".into()],

@@ -1,0 +1,140 @@
+//! One frame: taken, encoded, handed out, or survived.
+
+use std::time::{Duration, Instant};
+
+use selkies_plugin_host::{Damage, PluginError, RunningCapture, SubmitOptions, VideoFrame, now_ns};
+use tracing::warn;
+
+use crate::{
+    buffers::Buffers,
+    encoding::{EncodeError, Encoding},
+    video::{Ended, Video},
+};
+
+/// Frames in a row that may fail before the page is told that there is no picture.
+const MAX_FAILURES: u32 = 5;
+/// Pause after a frame that failed.
+const FAILURE_PAUSE: Duration = Duration::from_millis(50);
+/// Pause when the encoder has every buffer.
+const BUFFER_PAUSE: Duration = Duration::from_millis(2);
+
+/// Why the thread wants to encode.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    Damage,
+    Refine,
+    Keyframe,
+}
+
+/// One run of a capture.
+pub(crate) struct Run {
+    pub(crate) capture: RunningCapture,
+    pub(crate) buffers: Buffers,
+    /// The newest frame, for refinement. Dropped before its buffer is written again.
+    pub(crate) last: Option<VideoFrame>,
+    pub(crate) refine_at: Option<Instant>,
+    pub(crate) reason: Option<Reason>,
+    /// The next frame must stand alone.
+    pub(crate) keyframe: bool,
+    pub(crate) last_keyframe: Instant,
+}
+
+impl Run {
+    /// Takes a picture; `None` when every buffer is still in use.
+    fn grab(&mut self) -> Result<Option<VideoFrame>, PluginError> {
+        let Some((index, refresh)) = self.buffers.free() else { return Ok(None) };
+        let frame = self.capture.grab(index, refresh)?;
+        self.buffers.written(index, frame.damage());
+        Ok(Some(frame))
+    }
+}
+
+impl Video {
+    /// Takes and encodes one frame. Answers why the run ends with it, if it does.
+    pub(crate) fn shoot(
+        &mut self,
+        run: &mut Run,
+        encoding: &mut Encoding,
+    ) -> Result<Option<Ended>, PluginError> {
+        let refine = run.reason == Some(Reason::Refine) && run.last.is_some() && !run.keyframe;
+        self.stream.encode_started();
+        let began = Instant::now();
+        if !refine {
+            run.last = None;
+            match run.grab() {
+                Ok(frame) => run.last = frame,
+                Err(error) => {
+                    self.stream.encode_finished(Vec::new(), false);
+                    return Err(error);
+                }
+            }
+        }
+        let grabbed = Instant::now();
+        self.figures.grabbed(nanos(began, grabbed));
+        run.reason = None;
+        let Some(frame) = &run.last else {
+            // Every buffer is with the encoder.
+            self.stream.encode_finished(Vec::new(), false);
+            run.reason = Some(Reason::Damage);
+            self.orders.rest(BUFFER_PAUSE);
+            return Ok(None);
+        };
+        let frame = if refine { frame.clone().with_damage(Damage::Rects(Vec::new())) } else { frame.clone() };
+        if !refine && !run.keyframe && frame.damage().is_empty() {
+            self.stream.encode_finished(Vec::new(), true);
+            return Ok(None);
+        }
+        self.pace();
+        self.frame_id += 1;
+        let options = SubmitOptions { keyframe: run.keyframe, refine, ..SubmitOptions::default() };
+        match encoding.encode(&frame, self.frame_id, &options) {
+            Ok(encoded) => {
+                if std::mem::take(&mut run.keyframe) {
+                    run.last_keyframe = Instant::now();
+                }
+                (self.changes, self.failures, self.filmed) = (0, 0, true);
+                let bytes = encoded.packets.iter().map(|packet| packet.data.payload().len() as u64).sum();
+                let took = nanos(grabbed, Instant::now());
+                self.figures.encoded(took, encoded.packets.len() as u64, bytes, refine);
+                run.refine_at = encoded
+                    .refine_at_ns
+                    .map(|at| Instant::now() + Duration::from_nanos(at.saturating_sub(now_ns())));
+                self.stream.encode_finished(encoded.packets, true);
+                Ok(None)
+            }
+            Err(error) => {
+                self.stream.encode_finished(Vec::new(), false);
+                Ok(self.survive(&error, run, encoding.chosen()))
+            }
+        }
+    }
+
+    /// After a failed frame: why the run ends with it, if it does.
+    fn survive(&mut self, error: &EncodeError, run: &mut Run, encoder: usize) -> Option<Ended> {
+        warn!(%error, "a frame was not encoded");
+        run.reason = Some(Reason::Damage);
+        run.keyframe = true;
+        self.failures += 1;
+        if let Some(faults) = self.faults.get_mut(encoder) {
+            faults.add(Instant::now());
+        }
+        if self.failures >= MAX_FAILURES {
+            self.failures = 0;
+            return Some(Ended::Failed(error.to_string()));
+        }
+        // What fails on and on must not take a core.
+        self.orders.rest(FAILURE_PAUSE);
+        if error.may_retry() { None } else { Some(Ended::Anew) }
+    }
+
+    /// Sets the earliest time of the next frame: the frame rate on average, a frame at once after a pause.
+    fn pace(&mut self) {
+        let (now, period) = (Instant::now(), Duration::from_secs(1) / self.settings.framerate.max(1));
+        let due = self.next_frame + period;
+        self.next_frame = if due < now { now } else { due };
+    }
+}
+
+fn nanos(from: Instant, to: Instant) -> u64 {
+    to.saturating_duration_since(from).as_nanos() as u64
+}
