@@ -180,12 +180,17 @@ impl Video {
                 return Ok(Ended::Stopped);
             }
             if let Some(asked) = self.orders.take() {
+                let mut anew = asked.keyframe;
                 if let Some(settings) = asked.settings
-                    && !self.take_over(settings, run, encoding)
+                    && settings != self.settings
                 {
-                    return Ok(Ended::Anew);
+                    if !self.take_over(settings, run, encoding) {
+                        return Ok(Ended::Anew);
+                    }
+                    // A picture at rest gets its new quality, too.
+                    anew = true;
                 }
-                if asked.keyframe {
+                if anew {
                     run.keyframe = true;
                     run.reason = Some(Reason::Keyframe);
                     self.stream.damaged();
@@ -270,9 +275,6 @@ impl Video {
 
     /// Takes new settings over. False when another encoder must be made.
     fn take_over(&mut self, settings: StreamSettings, run: &Run, encoding: &mut Encoding) -> bool {
-        if settings == self.settings {
-            return true;
-        }
         let chosen = &self.backends.encoders[encoding.chosen()];
         let offered = |name: &str| self.backends.encoders.iter().any(|encoder| encoder.offer.name == name);
         // Only a wish that is new: an encoder that failed is not made again at every change.
