@@ -53,6 +53,11 @@ impl Orders {
         self.ask(|asked| asked.keyframe = true);
     }
 
+    /// Input is on its way.
+    pub(crate) fn hurry(&self) {
+        self.stream.hurry();
+    }
+
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
         self.ask(|_| {});

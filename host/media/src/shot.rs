@@ -131,7 +131,10 @@ impl Video {
     fn pace(&mut self) {
         let (now, period) = (Instant::now(), Duration::from_secs(1) / self.settings.framerate.max(1));
         let due = self.next_frame + period;
-        self.next_frame = if due < now { now } else { due };
+        // A frame that input let ahead takes nobody's turn.
+        if now >= self.next_frame {
+            self.next_frame = if due < now { now } else { due };
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use selkies_plugin_abi::{CODEC_JPEG, PACKET_LAST};
@@ -33,7 +33,16 @@ struct State {
     waker: Option<Waker>,
     /// While the video thread waits for damage: when it will look at the clients again.
     looks_at: Option<Option<Instant>>,
+    /// When input last let a frame ahead of its turn.
+    hurried: Option<Instant>,
+    /// Until when the next damage counts as the answer to it.
+    reaction_until: Option<Instant>,
 }
+
+/// Least time between two frames that input lets ahead of the frame rate.
+const HURRY_INTERVAL: Duration = Duration::from_millis(100);
+/// How long an application may take to answer to input, for its answer to be shown at once.
+const REACTION: Duration = Duration::from_millis(80);
 
 /// One stream: its clients, the newest packet of each stripe, and who may get what.
 pub struct Stream {
@@ -102,11 +111,29 @@ impl Stream {
         self.lock().fan.active()
     }
 
+    /// Input was injected. What changes next is likely the answer, which is shown at once and not at the frame rate's
+    /// next turn; ten times a second at most.
+    pub fn hurry(&self) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        if state.hurried.is_some_and(|at| now.saturating_duration_since(at) < HURRY_INTERVAL) {
+            return;
+        }
+        state.hurried = Some(now);
+        state.reaction_until = Some(now + REACTION);
+        state.fan.hurry(now + REACTION);
+    }
+
     /// Wakes the video thread from [`Stream::pause`].
     pub fn notify(&self) {
         // The lock orders this after a check that is under way on the other side.
         drop(self.lock());
         self.changed.notify_all();
+    }
+
+    /// True, once for each hurry, while what changes counts as the answer to input.
+    pub(crate) fn reacts(&self) -> bool {
+        self.lock().reaction_until.take_if(|until| Instant::now() < *until).is_some()
     }
 
     /// The capture whose wait the stream may end.

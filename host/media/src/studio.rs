@@ -182,6 +182,7 @@ impl Studio {
     /// Injects input, in order. Does not block: a device that is busy for long loses events.
     pub fn inject(&self, events: Vec<InputEvent>) {
         let Some(input) = &self.input else { return };
+        self.orders.hurry();
         match input.try_send(events) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {

@@ -215,7 +215,7 @@ impl Video {
                 self.stream.pump();
                 continue;
             }
-            if Instant::now() < self.next_frame {
+            if Instant::now() < self.next_frame && !self.stream.reacts() {
                 self.stream.pause(Some(self.next_frame), |_| orders.pending());
                 continue;
             }

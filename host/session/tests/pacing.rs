@@ -173,3 +173,32 @@ fn waiting_bytes_block_and_wakeups_tell_the_truth() {
     let wakeup = pacer.next_wakeup(start).unwrap();
     assert!(!pacer.can_take(wakeup - MS) && pacer.can_take(wakeup));
 }
+
+#[test]
+fn input_lets_one_frame_ahead_of_the_clients_interval() {
+    let mut pacer = ClientPacer::new();
+    let (mut now, draws) = (Instant::now(), Duration::from_millis(10));
+    let mut next = 0;
+    let mut send = |pacer: &mut ClientPacer, now| {
+        pacer.on_sent(now, next, 1000);
+        pacer.on_drained(now);
+        next += 1;
+    };
+    // Always one frame being drawn and one behind it.
+    send(&mut pacer, now);
+    for id in 0..200 {
+        send(&mut pacer, now);
+        now += draws;
+        pacer.on_ack(now, id, Some(0));
+    }
+    assert!(pacer.stats(now).draw_interval.is_some(), "the client's interval is known");
+    pacer.on_ack(now, 200, Some(0));
+    send(&mut pacer, now);
+    now += Duration::from_millis(2);
+    assert!(!pacer.can_take(now), "it keeps its distance");
+    pacer.hurry(now + Duration::from_millis(80));
+    assert!(pacer.can_take(now));
+    send(&mut pacer, now);
+    now += Duration::from_millis(1);
+    assert!(!pacer.can_take(now), "one frame, not two");
+}

@@ -102,6 +102,13 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
         }
     }
 
+    /// What comes before `until` may be the answer to the user's input, see [`ClientPacer::hurry`].
+    pub fn hurry(&mut self, until: Instant) {
+        for member in self.members.values_mut().filter(|member| member.active) {
+            member.pacer.hurry(until);
+        }
+    }
+
     /// The screen changed.
     pub fn on_damage(&mut self) {
         self.damaged = true;

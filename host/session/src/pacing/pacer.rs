@@ -87,6 +87,8 @@ pub struct ClientPacer {
     standing_queue: Duration,
     acknowledges: bool,
     probe_wait: Duration,
+    /// Until when one batch need not keep its distance from the one before.
+    hurry_until: Option<Instant>,
 }
 
 /// A pacer's state for metrics.
@@ -128,6 +130,7 @@ impl Default for ClientPacer {
             standing_queue: Duration::ZERO,
             acknowledges: false,
             probe_wait: FIRST_PROBE,
+            hurry_until: None,
         }
     }
 }
@@ -144,6 +147,9 @@ impl ClientPacer {
             // A probe: the frames before it are given up, the client acknowledges this one or a later one.
             self.in_flight.clear();
             self.probe_wait = (self.probe_wait * 2).min(LAST_PROBE);
+        }
+        if self.spaced_until().is_some_and(|at| now < at) {
+            self.hurry_until = None;
         }
         if self.in_flight.len() >= MAX_WINDOW {
             self.in_flight.pop_front();
@@ -186,6 +192,12 @@ impl ClientPacer {
         self.in_flight.clear();
         self.last_drawn = None;
         self.probe_wait = FIRST_PROBE;
+    }
+
+    /// What comes before `until` may be the answer to the user's input: one batch need not keep its distance from the
+    /// one before, if nothing queues at the client. The window holds all the same.
+    pub fn hurry(&mut self, until: Instant) {
+        self.hurry_until = Some(until);
     }
 
     /// Whether the client may take a batch now.
@@ -237,12 +249,18 @@ impl ClientPacer {
             return Some(now);
         };
         let probe = last_sent + self.probe_after();
-        let spaced =
-            self.draw_interval.map_or(last_sent, |i| last_sent + i.mul_f64(self.spacing()).min(MAX_SPACING));
+        let hurried = self.standing_queue < QUEUE_SHORT && self.hurry_until.is_some_and(|until| now < until);
+        let spaced = self.spaced_until().filter(|_| !hurried).unwrap_or(last_sent);
         let brake = oldest.at + self.floor.get() + BRAKE;
         let probing = self.probe_wait > FIRST_PROBE;
         let open = !probing && self.in_flight.len() < self.effective_window() && spaced.max(now) < brake;
         Some(if open { spaced.min(probe) } else { probe })
+    }
+
+    /// Until when the batch before keeps the next one at a distance.
+    fn spaced_until(&self) -> Option<Instant> {
+        let interval = self.draw_interval?.mul_f64(self.spacing()).min(MAX_SPACING);
+        Some(self.last_sent? + interval)
     }
 
     fn spacing(&self) -> f64 {
