@@ -29,8 +29,10 @@ pub struct Settings {
     pub width: u32,
     /// Frame height in pixels, 1 to [`MAX_SIDE`].
     pub height: u32,
-    /// Colour resolution.
+    /// Colour resolution of changed content.
     pub chroma: Chroma,
+    /// Colour resolution of repetitions.
+    pub refine_chroma: Chroma,
     /// JPEG quality of changed content, 1 to 100.
     pub quality: u8,
     /// JPEG quality of the one repetition of content that came to rest, 1 to 100; 0 for none. It also does not happen
@@ -74,6 +76,7 @@ impl Settings {
             width,
             height,
             chroma: Chroma::Half,
+            refine_chroma: Chroma::Full,
             quality: Self::DEFAULT_QUALITY,
             refine_quality: Self::DEFAULT_REFINE_QUALITY,
             refine_delay_ns: u64::from(Self::DEFAULT_REFINE_DELAY_MS) * 1_000_000,

@@ -190,10 +190,15 @@ impl Stripe {
         let rows = rows_of(bands.clone(), self.rows);
         let (top, height) = (self.top + rows.start, rows.end - rows.start);
         let refinement = purpose == Purpose::Refinement;
-        let quality = if refinement { task.settings.refine_quality } else { task.settings.quality };
+        let settings = task.settings;
+        let (quality, chroma) = if refinement {
+            (settings.refine_quality, settings.refine_chroma)
+        } else {
+            (settings.quality, settings.chroma)
+        };
 
         let recent = &mut self.bytes_per_row[usize::from(refinement)];
-        let (slab, len) = encode(task, coder, (top, height), quality, *recent)?;
+        let (slab, len) = encode(task, coder, (top, height), (quality, chroma), *recent)?;
         *recent = (len / height as usize).max(*recent - *recent / 8);
         let shown = Shown { band: bands.start, bands: bands.len(), hash: xxh3_64(&slab[..len]) };
 
@@ -256,11 +261,10 @@ fn encode<O: Output>(
     task: &Task<'_, O>,
     coder: &mut Coder,
     part: (u32, u32),
-    quality: u8,
+    (quality, chroma): (u8, Chroma),
     bytes_per_row: usize,
 ) -> Result<(O::Slab, usize), SubmitError<O::Error>> {
     let failed = |error: turbojpeg::Error| SubmitError::Codec(error.to_string());
-    let chroma: Chroma = task.settings.chroma;
     let worst_case = coder::worst_case(task.picture.width(), part.1, chroma).map_err(failed)?;
     let likely = coder::likely_size(bytes_per_row, part.1, worst_case);
     let mut slab = task.output.slab(likely).map_err(SubmitError::Output)?;

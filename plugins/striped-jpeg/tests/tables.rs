@@ -251,6 +251,9 @@ fn frames_become_packets_and_refinements_on_the_hosts_clock() {
     let packets = take();
     let flags = abi::PACKET_INTRA | abi::PACKET_REFINEMENT;
     assert!(packets.iter().all(|(packet, _)| packet.flags == flags));
+    // At rest, colours come in full resolution.
+    let subsamp = |jpeg: &[u8]| turbojpeg::read_header(jpeg).unwrap().subsamp;
+    assert!(packets.iter().all(|(_, jpeg)| subsamp(jpeg) == turbojpeg::Subsamp::None));
     assert_eq!(packets.iter().map(|(packet, _)| packet.area.height).sum::<u32>(), height);
     assert_eq!(last().refine_at_ns, 0);
 
