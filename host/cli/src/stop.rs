@@ -4,7 +4,7 @@ use std::{
     path::PathBuf,
     process,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -16,6 +16,9 @@ use tracing::warn;
 
 /// How long an orderly end may take. A plugin or an X server that hangs must not keep the host alive.
 const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Signals this close together are one.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);
 
 /// What is cleaned up by the last resort.
 #[derive(Debug, Default)]
@@ -53,8 +56,17 @@ impl Stop {
             };
             next().await;
             ask.send_replace(true);
-            // A second signal is impatience.
-            let _ = tokio::time::timeout(PATIENCE, next()).await;
+            let asked_at = Instant::now();
+            // A later signal is impatience; one at the same time is only the same one, sent to a whole group.
+            let impatience = async {
+                loop {
+                    next().await;
+                    if asked_at.elapsed() >= SAME_SIGNAL {
+                        return;
+                    }
+                }
+            };
+            let _ = tokio::time::timeout(PATIENCE, impatience).await;
             warn!("the host did not end in time; leaving what hangs behind");
             resort.lock().unwrap_or_else(PoisonError::into_inner).act();
             process::exit(0);
