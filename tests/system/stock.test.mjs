@@ -41,8 +41,11 @@ describe("stock client 2.1.0", { timeout: 240_000 }, () => {
       await xev.wait("the release", (seen) => seen.find(({ type }) => type === "ButtonRelease"));
     }
     xev.clear();
-    await desk.page.mouse.wheel(0, 120);
-    await xev.wait("the wheel", (seen) => seen.find(({ type, button }) => type === "ButtonPress" && button === 5));
+    for (const [dx, dy, wanted] of [[0, 120, 5], [0, -120, 4]]) {
+      xev.clear();
+      await desk.page.mouse.wheel(dx, dy);
+      await xev.wait(`the wheel's button ${wanted}`, (seen) => seen.find(({ type, button }) => type === "ButtonPress" && button === wanted));
+    }
     await xev.stop();
   });
 
@@ -55,10 +58,21 @@ describe("stock client 2.1.0", { timeout: 240_000 }, () => {
     await keyboard.down("Shift");
     await keyboard.press("KeyA");
     await keyboard.up("Shift");
-    await desk.pressCharacter("ä", "Quote");
-    await desk.pressCharacter("€", "KeyE");
+    for (const [key, code] of [["ä", "Quote"], ["ß", "Minus"], ["€", "KeyE"], ["漢", "KeyK"]]) await desk.pressCharacter(key, code);
     await keyboard.press("Enter");
-    await xterm.waitFile("typed", "stock clientAä€\n");
+    await xterm.waitFile("typed", "stock clientAäß€漢\n");
+    await xterm.stop();
+  });
+
+  test("Ctrl+C ends a program", { timeout: 40_000 }, async () => {
+    const xterm = await Terminal.start(session.x, "trap : INT; : > ready; cat > first; echo $? > typed", { geometry: "80x24+500+200" });
+    await desk.click(700, 400);
+    await sleep(200);
+    const { keyboard } = desk.page;
+    await keyboard.down("Control");
+    await keyboard.press("KeyC");
+    await keyboard.up("Control");
+    await xterm.waitFile("typed", "130\n");
     await xterm.stop();
   });
 

@@ -1,5 +1,7 @@
 //! A session at a test bench: virtual time, and what was sent to whom.
 
+#![allow(dead_code)] // each test binary uses a part
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
