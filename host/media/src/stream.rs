@@ -124,7 +124,7 @@ impl Stream {
         state.fan.hurry(now + REACTION);
     }
 
-    /// Wakes the video thread from [`Stream::pause`].
+    /// Wakes the video thread from where it waits for demand.
     pub fn notify(&self) {
         // The lock orders this after a check that is under way on the other side.
         drop(self.lock());

@@ -4,7 +4,7 @@
 //! through an [`Output`]. Where the CPU time goes, and where it is saved:
 //!
 //! - **Rows that nothing touched are never read.** Damage names the rows; of those, one row that differs proves the
-//!   change, so a moving picture costs one row's hash per 16 rows ([`rows`](mod@rows)).
+//!   change, so a moving picture costs one row's hash per 16 rows (`rows.rs`).
 //! - **No pass of its own over the pixels.** libjpeg-turbo reads the BGRX of the frame and writes into the output's
 //!   memory; colour conversion, subsampling and DCT happen in its SIMD code while a row group is in the cache.
 //! - **Only what changed.** Within a stripe the encoded part is trimmed to the touched bands of 16 rows: a blinking
