@@ -34,7 +34,7 @@ need_cargo() {
     [ -f "$HOME/.cargo/env" ] && . "$HOME/.cargo/env"
     found=$(cargo --version 2>/dev/null | awk '{print $2}') || found=
     if [ -z "$found" ] || ! at_least "$found" "$wanted"; then
-        echo "cargo >= $wanted is needed, found: ${found:-none}. This brings it:" >&2
+        echo "cargo >= $wanted is needed, found: ${found:-none}. This brings it (apt-get install curl first if it is missing):" >&2
         echo "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --default-toolchain 1.95.0 && . \"\$HOME/.cargo/env\"" >&2
         exit 1
     fi
@@ -45,7 +45,9 @@ need_node() {
     found=$(node --version 2>/dev/null | tr -d v) || found=
     if [ -z "$found" ] || ! at_least "$found" "$wanted" || ! command -v npm >/dev/null; then
         echo "Node >= $wanted with npm is needed, found: ${found:-none}. This brings it:" >&2
-        echo "  curl -fsSL https://deb.nodesource.com/setup_22.x | sudo -E bash - && sudo apt-get install -y nodejs" >&2
+        local sudo=
+        [ "$(id -u)" -eq 0 ] || sudo="sudo -E "
+        echo "  curl -fsSL https://deb.nodesource.com/setup_22.x | ${sudo}bash - && ${sudo}apt-get install -y nodejs" >&2
         exit 1
     fi
 }

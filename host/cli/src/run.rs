@@ -71,6 +71,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         let _entered = runtime.enter();
         Stop::listen().map_err(|error| format!("CL025 signals: {error}. Report this defect"))?
     };
+    let desktop: Arc<Mutex<Option<Desktop>>> = Arc::default();
+    stop.cleans_up(desktop.clone(), own.as_ref().map(|own| own.access_file().to_owned()));
 
     let own = own.map(|own| own.start(config.xvfb_max_size())).transpose()?;
     let display = match (&own, config.display()) {
@@ -85,8 +87,11 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     for dropped in config.offer_encoders(&names) {
         warn!("encoder {dropped} is not available here: no plugin offers it");
     }
-    let desktop = matches.get_one::<String>("desktop").cloned();
-    Ok(runtime.block_on(serve(listening, config, stage, services, own, &display, desktop, stop))?)
+    let command = matches.get_one::<String>("desktop").cloned();
+    if command.is_some() && display.is_empty() {
+        return Err("CL032 --desktop has no display to run on; name one with --display".into());
+    }
+    Ok(runtime.block_on(serve(listening, config, stage, services, own, &display, command, desktop, stop))?)
 }
 
 #[allow(clippy::too_many_arguments)] // the parts of a start, each used once
@@ -97,7 +102,8 @@ async fn serve(
     services: HostServices,
     own: Option<Xvfb>,
     display: &str,
-    desktop: Option<String>,
+    command: Option<String>,
+    desktop: Arc<Mutex<Option<Desktop>>>,
     stop: Stop,
 ) -> Result<ExitCode, String> {
     let hub = Hub::new(config.clone(), session(&config, stage.backends.display.is_some()));
@@ -109,7 +115,6 @@ async fn serve(
     let initial_size = initial_size(&config, own.is_some());
     // The display ends after every thread that uses it.
     let own = own.map(|own| Arc::new(Mutex::new(own)));
-    let desk: Arc<Mutex<Option<Desktop>>> = Arc::default();
     let studio = Studio::start(StudioParts {
         backends: stage.backends,
         services,
@@ -117,18 +122,15 @@ async fn serve(
         stream: hub.stream(),
         observer: hub.clone(),
         initial_size,
-        revive: own.clone().map(|own| revive(own, desk.clone())),
+        revive: own.clone().map(|own| revive(own, desktop.clone())),
     })
     .map_err(|error| error.to_string())?;
     hub.attach_studio(studio);
 
-    if let Some(command) = desktop {
+    if let Some(command) = command {
         let started = Desktop::start(&command, display, access_file.as_deref())
             .map_err(|error| format!("CL030 --desktop: {error}. Name a command that exists"))?;
-        stop.kills_at_last(started.group(), access_file);
-        *lock(&desk) = Some(started);
-    } else {
-        stop.kills_at_last(None, access_file);
+        *lock(&desktop) = Some(started);
     }
     announce(server.local());
     server
@@ -136,7 +138,7 @@ async fn serve(
         .await
         .map_err(|error| format!("CL026 the sockets could not be served: {error}. Report this defect"))?;
     // Applications end while their display is still there.
-    drop(lock(&desk).take());
+    drop(lock(&desktop).take());
     drop(own);
     Ok(ExitCode::SUCCESS)
 }

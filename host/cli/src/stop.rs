@@ -7,12 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Signal, kill_process_group};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
 use tracing::warn;
+
+use crate::desktop::Desktop;
 
 /// How long an orderly end may take. A plugin or an X server that hangs must not keep the host alive.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -23,7 +25,7 @@ const SAME_SIGNAL: Duration = Duration::from_secs(1);
 /// What is cleaned up by the last resort.
 #[derive(Debug, Default)]
 struct LastResort {
-    desktop: Option<Pid>,
+    desktop: Option<Arc<Mutex<Option<Desktop>>>>,
     access_file: Option<PathBuf>,
 }
 
@@ -41,8 +43,13 @@ impl Stop {
     /// When the system refuses a handler.
     pub(crate) fn listen() -> std::io::Result<Self> {
         let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut hangup = signal(SignalKind::hangup())?;
+        // `nohup` and shells' background jobs ignore some on purpose.
+        let ignored = ignored_signals();
+        let heeded = |kind: SignalKind| ignored & (1 << (kind.as_raw_value() - 1)) == 0;
+        let heeds_interrupt = heeded(SignalKind::interrupt());
+        let heeds_hangup = heeded(SignalKind::hangup());
+        let mut hangup = heeds_hangup.then(|| signal(SignalKind::hangup())).transpose()?;
+        let mut interrupt = heeds_interrupt.then(|| signal(SignalKind::interrupt())).transpose()?;
         let (ask, asked) = watch::channel(false);
         let last: Arc<Mutex<LastResort>> = Arc::default();
         let resort = last.clone();
@@ -50,8 +57,8 @@ impl Stop {
             let mut next = async || {
                 tokio::select! {
                     _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                    _ = hangup.recv() => {}
+                    () = received(&mut interrupt) => {}
+                    () = received(&mut hangup) => {}
                 }
             };
             next().await;
@@ -66,8 +73,10 @@ impl Stop {
                     }
                 }
             };
-            let _ = tokio::time::timeout(PATIENCE, impatience).await;
-            warn!("the host did not end in time; leaving what hangs behind");
+            match tokio::time::timeout(PATIENCE, impatience).await {
+                Ok(()) => warn!("asked a second time: ending at once"),
+                Err(_) => warn!("the host did not end in time; leaving what hangs behind"),
+            }
             resort.lock().unwrap_or_else(PoisonError::into_inner).act();
             process::exit(0);
         });
@@ -86,14 +95,34 @@ impl Stop {
     }
 
     /// What the last resort cleans up; our own display ends by itself when the host is gone.
-    pub(crate) fn kills_at_last(&self, desktop: Option<Pid>, access_file: Option<PathBuf>) {
+    pub(crate) fn cleans_up(&self, desktop: Arc<Mutex<Option<Desktop>>>, access_file: Option<PathBuf>) {
+        let desktop = Some(desktop);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = LastResort { desktop, access_file };
     }
 }
 
+/// Completes when the signal arrives; never for one that is ignored.
+async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// The signals that this process was started to ignore, bit 0 for signal 1 (proc(5), `SigIgn`).
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
 impl LastResort {
     fn act(&self) {
-        if let Some(group) = self.desktop {
+        // Whoever holds the lock is ending or starting the desktop, and may be what hangs.
+        let group = self.desktop.as_ref().and_then(|desktop| desktop.try_lock().ok()?.as_ref()?.group());
+        if let Some(group) = group {
             let _ = kill_process_group(group, Signal::KILL);
         }
         if let Some(file) = &self.access_file {

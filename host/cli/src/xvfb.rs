@@ -43,6 +43,9 @@ pub(crate) enum XvfbError {
         /// Its last words.
         text: String,
     },
+    /// Xvfb ended at once.
+    #[error("CL027 Xvfb ended when it was started: {0}. Run it by hand to see why: Xvfb -displayfd 1")]
+    Ended(String),
     /// The folder for its access file could not be made.
     #[error("CL022 the X access file {path}: {source}. Make the folder writable or set TMPDIR")]
     Access {
@@ -186,7 +189,7 @@ fn spawn(access: &Path, max_size: (u32, u32), name: Option<&str>) -> Result<(Chi
         let _ = send.send(line.trim().to_owned());
     });
     let (words, last_words) = mpsc::channel();
-    std::thread::spawn(move || {
+    let reader = std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             tracing::debug!(target: "xvfb", "{line}");
             let _ = words.send(line);
@@ -194,11 +197,20 @@ fn spawn(access: &Path, max_size: (u32, u32), name: Option<&str>) -> Result<(Chi
     });
     match number.recv_timeout(START_TIMEOUT) {
         Ok(number) if number.parse::<u32>().is_ok() => Ok((child, format!(":{number}"))),
-        _ => {
+        answer => {
             drop(child.stdin.take());
             let _ = child.wait();
+            let silent = answer == Err(mpsc::RecvTimeoutError::Timeout);
+            // Its words are all there once it has ended; one that hangs may keep its error output open.
+            if !silent {
+                let _ = reader.join();
+            }
             let text = last_words.try_iter().last().unwrap_or_else(|| "it said nothing".into());
-            Err(XvfbError::Silent { seconds: START_TIMEOUT.as_secs(), text })
+            Err(if silent {
+                XvfbError::Silent { seconds: START_TIMEOUT.as_secs(), text }
+            } else {
+                XvfbError::Ended(text)
+            })
         }
     }
 }

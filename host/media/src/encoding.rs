@@ -40,7 +40,16 @@ pub(crate) enum EncodeError {
     Hung(String),
 }
 
+/// What is said when every plugin is banned.
+const NO_ENCODER: &str =
+    "MD011 every encoder plugin declared itself unusable. Start the host again, or add another encoder";
+
 impl EncodeError {
+    /// True when nothing may be made from the plugin again in this process.
+    pub(crate) fn bans_plugin(&self) -> bool {
+        matches!(self, Self::Plugin(error) if error.class == FaultClass::FatalPlugin)
+    }
+
     /// True when the same encoder may go on with the next frame.
     pub(crate) fn may_retry(&self) -> bool {
         matches!(self, Self::Plugin(error) if error.class == FaultClass::Retry && !error.is_final())
@@ -69,8 +78,9 @@ impl Encoding {
         settings: &StreamSettings,
         capture: &CaptureInfo,
         faults: &[Faults],
-    ) -> Result<Self, PluginError> {
-        let mut order: Vec<usize> = (0..encoders.len()).collect();
+    ) -> Result<Self, String> {
+        let allowed = |at: &usize| !faults.get(*at).is_some_and(Faults::banned);
+        let mut order: Vec<usize> = (0..encoders.len()).filter(allowed).collect();
         // Those that failed often come last; else the one asked for, then the configured order.
         let now = Instant::now();
         order.sort_by_key(|&at| {
@@ -87,8 +97,7 @@ impl Encoding {
                 }
             }
         }
-        // The studio refuses to start without encoders.
-        Err(last.unwrap_or_else(|| unreachable!("there is at least one encoder")))
+        Err(last.map_or_else(|| NO_ENCODER.to_owned(), |error| error.to_string()))
     }
 
     fn create(

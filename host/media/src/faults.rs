@@ -14,6 +14,7 @@ const MANY: usize = 3;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Faults {
     times: VecDeque<Instant>,
+    banned: bool,
 }
 
 impl Faults {
@@ -23,6 +24,16 @@ impl Faults {
         if self.times.len() > MANY {
             self.times.pop_front();
         }
+    }
+
+    /// The plugin said that it is unusable in this process.
+    pub(crate) fn ban(&mut self) {
+        self.banned = true;
+    }
+
+    /// True when nothing may be made from it again.
+    pub(crate) fn banned(&self) -> bool {
+        self.banned
     }
 
     /// True while the encoder is to be avoided.

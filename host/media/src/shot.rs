@@ -93,6 +93,7 @@ impl Video {
                     run.last_keyframe = Instant::now();
                 }
                 (self.changes, self.failures, self.filmed) = (0, 0, true);
+                let recovered = std::mem::take(&mut self.failing);
                 let bytes = encoded.packets.iter().map(|packet| packet.data.payload().len() as u64).sum();
                 let took = nanos(grabbed, Instant::now());
                 self.figures.encoded(took, encoded.packets.len() as u64, bytes, refine);
@@ -100,11 +101,29 @@ impl Video {
                     .refine_at_ns
                     .map(|at| Instant::now() + Duration::from_nanos(at.saturating_sub(now_ns())));
                 self.stream.encode_finished(encoded.packets, true);
+                if recovered {
+                    self.observer.video_recovered();
+                }
                 Ok(None)
             }
             Err(error) => {
                 self.stream.encode_finished(Vec::new(), false);
                 Ok(self.survive(&error, run, encoding.chosen()))
+            }
+        }
+    }
+
+    /// Remembers a fault of an encoder; of its whole plugin, when that says it is unusable.
+    fn blame(&mut self, error: &EncodeError, encoder: usize) {
+        if let Some(faults) = self.faults.get_mut(encoder) {
+            faults.add(Instant::now());
+        }
+        if error.bans_plugin() {
+            let id = self.backends.encoders[encoder].backend.plugin.id();
+            for (entry, faults) in self.backends.encoders.iter().zip(&mut self.faults) {
+                if entry.backend.plugin.id() == id {
+                    faults.ban();
+                }
             }
         }
     }
@@ -115,9 +134,7 @@ impl Video {
         run.reason = Some(Reason::Damage);
         run.keyframe = true;
         self.failures += 1;
-        if let Some(faults) = self.faults.get_mut(encoder) {
-            faults.add(Instant::now());
-        }
+        self.blame(error, encoder);
         if self.failures >= MAX_FAILURES {
             self.failures = 0;
             return Some(Ended::Failed(error.to_string()));
@@ -127,14 +144,12 @@ impl Video {
         if error.may_retry() { None } else { Some(Ended::Anew) }
     }
 
-    /// Sets the earliest time of the next frame: the frame rate on average, a frame at once after a pause.
+    /// Sets the earliest time of the next frame: the frame rate on average, the first after a pause at once.
     fn pace(&mut self) {
         let (now, period) = (Instant::now(), Duration::from_secs(1) / self.settings.framerate.max(1));
+        // A frame that input let ahead takes the next one's turn, so that the rate holds.
         let due = self.next_frame + period;
-        // A frame that input let ahead takes nobody's turn.
-        if now >= self.next_frame {
-            self.next_frame = if due < now { now } else { due };
-        }
+        self.next_frame = if due < now { now + period } else { due };
     }
 }
 

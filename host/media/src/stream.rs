@@ -111,8 +111,8 @@ impl Stream {
         self.lock().fan.active()
     }
 
-    /// Input was injected. What changes next is likely the answer, which is shown at once and not at the frame rate's
-    /// next turn; ten times a second at most.
+    /// Input was injected. What changes next is likely the answer, which is then shown at once and not at the frame
+    /// rate's next turn, unless other damage waits for that turn already; ten times a second at most.
     pub fn hurry(&self) {
         let now = Instant::now();
         let mut state = self.lock();
@@ -141,11 +141,9 @@ impl Stream {
         self.lock().waker = waker;
     }
 
-    /// The screen changed. Answers what to do.
-    pub(crate) fn damaged(&self) -> Demand {
-        let mut state = self.lock();
-        state.fan.on_damage();
-        state.fan.demand(Instant::now())
+    /// The screen changed.
+    pub(crate) fn damaged(&self) {
+        self.lock().fan.on_damage();
     }
 
     /// What to do now.

@@ -135,6 +135,7 @@ impl Studio {
         let video = Video {
             faults: vec![Faults::default(); backends.encoders.len()],
             failures: 0,
+            lost: false,
             filmed: false,
             backends,
             services,
@@ -182,7 +183,9 @@ impl Studio {
     /// Injects input, in order. Does not block: a device that is busy for long loses events.
     pub fn inject(&self, events: Vec<InputEvent>) {
         let Some(input) = &self.input else { return };
-        self.orders.hurry();
+        if events.iter().any(is_answered) {
+            self.orders.hurry();
+        }
         match input.try_send(events) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
@@ -229,6 +232,14 @@ impl Drop for Studio {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// True for input that something on the screen usually answers to; the pointer's own moves are shown by the page.
+fn is_answered(event: &InputEvent) -> bool {
+    matches!(
+        event,
+        InputEvent::Key { .. } | InputEvent::Text(_) | InputEvent::Button { .. } | InputEvent::Wheel { .. }
+    )
 }
 
 /// Where frame ids begin. Pages of 2.1.0 keep a stripe that is up to 256 frames "newer" on the 16-bit wire, also over a

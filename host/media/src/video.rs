@@ -54,6 +54,8 @@ pub(crate) struct Video {
     /// When the next frame may be taken at the earliest.
     pub(crate) next_frame: Instant,
     pub(crate) failing: bool,
+    /// The capture failed and was not opened since.
+    pub(crate) lost: bool,
     /// A frame was encoded since the last failure.
     pub(crate) filmed: bool,
     /// Runs that a changed source ended before their first frame.
@@ -81,15 +83,15 @@ impl Video {
                 idle.take().map_or_else(|| open(&self.backends.capture, &self.services).map_err(text), Ok);
             match capture.and_then(|capture| self.film(capture)) {
                 Ok((Ended::Stopped, _)) => return,
-                Ok((Ended::Anew, capture)) => {
-                    idle = capture;
-                    pause = FIRST_PAUSE;
-                }
+                Ok((Ended::Anew, capture)) => idle = capture,
                 Ok((Ended::Failed(reason), capture)) => {
                     idle = capture;
                     pause = self.fail(&reason, pause);
                 }
-                Err(reason) => pause = self.fail(&reason, pause),
+                Err(reason) => {
+                    self.lost = true;
+                    pause = self.fail(&reason, pause);
+                }
             }
         }
     }
@@ -123,8 +125,7 @@ impl Video {
     fn film(&mut self, mut capture: CaptureInstance) -> Result<(Ended, Option<CaptureInstance>), String> {
         let info = capture.info().map_err(text)?;
         let encoders = &self.backends.encoders;
-        let mut encoding =
-            Encoding::choose(&self.services, encoders, &self.settings, &info, &self.faults).map_err(text)?;
+        let mut encoding = Encoding::choose(&self.services, encoders, &self.settings, &info, &self.faults)?;
         let encoder = &encoders[encoding.chosen()];
         self.figures.uses(format!("{}/{}", encoder.backend.plugin.id(), encoder.offer.name));
         let buffers = Buffers::new(&info, encoder.offer.max_retained).map_err(|error| error.to_string())?;
@@ -142,8 +143,7 @@ impl Video {
         self.orders.wakes(Some(running.waker()));
         self.stream.restart();
         self.observer.display(info.width, info.height);
-        if std::mem::take(&mut self.failing) {
-            self.observer.video_recovered();
+        if std::mem::take(&mut self.lost) {
             // A new display knows nothing of the size that the old one had.
             self.display.again();
         }
@@ -170,8 +170,11 @@ impl Video {
 
     /// True for an error that says "begin anew with what the source is now", which is no failure unless it goes on and on.
     fn may_change(&mut self, error: &PluginError) -> bool {
+        if error.class != FaultClass::Reconfigure || error.is_final() {
+            return false;
+        }
         self.changes += 1;
-        error.class == FaultClass::Reconfigure && !error.is_final() && self.changes <= MAX_CHANGES
+        self.changes <= MAX_CHANGES
     }
 
     fn roll(&mut self, run: &mut Run, encoding: &mut Encoding) -> Result<Ended, PluginError> {

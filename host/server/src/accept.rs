@@ -22,7 +22,7 @@ use tracing::{debug, warn};
 
 /// How long a client may take to send its request line and headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections at once; more wait in the kernel's queue.
+/// HTTP connections of one address at once; more wait in the kernel's queue. WebSockets are the session's to count.
 const MAX_CONNECTIONS: usize = 1024;
 /// Bytes of request line and headers together.
 const MAX_HEAD: usize = 32 * 1024;
@@ -41,9 +41,12 @@ pub(crate) async fn serve(listener: TcpListener, app: App, mut stop: watch::Rece
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        let Ok(slot) = slots.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async {
+            let slot = slots.clone().acquire_owned().await;
+            (listener.accept().await, slot)
+        };
+        let (accepted, slot) = tokio::select! {
+            next = next => next,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         match accepted {

@@ -20,10 +20,15 @@ thread_local! {
 /// Calls a transport, or what calls one, under the hub's locks. What the transport says from within the call is put off:
 /// its functions may be called from everywhere, but a lock is not taken twice.
 pub(crate) fn within_hub<T>(call: impl FnOnce() -> T) -> T {
-    let outer = WITHIN.replace(true);
-    let answer = call();
-    WITHIN.set(outer);
-    answer
+    struct Leave(bool);
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            WITHIN.set(self.0);
+        }
+    }
+    // Also when the call panics.
+    let _leave = Leave(WITHIN.replace(true));
+    call()
 }
 
 /// What a transport said.

@@ -77,6 +77,8 @@ pub struct Session {
     owner: Option<ClientId>,
     cursor: Option<CursorImage>,
     display: Option<(u32, u32)>,
+    /// The size that was asked for last, pixels.
+    asked_size: Option<(u32, u32)>,
     failure: Option<String>,
     held: HeldInput,
     keyframes: KeyframeGate,
@@ -95,6 +97,7 @@ impl Session {
             owner: None,
             cursor: None,
             display: None,
+            asked_size: None,
             failure: None,
             held: HeldInput::default(),
             keyframes: KeyframeGate::default(),

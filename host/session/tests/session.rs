@@ -269,6 +269,9 @@ fn resizes_are_limited() {
     assert_eq!(desk.say(1, "r,1921x1081,primary"), [Action::ResizeDisplay { width: 1920, height: 1080 }]);
     desk.handle(Event::DisplayChanged { width: 1920, height: 1080 });
     assert!(desk.say(1, "r,1920x1080,primary").is_empty(), "it is that already");
+    // Back before the first change has happened.
+    desk.say(1, "r,1000x700,primary");
+    assert_eq!(desk.say(1, "r,1920x1080,primary"), [Action::ResizeDisplay { width: 1920, height: 1080 }]);
     assert!(desk.say(1, "r,800x600,display2").is_empty(), "not the display of this session");
     for size in ["0x0", "1x1", "65535x65535", "4294967295x4294967295", "16384x16384"] {
         assert!(matches!(desk.say(1, &format!("r,{size},primary"))[..], [Action::Refused { .. }]), "{size}");

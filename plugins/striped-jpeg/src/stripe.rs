@@ -60,6 +60,8 @@ struct Band {
     shown: Option<Shown>,
     /// Quality of that packet; meaningless without one.
     quality: u8,
+    /// Colour resolution of that packet; meaningless without one.
+    chroma: Chroma,
     /// When the content counts as resting, if nothing changes.
     rests_at_ns: u64,
 }
@@ -76,7 +78,14 @@ struct Shown {
 
 impl Stripe {
     pub(crate) fn new(top: u32, rows: u32) -> Self {
-        let band = Band { touched: 0..0, stale: true, shown: None, quality: 0, rests_at_ns: 0 };
+        let band = Band {
+            touched: 0..0,
+            stale: true,
+            shown: None,
+            quality: 0,
+            chroma: Chroma::Half,
+            rests_at_ns: 0,
+        };
         Self {
             top,
             rows,
@@ -229,7 +238,7 @@ impl Stripe {
         for band in &mut self.bands[bands] {
             band.stale = false;
             band.shown = Some(shown);
-            band.quality = quality;
+            (band.quality, band.chroma) = (quality, chroma);
             band.rests_at_ns = task.now_ns.saturating_add(task.settings.refine_delay_ns);
         }
         if refinement {
@@ -243,7 +252,9 @@ impl Stripe {
 impl Band {
     /// Whether a repetition would look better than what the viewer has.
     fn improves(&self, settings: &Settings) -> bool {
-        self.shown.is_some() && settings.refine_quality > self.quality
+        let sharper = settings.refine_quality > self.quality;
+        let fuller = settings.refine_quality == self.quality && settings.refine_chroma != self.chroma;
+        self.shown.is_some() && (sharper || fuller && settings.refine_chroma == Chroma::Full)
     }
 }
 

@@ -116,8 +116,9 @@ impl PluginError {
                 FaultClass::Retry => "The host tries again",
                 FaultClass::Reconfigure => "The host starts the plugin with fresh parameters",
                 FaultClass::DeviceLost => "Check the device; the host tries again by itself",
-                FaultClass::FatalInstance | FaultClass::FatalPlugin => {
-                    "The host goes on with the next plugin"
+                FaultClass::FatalInstance => "The host makes a new instance, or goes on with another plugin",
+                FaultClass::FatalPlugin => {
+                    "The host goes on without this plugin, if it has another for this task"
                 }
             },
         }

@@ -88,7 +88,10 @@ impl Session {
         if !SIZE.contains(&width) || !SIZE.contains(&height) || width * height > AREA {
             return false;
         }
-        if self.policy.resize && self.display != Some((width, height)) {
+        // Compared with both: what was asked for last may still be on its way.
+        let wanted = Some((width, height));
+        if self.policy.resize && (self.display != wanted || self.asked_size != wanted) {
+            self.asked_size = wanted;
             out.push(Action::ResizeDisplay { width, height });
         }
         true
