@@ -95,6 +95,14 @@ pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 impl Lines {
     /// Collects the thread's log until the guard is dropped.
     pub(crate) fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
+        // With a single, thread-local subscriber, a line that another thread meets first is switched off for all: tracing
+        // then asks that thread's subscriber only, and it has none. A global one keeps every line on.
+        static GLOBAL: std::sync::Once = std::sync::Once::new();
+        GLOBAL.call_once(|| {
+            let deaf =
+                tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(std::io::sink);
+            let _ = tracing::subscriber::set_global_default(deaf.finish());
+        });
         let lines = Self::default();
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt()
