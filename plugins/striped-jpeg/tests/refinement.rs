@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Canvas, Store, Viewer, ok};
-use selkies_striped_jpeg::{Area, Damage, Order, Settings, StripedEncoder};
+use selkies_striped_jpeg::{Area, Chroma, Damage, Order, Settings, StripedEncoder};
 
 const MS: u64 = 1_000_000;
 
@@ -113,9 +113,13 @@ fn a_still_picture_beside_a_film_gets_better_too() {
 #[test]
 fn it_is_off_where_it_is_no_better() {
     let canvas = Canvas::new(64, 64);
-    for (quality, refine_quality) in [(40, 0), (90, 90), (95, 90)] {
-        let mut encoder =
-            StripedEncoder::new(Settings { quality, refine_quality, ..settings(64, 64) }).unwrap();
+    // Equal quality is better where only the repetition has full colours.
+    let (half, full) = (Chroma::Half, Chroma::Full);
+    for (quality, chroma, refine_quality, refine_chroma) in
+        [(40, half, 0, full), (90, half, 90, half), (90, full, 90, full), (95, half, 90, full)]
+    {
+        let wanted = Settings { quality, chroma, refine_quality, refine_chroma, ..settings(64, 64) };
+        let mut encoder = StripedEncoder::new(wanted).unwrap();
         let store = Store::default();
         let done = ok(encoder.submit(&canvas.picture(), Damage::Full, Order::Changes, 0, &store));
         assert_eq!(done.refine_at_ns, 0);
@@ -123,6 +127,19 @@ fn it_is_off_where_it_is_no_better() {
         ok(encoder.submit(&canvas.picture(), Damage::Full, Order::Refine, 1000 * MS, &store));
         assert_eq!(store.take_rows(), []);
     }
+}
+
+#[test]
+fn equal_quality_in_full_colours_is_better() {
+    let canvas = Canvas::new(64, 64);
+    let wanted = Settings { quality: 90, refine_quality: 90, ..settings(64, 64) };
+    let mut encoder = StripedEncoder::new(wanted).unwrap();
+    let store = Store::default();
+    let done = ok(encoder.submit(&canvas.picture(), Damage::Full, Order::Changes, 0, &store));
+    assert_ne!(done.refine_at_ns, 0);
+    store.take();
+    ok(encoder.submit(&canvas.picture(), Damage::Full, Order::Refine, 1000 * MS, &store));
+    assert_eq!(store.take_rows(), [(0, 64)]);
 }
 
 #[test]
