@@ -247,15 +247,9 @@ impl Hub {
     }
 
     fn tune(&self, client: ClientId, tuning: &Tuning) {
-        let json = match tuning {
-            Tuning::Framerate(fps) => serde_json::json!({ "framerate": fps }),
-            Tuning::Resize { enabled: true, size: Some((width, height)) } => {
-                let (width, height) = (*width, *height);
-                return self.with_studio(|studio| studio.resize(width, height));
-            }
-            _ => return,
-        };
-        self.apply(client, &json.to_string());
+        if let Tuning::Framerate(fps) = tuning {
+            self.apply(client, &serde_json::json!({ "framerate": fps }).to_string());
+        }
     }
 
     fn adopt(&self, client: ClientId, wishes: &ClientSettings) {

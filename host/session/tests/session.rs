@@ -269,12 +269,22 @@ fn resizes_are_limited() {
     assert_eq!(desk.say(1, "r,1921x1081,primary"), [Action::ResizeDisplay { width: 1920, height: 1080 }]);
     desk.handle(Event::DisplayChanged { width: 1920, height: 1080 });
     assert!(desk.say(1, "r,1920x1080,primary").is_empty(), "it is that already");
+    // The older dialect's verb obeys the same rules.
+    assert_eq!(desk.say(1, "_arg_resize,true,801x601"), [Action::ResizeDisplay { width: 800, height: 600 }]);
+    assert!(desk.say(1, "_arg_resize,false,640x480").is_empty());
+    assert!(matches!(desk.say(1, "_arg_resize,true,99999x99999")[..], [Action::Refused { .. }]));
     // Back before the first change has happened.
     desk.say(1, "r,1000x700,primary");
     assert_eq!(desk.say(1, "r,1920x1080,primary"), [Action::ResizeDisplay { width: 1920, height: 1080 }]);
     assert!(desk.say(1, "r,800x600,display2").is_empty(), "not the display of this session");
     for size in ["0x0", "1x1", "65535x65535", "4294967295x4294967295", "16384x16384"] {
         assert!(matches!(desk.say(1, &format!("r,{size},primary"))[..], [Action::Refused { .. }]), "{size}");
+    }
+    let mut fixed = Desk::new(Policy { resize: false, ..Policy::default() });
+    fixed.open(1, controller());
+    fixed.say(1, r#"SETTINGS,{"displayId":"primary"}"#);
+    for verb in ["r,800x600,primary", "_arg_resize,true,800x600"] {
+        assert!(fixed.say(1, verb).is_empty(), "{verb}: the operator does not allow it");
     }
 }
 

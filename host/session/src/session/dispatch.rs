@@ -6,7 +6,7 @@ use super::{
     Action, ClientId, ClipboardRequest, InputEvent, MAX_BINARY, Refusal, Session, UploadStep, inject, send,
 };
 use crate::roles::{Standing, VerbClass, Verdict, verdict};
-use crate::wire::{ClientMessage, ClipboardMessage, RoleName, ServerMessage, WireError};
+use crate::wire::{ClientMessage, ClipboardMessage, RoleName, ServerMessage, Tuning, WireError};
 
 /// Binary opcode: upload bytes (seed era).
 const OPCODE_FILE: u8 = 0x01;
@@ -128,10 +128,14 @@ impl Session {
             M::LostFrame(frame_id) => out.push(Action::FrameLost { client, frame_id }),
             M::DecodePace(fps) if is_owner => out.push(Action::DecodePace { fps }),
             M::Resize { width, height, display } => {
-                if display == super::PRIMARY && !self.resize(width, height, out) {
-                    let range = "64 to 16384 pixels a side and at most 7680x4320 in area";
-                    let error = WireError::OutOfRange { verb: "r", field: "size", range };
-                    self.refuse(client, Refusal::Malformed(error), out);
+                if display == super::PRIMARY {
+                    self.resize_for(client, "r", width, height, out);
+                }
+            }
+            // The older dialect's way to say `r`: the same limits and the same leave of the operator.
+            M::Tune(Tuning::Resize { enabled, size }) => {
+                if let (true, Some((width, height))) = (enabled, size) {
+                    self.resize_for(client, "_arg_resize", width, height, out);
                 }
             }
             M::Scale(dpi) => out.push(Action::SetScale { client, dpi }),
@@ -200,6 +204,22 @@ impl Session {
             Verdict::Allow => out.push(Action::Microphone { client, pcm: body.to_owned() }),
             Verdict::Ignore => {}
             Verdict::Deny => self.refuse(client, Refusal::Denied { standing, class }, out),
+        }
+    }
+
+    /// [`Self::resize`] for a message of a client, which is refused when the size is out of range.
+    fn resize_for(
+        &mut self,
+        client: ClientId,
+        verb: &'static str,
+        width: u32,
+        height: u32,
+        out: &mut Vec<Action>,
+    ) {
+        if !self.resize(width, height, out) {
+            let range = "64 to 16384 pixels a side and at most 7680x4320 in area";
+            let error = WireError::OutOfRange { verb, field: "size", range };
+            self.refuse(client, Refusal::Malformed(error), out);
         }
     }
 
