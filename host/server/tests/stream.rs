@@ -73,7 +73,9 @@ async fn a_client_that_leaves_is_forgotten() {
     let mut page = Page::enter(&house, "").await;
     page.settle_in("tab").await;
     page.frame().await;
-    let viewer = Page::enter(&house, "?role=viewer").await;
+    let mut viewer = Page::enter(&house, "?role=viewer").await;
+    // Greeted is counted; an answered upgrade alone is not yet.
+    viewer.text("MODE").await;
     assert_eq!(house.status().await["clients"], 2);
     // One without a word, one with a farewell.
     drop(viewer);
