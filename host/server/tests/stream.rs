@@ -49,7 +49,7 @@ async fn the_greeting_and_the_first_frames() {
             before = id;
         })
         .await;
-    assert!(rate >= 20.0, "{rate} frames a second");
+    assert!(rate >= 10.0, "{rate} frames a second");
     let status = house.status().await;
     assert_eq!((status["clients"].as_u64(), status["watching"].as_u64()), (Some(1), Some(1)));
     assert_eq!(status["video"]["encoder"], "selkies.striped-jpeg/jpeg");
@@ -117,7 +117,7 @@ async fn a_message_too_long_ends_only_its_sender() {
     }
     page.socket.send(Message::binary(vec![0xff; 1000])).await.expect("it reads");
     let rate = page.rate(Duration::from_secs(1), async |_| {}).await;
-    assert!(rate >= 15.0, "{rate} frames a second");
+    assert!(rate >= 8.0, "{rate} frames a second");
     let counted = house.status().await["messages"].clone();
     assert!(counted["malformed"].as_u64() >= Some(3) && counted["unknown"].as_u64() >= Some(1), "{counted}");
     house.close().await;
