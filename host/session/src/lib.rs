@@ -29,6 +29,7 @@
 //! `StartVideo` to [`pacing::FanOut::start`], `FrameAcked` to [`pacing::ClientPacer::on_ack`].
 #![forbid(unsafe_code)]
 
+pub mod fallback;
 pub mod pacing;
 pub mod roles;
 mod session;
