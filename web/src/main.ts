@@ -75,7 +75,7 @@ function onEvent(event: StreamEvent): void {
       canvas.style.cursor = cursorStyle(event.cursor, window.devicePixelRatio || 1);
       break;
     case "picture":
-      badge.picture(event.missing);
+      badge.picture(event.missing, event.notice);
       break;
     case "input":
       seen.input = event.allowed;

@@ -43,8 +43,8 @@ export type StreamEvent =
   | { type: "size"; width: number; height: number }
   | { type: "cursor"; cursor: CursorShape }
   | { type: "input"; allowed: boolean }
-  /** Why the server has no picture; null where it has one. */
-  | { type: "picture"; missing: string | null }
+  /** Why the server has no picture; null where it has one, with what happened to it meanwhile, if anything. */
+  | { type: "picture"; missing: string | null; notice: string }
   | { type: "stats"; stats: StreamStats };
 
 /** Stream to decode worker: the JPEG starts at `offset` of the transferred message. */

@@ -11,6 +11,9 @@ const TITLES: Readonly<Record<ConnectionState, string>> = {
   error: "Cannot connect",
 };
 
+/** How long a notice stays. */
+const NOTICE_MS = 8000;
+
 /** Shows the connection's state; tests and style sheets read `data-state`. */
 export class StateBadge {
   private readonly title = element("state-title");
@@ -19,6 +22,8 @@ export class StateBadge {
   private state: ConnectionState = "connecting";
   private stateDetail = "";
   private missing: string | null = null;
+  private notice = "";
+  private noticeEnds: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly badge: HTMLElement) {}
 
@@ -28,9 +33,12 @@ export class StateBadge {
     this.render();
   }
 
-  /** Says why the server has no picture; null where it has one. */
-  picture(missing: string | null): void {
+  /** Says why the server has no picture; null where it has one, then `notice` is shown for a while. */
+  picture(missing: string | null, notice: string): void {
     this.missing = missing;
+    this.notice = notice;
+    clearTimeout(this.noticeEnds);
+    if (notice !== "") this.noticeEnds = setTimeout(() => this.picture(this.missing, ""), NOTICE_MS);
     this.render();
   }
 
@@ -38,8 +46,10 @@ export class StateBadge {
     const blind = this.state === "connected" && this.missing !== null;
     this.badge.dataset.state = this.state;
     this.badge.toggleAttribute("data-no-picture", blind);
-    this.title.textContent = blind ? "No picture" : TITLES[this.state];
-    this.detail.textContent = blind ? this.missing : this.stateDetail;
+    const noted = this.state === "connected" && !blind && this.notice !== "";
+    this.badge.toggleAttribute("data-notice", noted);
+    this.title.textContent = blind ? "No picture" : noted ? "Still streaming" : TITLES[this.state];
+    this.detail.textContent = blind ? this.missing : noted ? this.notice : this.stateDetail;
   }
 }
 

@@ -87,7 +87,7 @@ export class Stream {
     this.ping = new PingProbe();
     this.viewer = this.options.viewer;
     this.emit({ type: "input", allowed: !this.viewer });
-    this.emit({ type: "picture", missing: null });
+    this.emit({ type: "picture", missing: null, notice: "" });
     this.forget();
   }
 
@@ -118,7 +118,7 @@ export class Stream {
         this.forget();
         break;
       case "pipeline":
-        this.emit({ type: "picture", missing: message.missing });
+        this.emit({ type: "picture", missing: message.missing, notice: message.notice });
         break;
       case "pong":
         this.ping.answered(message.time, performance.now());

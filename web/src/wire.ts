@@ -45,7 +45,7 @@ export type ServerText =
   | { kind: "input-access"; allowed: boolean }
   | { kind: "reset" }
   /** Why there is no picture; null where there is one. */
-  | { kind: "pipeline"; missing: string | null }
+  | { kind: "pipeline"; missing: string | null; notice: string }
   | { kind: "kill"; reason: string }
   | { kind: "pong"; time: number };
 
@@ -197,7 +197,7 @@ function parseTyped(message: Record<string, unknown> | null): ServerText | null 
   }
   if (message?.type === "pipeline_status" && typeof message.video === "boolean") {
     const reason = typeof message.reason === "string" ? message.reason.slice(0, MAX_REASON) : "";
-    return { kind: "pipeline", missing: message.video ? null : reason };
+    return message.video ? { kind: "pipeline", missing: null, notice: reason } : { kind: "pipeline", missing: reason, notice: "" };
   }
   return null;
 }

@@ -9,13 +9,14 @@ use std::{
 };
 
 use selkies_plugin_host::{CursorInstance, CursorShape as Pixels, HostServices, PluginError, Waker};
-use selkies_session::CursorShape;
+use selkies_session::{CursorShape, fallback::BackOff};
 use tracing::{debug, warn};
 
-use crate::{Backend, Observer};
+use crate::{Backend, Observer, gate::Gate};
 
-/// Pause before a lost source is opened again.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Pauses before a lost source is opened again.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Ends the thread.
 #[derive(Debug, Default)]
@@ -47,16 +48,24 @@ pub(crate) fn run(
     services: &HostServices,
     observer: &Arc<dyn Observer>,
     stop: &CursorStop,
+    gate: &Gate,
 ) {
-    let mut failing = false;
+    let (mut failing, mut pauses) = (false, BackOff::new(FIRST_PAUSE, LONGEST_PAUSE));
     while !stop.stopped() {
-        if let Err(error) = watch(backend, services, observer, stop, &mut failing) {
-            if !failing && !stop.stopped() {
-                warn!(%error, "no cursor shapes");
+        if !gate.bars(backend.plugin.id())
+            && let Err(error) = watch(backend, services, observer, stop, &mut failing, &mut pauses)
+        {
+            if !stop.stopped() {
+                gate.report(&error, "cursor", backend);
+                if !failing {
+                    warn!(%error, "no cursor shapes");
+                }
             }
             failing = true;
             stop.wakes(None);
-            std::thread::park_timeout(PAUSE);
+        }
+        if !stop.stopped() {
+            std::thread::park_timeout(pauses.failed());
         }
     }
 }
@@ -67,6 +76,7 @@ fn watch(
     observer: &Arc<dyn Observer>,
     stop: &CursorStop,
     failing: &mut bool,
+    pauses: &mut BackOff,
 ) -> Result<(), PluginError> {
     let Some(table) = backend.plugin.tables().cursor() else {
         unreachable!("the studio checks that the plugin offers selkies.cursor/1")
@@ -76,6 +86,7 @@ fn watch(
     *failing = false;
     while !stop.stopped() {
         if let Some(pixels) = cursor.wait(None)? {
+            pauses.worked();
             match shape(&pixels) {
                 Ok(shape) => observer.cursor(shape),
                 Err(error) => debug!(%error, "a cursor shape could not be written as PNG"),

@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use selkies_plugin_host::{DisplayInstance, DisplayRequest, HostServices, PluginError};
 use tracing::{info, warn};
 
-use crate::Backend;
+use crate::{Backend, gate::Gate};
 
 /// What the display is to become; what is `None` stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,9 +101,13 @@ impl Wish {
 }
 
 /// Serves the desk until it is stopped.
-pub(crate) fn run(backend: &Backend, services: &HostServices, desk: &DisplayDesk) {
+pub(crate) fn run(backend: &Backend, services: &HostServices, desk: &DisplayDesk, gate: &Gate) {
     let mut display = None;
     while let Some(wish) = desk.next() {
+        if gate.bars(backend.plugin.id()) {
+            warn!(?wish, "{}", Gate::reason(backend.plugin.id()));
+            continue;
+        }
         // A lost display makes a new connection, once per wish.
         for _ in 0..2 {
             let Err(error) = set(&mut display, backend, services, wish) else { break };
@@ -112,6 +116,9 @@ pub(crate) fn run(backend: &Backend, services: &HostServices, desk: &DisplayDesk
                 break;
             }
             display = None;
+            if gate.report(&error, "display", backend) {
+                break;
+            }
         }
     }
 }

@@ -11,8 +11,9 @@ use selkies_plugin_host::{
     CaptureInfo, EncodedPacket, EncoderInstance, EncoderSettings, EncoderSink, FaultClass, FrameFinished,
     HostServices, PluginError, SubmitOptions, VideoFrame,
 };
+use selkies_session::fallback::Severity;
 
-use crate::{EncoderBackend, faults::Faults};
+use crate::EncoderBackend;
 
 /// How long an encoder may take for one frame before it counts as hung.
 const FRAME_DEADLINE: Duration = Duration::from_secs(2);
@@ -40,19 +41,22 @@ pub(crate) enum EncodeError {
     Hung(String),
 }
 
-/// What is said when every plugin is banned.
-const NO_ENCODER: &str =
-    "MD011 every encoder plugin declared itself unusable. Start the host again, or add another encoder";
-
 impl EncodeError {
-    /// True when nothing may be made from the plugin again in this process.
-    pub(crate) fn bans_plugin(&self) -> bool {
-        matches!(self, Self::Plugin(error) if error.class == FaultClass::FatalPlugin)
+    /// What it means for the encoder; `None` when it only wants to be made anew.
+    pub(crate) fn severity(&self) -> Option<Severity> {
+        match self {
+            Self::Plugin(error) => severity(error),
+            Self::Hung(_) => Some(Severity::Broken),
+        }
     }
+}
 
-    /// True when the same encoder may go on with the next frame.
-    pub(crate) fn may_retry(&self) -> bool {
-        matches!(self, Self::Plugin(error) if error.class == FaultClass::Retry && !error.is_final())
+/// What an error means for the encoder; `None` for one that only says "make me anew".
+pub(crate) fn severity(error: &PluginError) -> Option<Severity> {
+    match error.class {
+        _ if error.is_final() => Some(Severity::Broken),
+        FaultClass::Reconfigure => None,
+        _ => Some(Severity::Passing),
     }
 }
 
@@ -70,37 +74,8 @@ impl std::fmt::Display for EncodeError {
 }
 
 impl Encoding {
-    /// Makes the encoder that `settings` name, or the first in order that works; `faults` says what failed before.
-    /// Answers the error of the last one tried when none works.
-    pub(crate) fn choose(
-        services: &HostServices,
-        encoders: &[EncoderBackend],
-        settings: &StreamSettings,
-        capture: &CaptureInfo,
-        faults: &[Faults],
-    ) -> Result<Self, String> {
-        let allowed = |at: &usize| !faults.get(*at).is_some_and(Faults::banned);
-        let mut order: Vec<usize> = (0..encoders.len()).filter(allowed).collect();
-        // Those that failed often come last; else the one asked for, then the configured order.
-        let now = Instant::now();
-        order.sort_by_key(|&at| {
-            let avoided = faults.get(at).is_some_and(|faults| faults.many(now));
-            (avoided, encoders[at].offer.name != settings.encoder, at)
-        });
-        let mut last = None;
-        for at in order {
-            match Self::create(services, &encoders[at], settings, capture, at) {
-                Ok(encoding) => return Ok(encoding),
-                Err(error) => {
-                    tracing::warn!(%error, encoder = %encoders[at].offer.name, "encoder cannot be used");
-                    last = Some(error);
-                }
-            }
-        }
-        Err(last.map_or_else(|| NO_ENCODER.to_owned(), |error| error.to_string()))
-    }
-
-    fn create(
+    /// Makes the encoder with the number `chosen`.
+    pub(crate) fn create(
         services: &HostServices,
         encoder: &EncoderBackend,
         settings: &StreamSettings,

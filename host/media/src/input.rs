@@ -11,17 +11,18 @@ use selkies_plugin_abi as abi;
 use selkies_plugin_host::{
     HostServices, InputAction, InputEvent as Injected, InputInstance, PluginError, now_ns,
 };
-use selkies_session::{Button, InputEvent};
+use selkies_session::{Button, InputEvent, fallback::BackOff};
 use tracing::{debug, warn};
 
-use crate::Backend;
+use crate::{Backend, gate::Gate};
 
 /// Units of one notch of the wheel in the ABI.
 const NOTCH: i32 = 120;
 /// Pixels of a touchpad's scroll that count as one notch, as in libinput's conversion for legacy clients.
 const FINGER_NOTCH: f64 = 15.0;
-/// Pause before a lost device is opened again.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Pauses before a lost device is opened again.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Most bytes of one typed text, the ABI's limit.
 const MAX_TEXT: usize = abi::MAX_INPUT_TEXT;
 
@@ -30,6 +31,8 @@ struct Device<'a> {
     backend: &'a Backend,
     open: Option<InputInstance>,
     retry_at: Option<Instant>,
+    pauses: BackOff,
+    gate: &'a Gate,
 }
 
 /// Injects until the sender is gone.
@@ -41,9 +44,11 @@ pub(crate) fn run(
     services: &HostServices,
     events: &Receiver<Vec<InputEvent>>,
     dropped: &AtomicBool,
+    gate: &Gate,
 ) {
+    let pauses = BackOff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut devices: Vec<_> =
-        backends.iter().map(|backend| Device { backend, open: None, retry_at: None }).collect();
+        backends.iter().map(|backend| Device { backend, open: None, retry_at: None, pauses, gate }).collect();
     for device in &mut devices {
         device.ready(services);
     }
@@ -105,7 +110,8 @@ fn mask(event: &Injected) -> u64 {
 
 impl Device<'_> {
     fn ready(&mut self, services: &HostServices) {
-        if self.open.is_some() || self.retry_at.is_some_and(|at| at > Instant::now()) {
+        let waits = self.retry_at.is_some_and(|at| at > Instant::now());
+        if self.open.is_some() || waits || self.gate.bars(self.backend.plugin.id()) {
             return;
         }
         match self.create(services) {
@@ -114,7 +120,8 @@ impl Device<'_> {
                 if self.retry_at.is_none() {
                     warn!(%error, "input does not work");
                 }
-                self.retry_at = Some(Instant::now() + PAUSE);
+                self.gate.report(&error, "input", self.backend);
+                self.retry_at = Some(Instant::now() + self.pauses.failed());
             }
         }
     }
@@ -130,13 +137,17 @@ impl Device<'_> {
     fn inject(&mut self, services: &HostServices, events: &[Injected]) {
         for _ in 0..2 {
             let Some(input) = self.open.as_mut() else { return };
-            let Err(error) = input.inject(events) else { return };
+            let Err(error) = input.inject(events) else {
+                self.pauses.worked();
+                return;
+            };
             if !error.is_final() {
                 warn!(%error, "input was not injected");
                 return;
             }
-            debug!(%error, "the input device was lost");
+            warn!(%error, "the input device was lost");
             self.open = None;
+            self.gate.report(&error, "input", self.backend);
             self.ready(services);
         }
     }

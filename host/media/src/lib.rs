@@ -9,16 +9,19 @@ mod buffers;
 mod cursor;
 mod display;
 mod encoding;
-mod faults;
+mod fault;
 mod figures;
+mod gate;
 mod input;
 mod orders;
 mod shot;
 mod stream;
 mod studio;
+mod succession;
 mod video;
 
 pub use backend::{Backend, Backends, EncoderBackend};
+pub use fault::{FaultVerdict, PluginFault};
 pub use figures::{Figures, Snapshot};
 pub use stream::{Outlet, Stream};
 pub use studio::{Studio, StudioError, StudioParts};
@@ -35,4 +38,8 @@ pub trait Observer: Send + Sync {
     fn video_failed(&self, reason: &str);
     /// There is a picture again.
     fn video_recovered(&self);
+    /// A plugin failed; something else goes on, or it is started again. Answers whether it may be.
+    fn plugin_fault(&self, fault: &PluginFault) -> FaultVerdict;
+    /// Another encoder than before goes on with the running stream, for this reason.
+    fn encoder_replaced(&self, encoder: &str, reason: &str);
 }

@@ -18,6 +18,8 @@ use crate::Stream;
 pub(crate) struct Asked {
     pub(crate) settings: Option<StreamSettings>,
     pub(crate) keyframe: bool,
+    /// Plugins whose faults are forgiven.
+    pub(crate) forgiven: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +49,14 @@ impl Orders {
 
     pub(crate) fn apply(&self, settings: StreamSettings) {
         self.ask(|asked| asked.settings = Some(settings));
+    }
+
+    pub(crate) fn forgive(&self, plugin: &str) {
+        self.ask(|asked| {
+            if !asked.forgiven.iter().any(|known| known == plugin) {
+                asked.forgiven.push(plugin.to_owned());
+            }
+        });
     }
 
     pub(crate) fn keyframe(&self) {

@@ -3,18 +3,13 @@
 use std::time::{Duration, Instant};
 
 use selkies_plugin_host::{Damage, PluginError, RunningCapture, SubmitOptions, VideoFrame, now_ns};
-use tracing::warn;
 
 use crate::{
     buffers::Buffers,
-    encoding::{EncodeError, Encoding},
+    encoding::Encoding,
     video::{Ended, Video},
 };
 
-/// Frames in a row that may fail before the page is told that there is no picture.
-const MAX_FAILURES: u32 = 5;
-/// Pause after a frame that failed.
-const FAILURE_PAUSE: Duration = Duration::from_millis(50);
 /// Pause when the encoder has every buffer.
 const BUFFER_PAUSE: Duration = Duration::from_millis(2);
 
@@ -93,6 +88,7 @@ impl Video {
                     run.last_keyframe = Instant::now();
                 }
                 (self.changes, self.failures, self.filmed) = (0, 0, true);
+                self.fallback.worked(encoding.chosen());
                 let recovered = std::mem::take(&mut self.failing);
                 let bytes = encoded.packets.iter().map(|packet| packet.data.payload().len() as u64).sum();
                 let took = nanos(grabbed, Instant::now());
@@ -108,40 +104,9 @@ impl Video {
             }
             Err(error) => {
                 self.stream.encode_finished(Vec::new(), false);
-                Ok(self.survive(&error, run, encoding.chosen()))
+                Ok(self.survive(&error, run, encoding))
             }
         }
-    }
-
-    /// Remembers a fault of an encoder; of its whole plugin, when that says it is unusable.
-    fn blame(&mut self, error: &EncodeError, encoder: usize) {
-        if let Some(faults) = self.faults.get_mut(encoder) {
-            faults.add(Instant::now());
-        }
-        if error.bans_plugin() {
-            let id = self.backends.encoders[encoder].backend.plugin.id();
-            for (entry, faults) in self.backends.encoders.iter().zip(&mut self.faults) {
-                if entry.backend.plugin.id() == id {
-                    faults.ban();
-                }
-            }
-        }
-    }
-
-    /// After a failed frame: why the run ends with it, if it does.
-    fn survive(&mut self, error: &EncodeError, run: &mut Run, encoder: usize) -> Option<Ended> {
-        warn!(%error, "a frame was not encoded");
-        run.reason = Some(Reason::Damage);
-        run.keyframe = true;
-        self.failures += 1;
-        self.blame(error, encoder);
-        if self.failures >= MAX_FAILURES {
-            self.failures = 0;
-            return Some(Ended::Failed(error.to_string()));
-        }
-        // What fails on and on must not take a core.
-        self.orders.rest(FAILURE_PAUSE);
-        if error.may_retry() { None } else { Some(Ended::Anew) }
     }
 
     /// Sets the earliest time of the next frame: the frame rate on average, the first after a pause at once.

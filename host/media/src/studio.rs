@@ -12,14 +12,17 @@ use std::{
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use selkies_config::StreamSettings;
 use selkies_plugin_host::{CaptureInstance, FaultClass, HostServices, PluginError};
-use selkies_session::InputEvent;
+use selkies_session::{
+    InputEvent,
+    fallback::{BackOff, Fallback},
+};
 use tracing::{debug, warn};
 
 use crate::{
     Backend, Backends, Figures, Observer, Stream,
     cursor::{self, CursorStop},
     display::{self, DisplayDesk, Wish},
-    faults::Faults,
+    gate::Gate,
     input,
     orders::Orders,
     video::{self, Revive, Video},
@@ -76,6 +79,7 @@ pub struct Studio {
     cursor: Arc<CursorStop>,
     input: Option<Sender<Vec<InputEvent>>>,
     dropped_input: Arc<AtomicBool>,
+    gate: Arc<Gate>,
     figures: Arc<Figures>,
     threads: Vec<JoinHandle<()>>,
     can_resize: bool,
@@ -107,33 +111,38 @@ impl Studio {
         }
         // A source that cannot even be opened is a mistake of the start, not a fault of the day.
         let proven = prove(&backends.capture, &services)?;
+        let gate = Arc::new(Gate::new(observer.clone()));
         let mut studio = Self {
             orders: Arc::new(Orders::new(stream.clone())),
             display: Arc::new(DisplayDesk::with_size(initial_size)),
             cursor: Arc::default(),
             input: None,
             dropped_input: Arc::default(),
+            gate: gate.clone(),
             figures: Arc::default(),
             threads: Vec::new(),
             can_resize: backends.display.is_some(),
         };
         if let Some(backend) = backends.display.clone() {
-            let (services, desk) = (services.clone(), studio.display.clone());
-            studio.spawn("display", move || display::run(&backend, &services, &desk))?;
+            let (services, desk, gate) = (services.clone(), studio.display.clone(), gate.clone());
+            studio.spawn("display", move || display::run(&backend, &services, &desk, &gate))?;
         }
         if let Some(backend) = backends.cursor.clone() {
-            let (services, stop, observer) = (services.clone(), studio.cursor.clone(), observer.clone());
-            studio.spawn("cursor", move || cursor::run(&backend, &services, &observer, &stop))?;
+            let (services, stop, gate) = (services.clone(), studio.cursor.clone(), gate.clone());
+            let observer = observer.clone();
+            studio.spawn("cursor", move || cursor::run(&backend, &services, &observer, &stop, &gate))?;
         }
         if !backends.input.is_empty() {
             let (send, receive) = bounded(MAX_INPUT_BATCHES);
             let (services, devices) = (services.clone(), backends.input.clone());
             studio.input = Some(send);
-            let dropped = studio.dropped_input.clone();
-            studio.spawn("input", move || input::run(&devices, &services, &receive, &dropped))?;
+            let (dropped, gate) = (studio.dropped_input.clone(), gate.clone());
+            studio.spawn("input", move || input::run(&devices, &services, &receive, &dropped, &gate))?;
         }
         let video = Video {
-            faults: vec![Faults::default(); backends.encoders.len()],
+            fallback: Fallback::new(backends.encoders.len()),
+            pauses: BackOff::new(video::FIRST_PAUSE, video::LONGEST_PAUSE),
+            gate: gate.clone(),
             failures: 0,
             lost: false,
             filmed: false,
@@ -159,6 +168,12 @@ impl Studio {
     /// Streams with other settings from the next frame on.
     pub fn apply(&self, settings: StreamSettings) {
         self.orders.apply(settings);
+    }
+
+    /// Lets a plugin be used again that a fault barred.
+    pub fn admit(&self, plugin: &str) {
+        self.gate.admit(plugin);
+        self.orders.forgive(plugin);
     }
 
     /// Makes the next frame stand alone.

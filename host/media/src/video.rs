@@ -9,7 +9,10 @@ use selkies_config::StreamSettings;
 use selkies_plugin_host::{
     CaptureInstance, CaptureRequest, CaptureSignal, FaultClass, HostServices, PluginError,
 };
-use selkies_session::pacing::{Demand, Priority};
+use selkies_session::{
+    fallback::{BackOff, Fallback},
+    pacing::{Demand, Priority},
+};
 use tracing::{info, warn};
 
 use crate::{
@@ -17,14 +20,14 @@ use crate::{
     buffers::Buffers,
     display::DisplayDesk,
     encoding::Encoding,
-    faults::Faults,
+    gate::Gate,
     orders::Orders,
     shot::{Reason, Run},
 };
 
 /// First pause after a failure; it doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(250);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// Least time between two keyframes for followers that lack one.
 const FOLLOWER_KEYFRAME: Duration = Duration::from_secs(1);
@@ -47,8 +50,11 @@ pub(crate) struct Video {
     pub(crate) revive: Option<Revive>,
     /// Counts over captures and encoders: ids never run backwards.
     pub(crate) frame_id: u64,
-    /// Faults per encoder, as in [`Backends::encoders`].
-    pub(crate) faults: Vec<Faults>,
+    /// What the encoders of [`Backends::encoders`] did wrong.
+    pub(crate) fallback: Fallback,
+    /// Pauses between attempts to get a picture.
+    pub(crate) pauses: BackOff,
+    pub(crate) gate: Arc<Gate>,
     /// Frames in a row that were not encoded.
     pub(crate) failures: u32,
     /// When the next frame may be taken at the earliest.
@@ -73,33 +79,56 @@ pub(crate) enum Ended {
     Failed(String),
 }
 
+/// Why there is no picture.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    /// The capture failed.
+    #[error(transparent)]
+    Capture(#[from] PluginError),
+    /// Anything else, in one line.
+    #[error("{0}")]
+    Other(String),
+}
+
 impl Video {
     /// Runs until it is stopped.
     pub(crate) fn run(mut self) {
-        let mut pause = FIRST_PAUSE;
         let mut idle = self.proven.take();
         while !self.orders.stopped() {
-            let capture =
-                idle.take().map_or_else(|| open(&self.backends.capture, &self.services).map_err(text), Ok);
-            match capture.and_then(|capture| self.film(capture)) {
+            match self.capture(idle.take()).and_then(|capture| self.film(capture)) {
                 Ok((Ended::Stopped, _)) => return,
                 Ok((Ended::Anew, capture)) => idle = capture,
                 Ok((Ended::Failed(reason), capture)) => {
                     idle = capture;
-                    pause = self.fail(&reason, pause);
+                    self.fail(&reason);
                 }
-                Err(reason) => {
+                Err(trouble) => {
                     self.lost = true;
-                    pause = self.fail(&reason, pause);
+                    if let Trouble::Capture(error) = &trouble {
+                        self.gate.report(error, "capture", &self.backends.capture);
+                    }
+                    self.fail(&trouble.to_string());
                 }
             }
         }
     }
 
-    /// Tells that there is no picture, rests, and looks after a display of our own. Answers the next pause.
-    fn fail(&mut self, reason: &str, pause: Duration) -> Duration {
+    /// The capture that is open, or a new one.
+    fn capture(&self, idle: Option<CaptureInstance>) -> Result<CaptureInstance, Trouble> {
+        let backend = &self.backends.capture;
+        match idle {
+            Some(capture) => Ok(capture),
+            None if self.gate.bars(backend.plugin.id()) => {
+                Err(Trouble::Other(Gate::reason(backend.plugin.id())))
+            }
+            None => Ok(open(backend, &self.services)?),
+        }
+    }
+
+    /// Tells that there is no picture, rests, and looks after a display of our own.
+    fn fail(&mut self, reason: &str) {
         if self.orders.stopped() {
-            return pause;
+            return;
         }
         if !self.failing {
             warn!(%reason, "no picture");
@@ -108,7 +137,10 @@ impl Video {
         self.stream.restart();
         self.observer.video_failed(reason);
         // A run that had pictures begins a new count.
-        let pause = if std::mem::take(&mut self.filmed) { FIRST_PAUSE } else { pause };
+        if std::mem::take(&mut self.filmed) {
+            self.pauses.worked();
+        }
+        let pause = self.pauses.failed();
         self.orders.rest(pause);
         if !self.orders.stopped()
             && let Some(revive) = &mut self.revive
@@ -118,17 +150,15 @@ impl Video {
             // Before the first picture: a display of our own begins at its largest size.
             self.display.set_now(backend, &self.services);
         }
-        (pause * 2).min(LONGEST_PAUSE)
     }
 
     /// Streams from a capture until something ends it.
-    fn film(&mut self, mut capture: CaptureInstance) -> Result<(Ended, Option<CaptureInstance>), String> {
-        let info = capture.info().map_err(text)?;
-        let encoders = &self.backends.encoders;
-        let mut encoding = Encoding::choose(&self.services, encoders, &self.settings, &info, &self.faults)?;
-        let encoder = &encoders[encoding.chosen()];
-        self.figures.uses(format!("{}/{}", encoder.backend.plugin.id(), encoder.offer.name));
-        let buffers = Buffers::new(&info, encoder.offer.max_retained).map_err(|error| error.to_string())?;
+    fn film(&mut self, mut capture: CaptureInstance) -> Result<(Ended, Option<CaptureInstance>), Trouble> {
+        let info = capture.info()?;
+        let mut encoding = self.choose(&info).map_err(Trouble::Other)?;
+        let encoder = &self.backends.encoders[encoding.chosen()];
+        let buffers = Buffers::new(&info, encoder.offer.max_retained)
+            .map_err(|error| Trouble::Other(error.to_string()))?;
         let request =
             CaptureRequest { area: buffers.whole(), output: String::new(), buffers: buffers.shared() };
         let running = match capture.start(request) {
@@ -137,7 +167,7 @@ impl Video {
             Err(failure) if self.may_change(&failure.error) => {
                 return Ok((Ended::Anew, Some(failure.capture)));
             }
-            Err(failure) => return Err(failure.error.to_string()),
+            Err(failure) => return Err(failure.error.into()),
         };
         info!(width = info.width, height = info.height, encoder = %encoder.offer.name, "streaming");
         self.orders.wakes(Some(running.waker()));
@@ -164,7 +194,7 @@ impl Video {
             Ok(Ended::Stopped) => Ok((Ended::Stopped, None)),
             Ok(ended) => Ok((ended, capture.stop().ok())),
             Err(error) if self.may_change(&error) => Ok((Ended::Anew, capture.stop().ok())),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -183,6 +213,9 @@ impl Video {
                 return Ok(Ended::Stopped);
             }
             if let Some(asked) = self.orders.take() {
+                for plugin in &asked.forgiven {
+                    self.forgive(plugin);
+                }
                 let mut anew = asked.keyframe;
                 if let Some(settings) = asked.settings
                     && settings != self.settings
@@ -295,8 +328,4 @@ pub(crate) fn open(backend: &Backend, services: &HostServices) -> Result<Capture
         unreachable!("the studio checks that the plugin offers selkies.capture/1")
     };
     CaptureInstance::create(&backend.origin(services), table)
-}
-
-fn text(error: PluginError) -> String {
-    error.to_string()
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use selkies_config::{ClientSettings, Config, StreamSettings};
-use selkies_media::{Observer, Stream, Studio};
+use selkies_media::{FaultVerdict, Observer, PluginFault, Stream, Studio};
 use selkies_plugin_host::{Channel, MessageKind, TransportInstance};
 use selkies_session::{
     Action, Admission, ClientId, CursorShape, Event, Session, pacing::Priority, wire::Tuning,
@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
 use crate::{
+    faults::FaultLog,
     post::{CLOSE_POLICY, Post},
     queue::{ClientQueue, Outgoing},
     sink::{Said, within_hub},
@@ -53,6 +54,7 @@ pub struct Hub {
     next_client: AtomicU64,
     timer: Notify,
     deferred: Mutex<VecDeque<Said>>,
+    faults: FaultLog,
 }
 
 impl std::fmt::Debug for Hub {
@@ -76,6 +78,7 @@ impl Hub {
             next_client: AtomicU64::new(1),
             timer: Notify::new(),
             deferred: Mutex::default(),
+            faults: FaultLog::default(),
         })
     }
 
@@ -91,6 +94,19 @@ impl Hub {
         if self.studio.set(Mutex::new(Some(studio))).is_err() {
             warn!("a second studio was ignored");
         }
+    }
+
+    /// Who decides what becomes of a plugin after a fault; without one it is always started again. Called once, before
+    /// the studio starts.
+    pub fn judge_faults(&self, judge: impl Fn(&PluginFault) -> FaultVerdict + Send + Sync + 'static) {
+        if !self.faults.judged_by(judge) {
+            warn!("a second judge of faults was ignored");
+        }
+    }
+
+    /// Lets a plugin be used again that a fault barred.
+    pub fn admit_plugin(&self, plugin: &str) {
+        self.with_studio(|studio| studio.admit(plugin));
     }
 
     /// The stream, for the studio.
@@ -348,6 +364,7 @@ impl Hub {
                 "grab_seconds": seconds(figures.grab_ns),
                 "encode_seconds": seconds(figures.encode_ns),
             },
+            "faults": self.faults.to_json(),
             "queued_bytes": self.post.queued(),
             "sent_bytes": self.post.sent(),
             "messages": {
@@ -383,5 +400,13 @@ impl Observer for Hub {
 
     fn video_recovered(&self) {
         self.handle(Event::CaptureRecovered);
+    }
+
+    fn plugin_fault(&self, fault: &PluginFault) -> FaultVerdict {
+        self.faults.judge(fault)
+    }
+
+    fn encoder_replaced(&self, encoder: &str, reason: &str) {
+        self.handle(Event::EncoderReplaced { encoder: encoder.to_owned(), reason: reason.to_owned() });
     }
 }

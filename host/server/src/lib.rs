@@ -6,6 +6,7 @@
 mod accept;
 mod assets;
 mod auth;
+mod faults;
 mod hub;
 mod post;
 mod queue;

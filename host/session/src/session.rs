@@ -136,6 +136,11 @@ impl Session {
                 self.send_all(&self.pipeline_status(), &mut out);
             }
             Event::CaptureRecovered => self.capture_recovered(&mut out),
+            Event::EncoderReplaced { encoder, reason } => {
+                let reason = format!("The encoder failed, {encoder} goes on: {reason}");
+                let status = PipelineStatus { video: Some(true), audio: None, reason: Some(reason) };
+                self.send_all(&ServerMessage::PipelineStatus(status), &mut out);
+            }
             Event::ShutDown { last } => self.shut_down(last, &mut out),
         }
         out

@@ -334,6 +334,19 @@ fn a_failed_capture_is_told_and_recovers_with_a_fresh_stream() {
 }
 
 #[test]
+fn a_replaced_encoder_is_told_without_a_new_stream() {
+    let mut desk = Desk::with_owner();
+    desk.open(2, viewer());
+    desk.sent_to(2);
+    desk.sent_to(1);
+    let actions =
+        desk.handle(Event::EncoderReplaced { encoder: "jpeg".into(), reason: "killed by SIGSEGV".into() });
+    let status = r#"{"type":"pipeline_status","video":true,"reason":"The encoder failed, jpeg goes on: killed by SIGSEGV"}"#;
+    assert_eq!((desk.sent_to(1), desk.sent_to(2)), (vec![status.to_owned()], vec![status.to_owned()]));
+    assert!(actions.iter().all(|action| matches!(action, Action::SendText { .. })), "{actions:?}");
+}
+
+#[test]
 fn a_new_display_size_restarts_the_streams() {
     let mut desk = Desk::with_owner();
     desk.handle(Event::DisplayChanged { width: 800, height: 600 });

@@ -9,7 +9,9 @@ use std::{
 };
 
 use selkies_config::{Loader, StreamSettings};
-use selkies_media::{Backend, Backends, Observer, Outlet, Snapshot, Stream, Studio, StudioParts};
+use selkies_media::{
+    Backend, Backends, FaultVerdict, Observer, Outlet, PluginFault, Snapshot, Stream, Studio, StudioParts,
+};
 use selkies_plugin_abi::PACKET_LAST;
 use selkies_plugin_host::{EncodedPacket, PacketInfo};
 use selkies_session::{ClientId, CursorShape, pacing::Priority};
@@ -90,6 +92,8 @@ impl Outlet for Recorder {
 pub(crate) struct Heard {
     events: Mutex<Vec<String>>,
     changed: Condvar,
+    /// Faults bar their plugin.
+    bars: Mutex<bool>,
 }
 
 impl Heard {
@@ -125,6 +129,13 @@ impl Observer for Heard {
     }
     fn video_recovered(&self) {
         self.say("recovered".into());
+    }
+    fn plugin_fault(&self, fault: &PluginFault) -> FaultVerdict {
+        self.say(format!("fault {} {} {}", fault.plugin, fault.part, fault.code));
+        if *self.bars.lock().unwrap() { FaultVerdict::Barred } else { FaultVerdict::Again }
+    }
+    fn encoder_replaced(&self, encoder: &str, reason: &str) {
+        self.say(format!("replaced by {encoder}: {reason}"));
     }
 }
 

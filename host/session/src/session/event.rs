@@ -81,6 +81,13 @@ pub enum Event<'a> {
     },
     /// Capture runs again.
     CaptureRecovered,
+    /// Another encoder than before goes on with the running stream.
+    EncoderReplaced {
+        /// Its name.
+        encoder: String,
+        /// Why the one before does not.
+        reason: String,
+    },
     /// The host ends.
     ShutDown {
         /// True when it will not come back: pages are told to stop retrying.

@@ -1,0 +1,52 @@
+//! What plugins did wrong, for those who keep count and those who must know.
+
+use std::sync::Arc;
+
+use selkies_plugin_host::{FaultClass, FaultOrigin, PluginError};
+
+/// A plugin's instance failed so that another one, or another plugin, has to go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginFault {
+    /// The plugin's id.
+    pub plugin: Arc<str>,
+    /// Its version.
+    pub version: String,
+    /// What it was doing: `encoder`, `capture`, `display`, `cursor`, `input`.
+    pub part: &'static str,
+    /// Stable code of the error.
+    pub code: &'static str,
+    /// The last call, `encoder.submit`.
+    pub call: &'static str,
+    /// The error in one line, with its remedy.
+    pub text: String,
+    /// True when the plugin, not a device or a peer of it, is to blame: only such faults count towards its quarantine.
+    pub counts: bool,
+}
+
+/// What is to become of a plugin after a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultVerdict {
+    /// It may be started again.
+    Again,
+    /// Nothing is made from it until it is admitted again.
+    Barred,
+}
+
+impl PluginFault {
+    /// The fault of `error`, or `None` when the instance may go on.
+    pub(crate) fn of(error: &PluginError, part: &'static str, version: &str) -> Option<Self> {
+        // A poisoned instance repeats what was told before.
+        if !error.is_final() || error.origin == FaultOrigin::Poisoned {
+            return None;
+        }
+        Some(Self {
+            plugin: error.plugin.clone(),
+            version: version.to_owned(),
+            part,
+            code: error.code(),
+            call: error.function,
+            text: error.to_string(),
+            counts: error.class != FaultClass::DeviceLost,
+        })
+    }
+}
