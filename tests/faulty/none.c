@@ -1,0 +1,4 @@
+/* No fault. */
+#define AFTER 300
+
+#include "encoder.h"
