@@ -66,11 +66,48 @@ SELKIES_PLUGIN_ENTRY = {
   SELKIES_PLUGIN_MAGIC, SELKIES_ABI_EPOCH, sizeof(SelkiesPluginEntry), {NULL, 0}, query
 };";
 
+/// The lock in C: what `tests/layout.lock` says of Rust's structs and constants holds for the header's, too.
+fn lock_in_c() -> String {
+    let mut checks = String::from(CHECK);
+    for line in include_str!("layout.lock").lines().filter(|line| !line.starts_with('#')) {
+        let (what, rest) = line.split_once(": ").expect("a line of the lock");
+        let number = |name: &str| -> usize {
+            let text = rest.split_once(name).expect("a number").1;
+            text.split(',').next().and_then(|text| text.trim().parse().ok()).expect("a number")
+        };
+        checks.push_str(&match (what.split_once('.'), rest.split_once(" = ")) {
+            // The header's test compares ids and texts.
+            _ if what.starts_with("id ") || rest.starts_with('&') => continue,
+            (Some((of, field)), None) => format!(
+                "CHECK(offsetof(Selkies{of}, {field}) == {});\nCHECK(sizeof(((Selkies{of} *)0)->{field}) == {});\n",
+                number("offset"),
+                number("size")
+            ),
+            (None, None) => format!(
+                "CHECK(sizeof(Selkies{what}) == {});\nCHECK(ALIGN(Selkies{what}) == {});\n",
+                number("size"),
+                number("align")
+            ),
+            (_, Some((_, value))) => format!("CHECK(SELKIES_{what} == {value});\n"),
+        });
+    }
+    checks
+}
+
+const CHECK: &str = "
+#ifdef __cplusplus
+#define CHECK(x) static_assert(x, #x)
+#define ALIGN(type) alignof(type)
+#else
+#define CHECK(x) _Static_assert(x, #x)
+#define ALIGN(type) _Alignof(type)
+#endif
+";
+
 fn compiles(compiler: &str, language: &str, standard: &str) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let source = dir.path().join(if language == "c" { "use.c" } else { "use.cpp" });
-    let asserts = std::fs::read_to_string(here().join("tests/sizes.h")).expect("sizes.h");
-    std::fs::write(&source, format!("#include \"selkies_plugin.h\"\n{asserts}\n{ENTRY}\n"))
+    std::fs::write(&source, format!("#include \"selkies_plugin.h\"\n{}\n{ENTRY}\n", lock_in_c()))
         .expect("source is written");
     let out = Command::new(compiler)
         .args([standard, "-Wall", "-Wextra", "-Werror", "-pedantic", "-c", "-x", language])
@@ -82,6 +119,15 @@ fn compiles(compiler: &str, language: &str, standard: &str) {
         .output()
         .unwrap_or_else(|error| panic!("{compiler} must be installed: {error}"));
     assert!(out.status.success(), "{compiler} {standard}: {}", String::from_utf8_lossy(&out.stderr));
+}
+
+#[test]
+fn the_whole_lock_is_checked() {
+    let checks = lock_in_c();
+    let structs = checks.matches("CHECK(ALIGN(").count();
+    let fields = checks.matches("CHECK(offsetof(").count();
+    assert!(structs > 40 && fields > 300, "{structs} structs and {fields} fields");
+    assert!(checks.contains("CHECK(SELKIES_CLASS_DEVICE_LOST == 5);"), "{checks}");
 }
 
 #[test]

@@ -1,78 +1,121 @@
-//! Sizes and offsets of every published struct, locked. A published struct never changes: if this test fails, the change
-//! needs a new id instead.
+//! The published ABI, locked: size, alignment and every offset of every struct, every constant, every id. What is
+//! published never changes; what is new is added to the lock, and then it is published, too.
 
-use std::mem::{offset_of, size_of};
+#[path = "layout/lock.rs"]
+mod lock;
+#[path = "layout/subjects.rs"]
+mod subjects;
+
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use selkies_plugin_abi as abi;
 
-#[test]
-fn sizes_are_frozen() {
-    let sizes = [
-        ("Str", size_of::<abi::Str>()),
-        ("Bytes", size_of::<abi::Bytes>()),
-        ("Rect", size_of::<abi::Rect>()),
-        ("TextSink", size_of::<abi::TextSink>()),
-        ("CaptureInfo", size_of::<abi::CaptureInfo>()),
-        ("CaptureParams", size_of::<abi::CaptureParams>()),
-        ("CaptureEvent", size_of::<abi::CaptureEvent>()),
-        ("CaptureV1", size_of::<abi::CaptureV1>()),
-        ("CursorImage", size_of::<abi::CursorImage>()),
-        ("CursorV1", size_of::<abi::CursorV1>()),
-        ("DisplayOutput", size_of::<abi::DisplayOutput>()),
-        ("DisplayRequest", size_of::<abi::DisplayRequest>()),
-        ("OutputSink", size_of::<abi::OutputSink>()),
-        ("DisplayV1", size_of::<abi::DisplayV1>()),
-        ("EncoderCaps", size_of::<abi::EncoderCaps>()),
-        ("CapsSink", size_of::<abi::CapsSink>()),
-        ("EncoderParams", size_of::<abi::EncoderParams>()),
-        ("SubmitParams", size_of::<abi::SubmitParams>()),
-        ("RoiRect", size_of::<abi::RoiRect>()),
-        ("FrameDone", size_of::<abi::FrameDone>()),
-        ("HostEncoderV1", size_of::<abi::HostEncoderV1>()),
-        ("EncoderV1", size_of::<abi::EncoderV1>()),
-        ("EncoderRate", size_of::<abi::EncoderRate>()),
-        ("EncoderRateV1", size_of::<abi::EncoderRateV1>()),
-        ("PluginEntry", size_of::<abi::PluginEntry>()),
-        ("LifecycleV1", size_of::<abi::LifecycleV1>()),
-        ("Color", size_of::<abi::Color>()),
-        ("Plane", size_of::<abi::Plane>()),
-        ("Frame", size_of::<abi::Frame>()),
-        ("FrameBuffer", size_of::<abi::FrameBuffer>()),
-        ("Host", size_of::<abi::Host>()),
-        ("LogV1", size_of::<abi::LogV1>()),
-        ("ClockV1", size_of::<abi::ClockV1>()),
-        ("MetricsV1", size_of::<abi::MetricsV1>()),
-        ("MemoryV1", size_of::<abi::MemoryV1>()),
-        ("InputEvent", size_of::<abi::InputEvent>()),
-        ("InputV1", size_of::<abi::InputV1>()),
-        ("Slab", size_of::<abi::Slab>()),
-        ("Packet", size_of::<abi::Packet>()),
-        ("RtcConfigRequest", size_of::<abi::RtcConfigRequest>()),
-        ("RtcConfigV1", size_of::<abi::RtcConfigV1>()),
-        ("TransportInfo", size_of::<abi::TransportInfo>()),
-        ("Feedback", size_of::<abi::Feedback>()),
-        ("HostTransportV1", size_of::<abi::HostTransportV1>()),
-        ("TransportV1", size_of::<abi::TransportV1>()),
-    ];
-    let kept = include_str!("sizes.h");
-    let mut text = String::from(SIZES_HEAD);
-    for (name, size) in sizes {
-        text.push_str(&format!("CHECK(sizeof(Selkies{name}) == {size});\n"));
+const LOCK: &str = include_str!("layout.lock");
+const HEAD: &str = "\
+# The published ABI on LP64 platforms: structs, their fields, constants, and the table of each id.
+# Lines are added by SELKIES_BLESS=1 cargo test -p selkies-plugin-abi --test layout, and never changed.
+";
+
+/// The constants and the documented type of each id, as `ids.rs` has them.
+fn ids() -> Vec<(String, String, String)> {
+    let mut table = "";
+    let mut found = Vec::new();
+    for line in include_str!("../src/ids.rs").lines() {
+        if let Some(text) = line.strip_prefix("/// [`") {
+            table = text.split('`').next().unwrap_or_default();
+        } else if let Some((name, value)) =
+            line.strip_prefix("pub const ").and_then(|rest| rest.split_once(": &str = "))
+        {
+            assert!(!table.is_empty(), "{name} does not name its table");
+            found.push((name.into(), value.trim_end_matches(';').into(), std::mem::take(&mut table).into()));
+        }
     }
-    if std::env::var_os("SELKIES_BLESS").is_some() {
-        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sizes.h"), &text)
-            .expect("sizes.h is writable");
+    found
+}
+
+/// The ABI of this build in the words of the lock.
+fn current() -> String {
+    let mut text = String::from(HEAD);
+    for (name, size, align, fields) in subjects::structs() {
+        let _ = writeln!(text, "{name}: size {size}, align {align}");
+        for (field, offset, size) in fields {
+            let _ = writeln!(text, "{name}.{field}: offset {offset}, size {size}");
+        }
     }
-    assert!(kept == text, "a published struct changed its size:\n{text}");
+    for (name, kind, value) in subjects::constants() {
+        let _ = writeln!(text, "{name}: {kind} = {value}");
+    }
+    for (name, value, table) in ids() {
+        let _ = writeln!(text, "id {name}: {value} = {table}");
+    }
+    text
 }
 
 #[test]
-fn entry_offsets_are_frozen() {
-    assert_eq!(offset_of!(abi::PluginEntry, magic), 0);
-    assert_eq!(offset_of!(abi::PluginEntry, abi_epoch), 8);
-    assert_eq!(offset_of!(abi::PluginEntry, struct_size), 12);
-    assert_eq!(offset_of!(abi::PluginEntry, manifest_json), 16);
-    assert_eq!(offset_of!(abi::PluginEntry, query), 32);
+fn what_is_published_is_frozen() {
+    let now = current();
+    let changes = lock::changes(LOCK, &now);
+    assert!(
+        changes.is_empty(),
+        "published plugins would break; use a new id instead:\n{}",
+        changes.join("\n")
+    );
+    if std::env::var_os("SELKIES_BLESS").is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/layout.lock");
+        std::fs::write(path, &now).expect("layout.lock is writable");
+    } else {
+        assert!(LOCK == now, "new parts of the ABI are not locked: {HEAD}");
+    }
+}
+
+#[test]
+fn the_lists_are_complete() {
+    let structs: BTreeSet<&str> = subjects::structs().iter().map(|entry| entry.0).collect();
+    let constants: BTreeSet<&str> = subjects::constants().iter().map(|entry| entry.0).collect();
+    let tables: BTreeSet<String> = ids().into_iter().map(|(_, _, table)| table).collect();
+    assert!(tables.iter().all(|table| structs.contains(table.as_str())), "{tables:?}");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+    let mut seen = 0;
+    for file in std::fs::read_dir(folder).expect("the sources") {
+        let path = file.expect("an entry").path();
+        // Ids have lines of their own, and the verifier's module never crosses the boundary.
+        if ["ids.rs", "verify.rs"].iter().any(|name| path.ends_with(name)) {
+            continue;
+        }
+        for line in std::fs::read_to_string(&path).expect("a source").lines() {
+            let word = |prefix| {
+                let rest: &str = line.strip_prefix(prefix)?;
+                rest.split(|end: char| !end.is_ascii_alphanumeric() && end != '_').next()
+            };
+            let (known, name) = match (word("pub struct "), word("pub const ")) {
+                (Some(name), _) => (&structs, name),
+                (None, Some(name)) if name != "fn" => (&constants, name),
+                _ => continue,
+            };
+            assert!(
+                known.contains(name),
+                "{name} of {} is missing in tests/layout/subjects.rs",
+                path.display()
+            );
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, structs.len() + constants.len(), "subjects.rs names something twice or from elsewhere");
+}
+
+#[test]
+fn ids_are_different_and_carry_their_revision() {
+    let ids = ids();
+    let values: BTreeSet<&String> = ids.iter().map(|(_, value, _)| value).collect();
+    assert_eq!(values.len(), ids.len(), "an id stands for one table");
+    for (name, value, table) in &ids {
+        let revision = value.trim_end_matches('"').rsplit('/').next().expect("a text");
+        assert!(revision.parse::<u32>().is_ok_and(|number| number > 0), "{value}");
+        assert!(
+            name.ends_with(&format!("_V{revision}")) && table.ends_with(&format!("V{revision}")),
+            "{name}"
+        );
+    }
 }
 
 #[test]
@@ -86,17 +129,9 @@ fn magic_reads_selkplug() {
 #[test]
 fn status_carries_class_and_detail() {
     let status = abi::failure(abi::CLASS_DEVICE_LOST, abi::DETAIL_IO);
-    assert!(status < 0);
+    assert_eq!(status, -1289, "plugins have this number compiled in");
     assert_eq!(abi::class_of(status), abi::CLASS_DEVICE_LOST);
     assert_eq!(abi::detail_of(status), abi::DETAIL_IO);
     assert_eq!(abi::class_of(abi::NOTHING), 0);
     assert_eq!(abi::class_of(i32::MIN), 1 << 23);
 }
-
-const SIZES_HEAD: &str = r"/* Sizes on LP64 platforms; the Rust side asserts the same (tests/layout.rs). */
-#ifdef __cplusplus
-#define CHECK(x) static_assert(x, #x)
-#else
-#define CHECK(x) _Static_assert(x, #x)
-#endif
-";
