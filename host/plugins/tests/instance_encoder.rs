@@ -133,7 +133,7 @@ fn misuse_of_slabs_is_refused() {
 
 #[test]
 fn misbehaviour_is_logged_with_the_plugin() {
-    let (lines, _guard) = instance_fakes::Lines::capture();
+    let (lines, _guard) = instance_fakes::lines::Lines::capture();
     bench("double-commit").submit(1).unwrap();
     let line = lines.text();
     assert_eq!(lines.count("plugin misbehaving"), 1, "{line}");

@@ -3,7 +3,7 @@
 
 mod instance_fakes;
 
-use instance_fakes::{Lines, View};
+use instance_fakes::{View, lines::Lines};
 use selkies_plugin_abi::{self as abi, Str, ids};
 use selkies_plugin_host::{
     HISTOGRAM_BOUNDS, HostServices, LOG_LINES_PER_SECOND, MetricValue, PluginLifecycle,

@@ -8,7 +8,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 use selkies_plugin_abi::{EncoderRateV1, EncoderV1};
 use selkies_plugin_host::{LayoutCheck, LoadedPlugin, Policy, Refusal, load};
 use serde_json::json;
-use support::{Outcome, PluginFolder, assert_refusal};
+use support::{Outcome, PluginFolder, assert_refusal, lines::Lines};
 
 fn attempt(plugin: &PluginFolder) -> Result<LoadedPlugin, Refusal> {
     load(&plugin.candidate()?, &Policy::default())
@@ -81,6 +81,46 @@ fn a_broken_second_table_is_left_out() -> Outcome {
     let lines: Vec<String> = plugin.left_out().map(Refusal::to_string).collect();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].starts_with("SP018 test.broken: selkies.encoder.rate/1 "), "{lines:?}");
+    Ok(())
+}
+
+#[test]
+fn a_plugin_with_one_table_loads() -> Outcome {
+    let mut plugin = PluginFolder::new("test.one")?;
+    plugin.manifest["interfaces"] = json!(["selkies.encoder/1"]);
+    plugin.build(&["-DNO_RATE"])?;
+    let (lines, _guard) = Lines::capture();
+    let loaded = attempt(&plugin)?;
+    assert_eq!(loaded.tables().ids(), ["selkies.encoder/1"]);
+    assert_eq!(loaded.left_out().count(), 0);
+    assert_eq!(lines.count("WARN"), 0, "{}", lines.text());
+    Ok(())
+}
+
+#[test]
+fn a_plugin_with_tables_that_nobody_knows_loads() -> Outcome {
+    let mut plugin = PluginFolder::new("test.extra")?;
+    plugin.manifest["interfaces"] =
+        json!(["selkies.encoder/9", "selkies.encoder/1", "selkies.encoder.rate/1", "vendor.magic/1"]);
+    plugin.build(&["-DEXTRA"])?;
+    let (lines, _guard) = Lines::capture();
+    let loaded = attempt(&plugin)?;
+    assert_eq!(loaded.tables().ids(), ["selkies.encoder/1", "selkies.encoder.rate/1"]);
+    assert_eq!(loaded.offers().iter().filter(|offer| offer.wanted.is_none()).count(), 2);
+    assert_eq!(lines.count("WARN"), 0, "{}", lines.text());
+    Ok(())
+}
+
+#[test]
+fn an_optional_table_of_another_size_is_one_warning() -> Outcome {
+    for size in ["24", "8", "0"] {
+        let (lines, _guard) = Lines::capture();
+        let plugin = broken(&[&format!("-DRATE_SIZE={size}")])??;
+        assert_eq!(plugin.tables().ids(), ["selkies.encoder/1"]);
+        assert_eq!(lines.count("WARN"), 1, "{}", lines.text());
+        assert_eq!(lines.count("SP018 test.broken: selkies.encoder.rate/1 "), 1, "{}", lines.text());
+        assert_eq!(lines.text().lines().count(), 1, "{}", lines.text());
+    }
     Ok(())
 }
 

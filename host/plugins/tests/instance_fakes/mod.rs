@@ -2,12 +2,12 @@
 #![allow(dead_code)] // each test file is a crate of its own and uses a part
 
 pub(crate) mod encoder;
+#[path = "../support/lines.rs"]
+pub(crate) mod lines;
 pub(crate) mod transport;
 
 use std::cell::RefCell;
 use std::ffi::c_void;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 
 use selkies_plugin_abi::{Host, Instance, Status, Str};
 
@@ -86,49 +86,4 @@ pub(crate) fn say(view: &View, status: Status, text: &str) -> Status {
     // SAFETY: the text is valid for the call.
     unsafe { log.fail.unwrap()(view.ctx(), status, Str::new(text)) };
     status
-}
-
-/// The log of one test thread.
-#[derive(Clone, Default)]
-pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    /// Collects the thread's log until the guard is dropped.
-    pub(crate) fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
-        // With a single, thread-local subscriber, a line that another thread meets first is switched off for all: tracing
-        // then asks that thread's subscriber only, and it has none. A global one keeps every line on.
-        static GLOBAL: std::sync::Once = std::sync::Once::new();
-        GLOBAL.call_once(|| {
-            let deaf =
-                tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(std::io::sink);
-            let _ = tracing::subscriber::set_global_default(deaf.finish());
-        });
-        let lines = Self::default();
-        let writer = lines.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        (lines, tracing::subscriber::set_default(subscriber))
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    pub(crate) fn count(&self, part: &str) -> usize {
-        self.text().lines().filter(|line| line.contains(part)).count()
-    }
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

@@ -1,6 +1,8 @@
 //! Plugins that the tests compile, each in a folder of its own.
 #![allow(dead_code)] // each test binary uses a part
 
+pub(crate) mod lines;
+
 use std::{
     error::Error,
     fs,
@@ -79,11 +81,16 @@ impl PluginFolder {
 
     /// Compiles the library with this text as its manifest.
     pub(crate) fn compile(&self, manifest: &str, arguments: &[&str]) -> Outcome {
+        let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugin-api/include");
+        self.compile_with(&include, manifest, arguments)
+    }
+
+    /// As [`Self::compile`], with the header of another folder.
+    pub(crate) fn compile_with(&self, include: &Path, manifest: &str, arguments: &[&str]) -> Outcome {
         // A JSON string without \u escapes is a C string.
         let header = format!("#define MANIFEST {}\n", Value::String(manifest.into()));
         fs::write(self.path().join("manifest.h"), header)?;
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/plugin.c");
-        let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugin-api/include");
         let mut command = gcc(&self.library());
         command.arg("-I").arg(include).arg("-I").arg(self.path()).arg(source).args(arguments);
         run(command)
