@@ -21,6 +21,9 @@
 )]
 
 mod candidate;
+// Public for this crate's own tests and benches, which need a program of their own; no interface.
+#[doc(hidden)]
+pub mod child;
 mod config_check;
 mod discovery;
 mod elf;
@@ -43,6 +46,7 @@ mod size;
 mod tables;
 
 pub use candidate::{Admission, Candidate};
+pub use child::Ending;
 pub use config_check::{validate_config, validate_schema};
 pub use discovery::{Discovery, MAX_FOLDER_ENTRIES, PATH_VARIABLE, discover, search_path};
 pub use elf::{ElfFacts, MAX_LIBRARY_BYTES};

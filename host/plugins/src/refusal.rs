@@ -5,7 +5,7 @@ mod line;
 use std::path::PathBuf;
 
 pub use line::MAX_LINE;
-pub(crate) use line::clip;
+pub(crate) use line::{clip, one_line};
 
 /// Why a plugin is not used. Prints as one line: code, subject, what is wrong, what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

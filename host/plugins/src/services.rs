@@ -36,7 +36,7 @@ pub use transport::{
     TransportSink,
 };
 
-pub(crate) use account::PluginAccount;
+pub(crate) use account::{LineBudget, PluginAccount, Verdict};
 pub(crate) use context::{Context, HostContext, Role};
 pub(crate) use encoder::EncoderDesk;
 pub(crate) use foreign::{guarded, sized as foreign_sized, slice as foreign_slice, text as foreign_text};

@@ -54,6 +54,11 @@ impl LineBudget {
         self.dropped += 1;
         if self.dropped == 1 { Verdict::StartDropping } else { Verdict::Drop }
     }
+
+    /// Lines dropped since the last [`Verdict::WriteAfter`]; it will not tell them again.
+    pub(crate) const fn take_dropped(&mut self) -> u64 {
+        std::mem::replace(&mut self.dropped, 0)
+    }
 }
 
 /// The host's books on one plugin.
@@ -134,5 +139,7 @@ mod tests {
         assert_eq!(budget.charge(start + Duration::from_millis(1000)), WriteAfter(3));
         assert_eq!(budget.charge(start + Duration::from_millis(1001)), Write);
         assert_eq!(budget.charge(start + Duration::from_millis(1002)), StartDropping);
+        assert_eq!(budget.take_dropped(), 1);
+        assert_eq!(budget.charge(start + Duration::from_millis(2000)), Write);
     }
 }
