@@ -41,9 +41,13 @@ fn idle() {
     let server = Xvfb::start(None, "640x480x24");
     let bench = Bench::display(&server.display(), settings());
     bench.heard.wait("display", SOON);
-    let running = threads();
+    // A thread names itself when it first runs.
+    let end = Instant::now() + SOON;
     for name in ["video", "display", "cursor", "input"] {
-        assert!(running.iter().any(|running| running == name), "no thread {name} in {running:?}");
+        while !threads().iter().any(|running| running == name) {
+            assert!(Instant::now() < end, "no thread {name} in {:?}", threads());
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
     stop(bench);
 }

@@ -154,6 +154,10 @@ fn bad_packets_are_refused() {
     assert_eq!(bench.sink.packets.lock().unwrap().len(), 0);
     assert_eq!(bench.misbehaviours(), 10);
     assert_eq!(bench.services.pool().used_bytes(), 0);
+    let done = bench.sink.done.lock().unwrap()[0].clone();
+    let error = done.outcome.expect_err("a frame with such packets is not done");
+    assert_eq!((error.origin, error.function), (FaultOrigin::Contract, "memory.commit"));
+    assert!(error.is_final(), "{error}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ pub const FAULT_MEMORY: Duration = Duration::from_secs(600);
 /// How long an encoder rests after its first fault; each further fault within [`FAULT_MEMORY`] doubles it.
 pub const FIRST_REST: Duration = Duration::from_secs(30);
 /// Frames in a row that an encoder may refuse before that counts as a fault.
-pub const PASSING_LIMIT: u32 = 5;
+pub const PASSING_LIMIT: u32 = 3;
 
 /// Faults of one candidate that are remembered; more do not lengthen its rest.
 const REMEMBERED: usize = 8;

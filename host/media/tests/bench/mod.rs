@@ -10,7 +10,8 @@ use std::{
 
 use selkies_config::{Loader, StreamSettings};
 use selkies_media::{
-    Backend, Backends, FaultVerdict, Observer, Outlet, PluginFault, Snapshot, Stream, Studio, StudioParts,
+    Backend, Backends, EncoderBackend, FaultVerdict, Observer, Outlet, PluginFault, Snapshot, Stream, Studio,
+    StudioParts,
 };
 use selkies_plugin_abi::PACKET_LAST;
 use selkies_plugin_host::{EncodedPacket, PacketInfo};
@@ -93,7 +94,7 @@ pub(crate) struct Heard {
     events: Mutex<Vec<String>>,
     changed: Condvar,
     /// Faults bar their plugin.
-    bars: Mutex<bool>,
+    pub(crate) bars: Mutex<bool>,
 }
 
 impl Heard {
@@ -164,6 +165,18 @@ impl Bench {
             cursor: None,
             input: Vec::new(),
             encoders: plugins.encoders(),
+        })
+    }
+
+    /// Films the test pattern with other encoders than the usual ones.
+    pub(crate) fn encoders(encoders: impl FnOnce(&Plugins) -> Vec<EncoderBackend>) -> Self {
+        Self::start(settings(), |plugins| Backends {
+            capture: plugins
+                .backend("selkies.test-pattern", &json!({ "width": 640, "height": 192, "fps": 60 })),
+            display: None,
+            cursor: None,
+            input: Vec::new(),
+            encoders: encoders(plugins),
         })
     }
 

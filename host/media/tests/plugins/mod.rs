@@ -84,6 +84,27 @@ impl Plugins {
         let backend = self.backend("selkies.striped-jpeg", &serde_json::json!({}));
         EncoderBackend::probe(&self.services, &backend).expect("JPEG works everywhere")
     }
+
+    /// What an encoder with a fault (tests/faulty) offers; the fault shows at the frame `after`.
+    pub(crate) fn faulty(&self, name: &str, after: u32) -> Vec<EncoderBackend> {
+        let inventory = Inventory::scan(&[faulty().join(name)], Policy::default());
+        let plugin = inventory.load(&format!("faulty.{name}")).unwrap_or_else(|refusal| panic!("{refusal}"));
+        let backend = Backend { plugin, config: format!(r#"{{"after":{after}}}"#) };
+        EncoderBackend::probe(&self.services, &backend).expect("it offers JPEG")
+    }
+}
+
+/// The encoders of tests/faulty, built once.
+fn faulty() -> &'static Path {
+    static FAULTY: OnceLock<TempDir> = OnceLock::new();
+    let folder = FAULTY.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let script = workspace().join("tests/faulty/build.sh");
+        let built = Command::new(script).arg(folder.path()).status().expect("a shell runs");
+        assert!(built.success(), "the encoders with a fault do not build");
+        folder
+    });
+    folder.path()
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -95,6 +95,13 @@ impl Core {
         PluginError::contract(self.account(), function, text)
     }
 
+    /// A broken contract that was noted when it happened: poisons the instance.
+    #[cold]
+    pub(super) fn noted_contract(&self, function: &'static str, text: &str) -> PluginError {
+        self.poisoned.store(true, Ordering::Relaxed);
+        PluginError::noted_contract(self.account(), function, text)
+    }
+
     #[cold]
     fn failed(&self, function: &'static str, status: Status) -> PluginError {
         let error = PluginError::from_call(self.account(), function, status);

@@ -180,7 +180,10 @@ impl EncoderInstance {
         if unfinished && outcome.as_ref().is_err_and(|error| error.origin == super::FaultOrigin::Reported) {
             self.core.account().misbehaving(SUBMIT, "failed for a frame that it had reported as done");
         }
-        outcome.map(|_| ())
+        match (outcome, desk.broken()) {
+            (Err(_), Some(what)) => Err(self.core.noted_contract("memory.commit", what)),
+            (outcome, _) => outcome.map(|_| ()),
+        }
     }
 
     /// Finishes every frame in flight before it returns. `[media]`

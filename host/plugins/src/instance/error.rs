@@ -159,13 +159,22 @@ impl PluginError {
     pub(crate) fn contract(account: &PluginAccount, function: &'static str, text: impl Into<String>) -> Self {
         let text = text.into();
         account.misbehaving(function, &text);
+        Self::noted_contract(account, function, text)
+    }
+
+    /// A broken contract that was noted when it happened.
+    pub(crate) fn noted_contract(
+        account: &PluginAccount,
+        function: &'static str,
+        text: impl Into<String>,
+    ) -> Self {
         Self {
             plugin: Arc::clone(&account.id),
             function,
             origin: FaultOrigin::Contract,
             class: FaultClass::FatalInstance,
             detail: FaultDetail::InvalidArgument,
-            text,
+            text: text.into(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! `selkies.host.encoder/1`: packets and finished frames come back.
 
 use core::ffi::c_void;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use selkies_plugin_abi as abi;
 
@@ -45,15 +45,27 @@ pub(crate) struct EncoderDesk {
     codec: u32,
     max_retained: u32,
     frames: Mutex<FrameTable>,
+    /// What was wrong with the first packet that was refused.
+    broken: OnceLock<String>,
 }
 
 impl EncoderDesk {
     pub(crate) fn new(sink: Arc<dyn EncoderSink>, codec: u32, max_retained: u32) -> Self {
-        Self { sink, codec, max_retained, frames: Mutex::default() }
+        Self { sink, codec, max_retained, frames: Mutex::default(), broken: OnceLock::new() }
     }
 
     pub(crate) fn frames(&self) -> MutexGuard<'_, FrameTable> {
         self.frames.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A packet was refused: nothing more is expected of the instance, whatever it answers.
+    pub(super) fn breaks(&self, what: &str) {
+        self.broken.get_or_init(|| what.to_owned());
+    }
+
+    /// Why a packet was refused, if one was.
+    pub(crate) fn broken(&self) -> Option<&str> {
+        self.broken.get().map(String::as_str)
     }
 
     /// Enters a frame before its `submit`; answers the token that names it in the call.
@@ -130,7 +142,9 @@ fn finish(context: &Context, done: &abi::FrameDone) {
         let what = format_args!("frame {frame} is not in flight: done twice, or never submitted");
         return context.account.misbehaving("encoder.done", what);
     }
-    let outcome = if done.status < 0 {
+    let outcome = if let Some(what) = desk.broken() {
+        Err(PluginError::noted_contract(&context.account, "memory.commit", what))
+    } else if done.status < 0 {
         let text = failure::take(done.status);
         Err(PluginError::reported(&context.account, "encoder.done", done.status, text))
     } else {

@@ -109,6 +109,9 @@ unsafe extern "C" fn commit(
     enter(ctx, "memory.commit", WRONG_STATE, |context| {
         let refuse = |what: &str, status| {
             context.account.misbehaving("memory.commit", what);
+            if let Some(desk) = context.encoder() {
+                desk.breaks(what);
+            }
             status
         };
         // SAFETY: not NULL and aligned is checked; a plugin's pointer to a slab is readable.
