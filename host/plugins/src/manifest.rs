@@ -70,12 +70,14 @@ pub struct Requires {
     /// Sonames of libraries that it loads at run time (those it links are read from the library itself).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub libs: Vec<String>,
-    /// Device files that it opens, as globs: `/dev/dri/renderD*`.
+    /// Device files that it opens, `*` in the last part: `/dev/dri/renderD*`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<String>,
     /// Opens network sockets.
     pub network: bool,
-    /// Other files or folders that it reads.
+    /// Other files or folders that it reads, and folders with sockets that it connects to: absolute, or beginning with
+    /// `~/` or `$XDG_RUNTIME_DIR/`. System folders (`/usr`, `/etc`, `/opt`, `/proc`, `/sys`) and the plugin's own need
+    /// not be named. With `/tmp/.X11-unix` goes the file with the X server's key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
 }

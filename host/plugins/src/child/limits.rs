@@ -5,6 +5,8 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
+use super::sandbox::Profile;
+
 /// How long a child may take from its start to its first answer. It covers loading the host's program and a plugin with
 /// its libraries from a cold disk, and no work of the plugin.
 pub const STARTUP_DEADLINE: Duration = Duration::from_secs(5);
@@ -40,6 +42,12 @@ impl Limits {
     #[must_use]
     pub const fn wide() -> Self {
         Self { memory_bytes: 16 * GIB, open_files: 4096, file_bytes: 4 * GIB }
+    }
+
+    /// Those that suit a profile.
+    #[must_use]
+    pub fn of(profile: &Profile) -> Self {
+        if profile.is_wide() { Self::wide() } else { Self::narrow() }
     }
 
     /// Applies them to this process; what it cannot do is told in lines for the log.

@@ -64,6 +64,8 @@ fn a_wide_profile_starts_programs() -> Outcome {
     let puppet = Puppet::with(wide, Limits::wide())?;
     assert_eq!(puppet.ask("run /bin/true")?, "exit status: 0");
     assert_refused(&puppet.ask(&format!("call {}", libc::SYS_ptrace))?);
+    // All flags at once, a new user namespace among them; where that is allowed the combination is an invalid argument.
+    assert_refused(&puppet.ask(&format!("call {}", libc::SYS_clone))?);
     Ok(())
 }
 

@@ -104,7 +104,7 @@ fn programs(profile: &Profile) -> Result<Vec<BpfProgram>, BackendError> {
     let start: Rules = PROCESS_START
         .iter()
         .map(|call| Ok((*call, Vec::new())))
-        .chain([not_a_thread().map(|rule| (libc::SYS_clone, vec![rule]))])
+        .chain([clone_with(libc::CLONE_THREAD, 0).map(|rule| (libc::SYS_clone, vec![rule]))])
         .collect::<Result<_, BackendError>>()?;
     let access = PROCESS_ACCESS.iter().map(|call| (*call, Vec::new()));
     match profile.processes {
@@ -116,14 +116,20 @@ fn programs(profile: &Profile) -> Result<Vec<BpfProgram>, BackendError> {
             refuse.extend(start);
             refuse.extend(access);
         }
-        Processes::Allowed => refuse.extend(access),
+        Processes::Allowed => {
+            refuse.extend(access);
+            // In a user namespace it would be root, to some parts of the kernel.
+            refuse.insert(libc::SYS_clone, vec![clone_with(libc::CLONE_NEWUSER, libc::CLONE_NEWUSER)?]);
+        }
     }
-    if !profile.network {
-        refuse.insert(
-            libc::SYS_socket,
-            vec![SeccompRule::new(vec![differs(0, libc::AF_UNIX.unsigned_abs())?])?],
-        );
-    }
+    // The rest are ways into rarely used parts of the kernel. Names of interfaces come by netlink.
+    let families: &[i32] = if profile.network {
+        &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK]
+    } else {
+        &[libc::AF_UNIX]
+    };
+    let others = families.iter().map(|family| differs(0, family.unsigned_abs())).collect::<Result<_, _>>()?;
+    refuse.insert(libc::SYS_socket, vec![SeccompRule::new(others)?]);
     let own = getpid().as_raw_nonzero().get().unsigned_abs();
     if profile.processes != Processes::Allowed {
         for call in SIGNALS {
@@ -134,12 +140,10 @@ fn programs(profile: &Profile) -> Result<Vec<BpfProgram>, BackendError> {
         let others = vec![differs(0, 0)?, differs(0, own)?];
         refuse.insert(libc::SYS_prlimit64, vec![SeccompRule::new(others)?]);
     }
-    let mut programs = vec![program(refuse, refused)?];
-    if profile.processes != Processes::Allowed {
-        // Its flags are in memory, where no filter can look. C libraries know kernels without it and use `clone`.
-        let missing = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
-        programs.push(program(Rules::from([(libc::SYS_clone3, Vec::new())]), missing)?);
-    }
+    // Its flags are in memory, where no filter can look. C libraries know kernels without it and use `clone`.
+    let missing = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
+    let clone3 = Rules::from([(libc::SYS_clone3, Vec::new())]);
+    let mut programs = vec![program(refuse, refused)?, program(clone3, missing)?];
     if !kill.is_empty() {
         programs.push(program(kill, SeccompAction::KillProcess)?);
     }
@@ -154,11 +158,11 @@ fn program(rules: Rules, action: SeccompAction) -> Result<BpfProgram, BackendErr
     SeccompFilter::new(rules, SeccompAction::Allow, action, architecture)?.try_into()
 }
 
-/// `clone` that makes a process.
-fn not_a_thread() -> Result<SeccompRule, BackendError> {
-    let thread = u64::from(libc::CLONE_THREAD.unsigned_abs());
-    let equals = SeccompCmpOp::MaskedEq(thread);
-    SeccompRule::new(vec![SeccompCondition::new(0, SeccompCmpArgLen::Qword, equals, 0)?])
+/// `clone` whose flags under `mask` are `flags`.
+fn clone_with(mask: i32, flags: i32) -> Result<SeccompRule, BackendError> {
+    let [mask, flags] = [mask, flags].map(|bits| u64::from(bits.unsigned_abs()));
+    let equals = SeccompCmpOp::MaskedEq(mask);
+    SeccompRule::new(vec![SeccompCondition::new(0, SeccompCmpArgLen::Qword, equals, flags)?])
 }
 
 /// The argument is not `value`.
@@ -199,7 +203,7 @@ mod tests {
                 let kills = processes == Processes::Killed;
                 assert_eq!(
                     programs.len(),
-                    2 + usize::from(processes != Processes::Allowed) + usize::from(kills)
+                    2 + usize::from(kills) + usize::from(cfg!(target_arch = "x86_64"))
                 );
             }
         }

@@ -59,6 +59,8 @@ fn enforce(profile: &Profile) -> Result<landlock::RestrictionStatus, RulesetErro
     let reads = SYSTEM
         .iter()
         .map(PathBuf::from)
+        // For backtraces.
+        .chain(env::current_exe())
         .chain(library_folders())
         .chain(profile.folders.iter().cloned())
         .chain(profile.files.iter().cloned());
@@ -73,7 +75,8 @@ fn enforce(profile: &Profile) -> Result<landlock::RestrictionStatus, RulesetErro
     }
     if profile.is_wide() {
         created = created
-            .add_rules(path_beneath_rules(["/dev/dri", "/run/opengl-driver", "/run/nvidia"], read))?
+            .add_rules(path_beneath_rules(["/dev", "/dev/dri"], AccessFs::ReadDir))?
+            .add_rules(path_beneath_rules(["/run/opengl-driver", "/run/nvidia"], read))?
             .add_rules(path_beneath_rules(SHARED.iter().map(PathBuf::from).chain(caches()), write))?;
     }
     created.restrict_self()

@@ -77,7 +77,7 @@ impl Profile {
         self
     }
 
-    /// True for plugins of GPUs and GStreamer: they get caches, temporary files and [`Limits::wide`](super::super::Limits).
+    /// True for plugins of GPUs and GStreamer: they get caches, temporary files and more memory.
     #[must_use]
     pub fn is_wide(&self) -> bool {
         self.processes == Processes::Allowed
