@@ -52,6 +52,8 @@ plugin's own schema, and a plugin that is not there is a mistake. Values may be 
     "paths": ["./plugins"],
     "allow": ["selkies.*", "acme.*"],
     "deny": ["acme.experimental"],
+    "require_signature": false,
+    "trusted_keys": [],
     "isolation": { "default": "process", "allow-in-process": ["selkies.*", "acme.fastenc"] }
   },
   "settings": { "encoder": "jpeg", "framerate": "8-120" },
@@ -68,8 +70,9 @@ every encoder that is found.
 ### Which plugins, and where
 
 Folders are searched in this order: `--plugins DIR`, `plugins.paths`, `SELKIES_PLUGIN_PATH` (separated by colons),
-`plugins` beside the program, `/usr/lib/selkies-host/plugins`. Of two plugins with one id the first is taken.
-`selkies-host plugins list` shows what is found, and runs none of it.
+`~/.local/lib/selkies-host/plugins`, `plugins` beside the program, `/usr/lib/selkies-host/plugins`. Of two plugins with
+one id the first that may be used is taken. `selkies-host plugins list` shows what is found and why it may or may not be
+used, and runs none of it. Signatures, quarantine and safe mode: see [plugins.md](plugins.md).
 
 `plugins.allow` and `plugins.deny` are patterns of ids (`*`: any text, `?`: one character). Only what `allow` covers and
 `deny` does not is used. Without them, everything is.

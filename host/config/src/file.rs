@@ -81,6 +81,13 @@ pub struct PluginsSection {
     /// Patterns of plugin ids that may not be used, even when allowed.
     #[schemars(length(max = 256))]
     pub deny: Vec<String>,
+    /// Use only plugins whose manifest is signed with one of the trusted keys, first-party ones included.
+    /// `--require-signature` and SELKIES_REQUIRE_SIGNATURE turn it on, too.
+    pub require_signature: bool,
+    /// Public keys of minisign whose signatures count: the line that begins with `RW`, or a `.pub` file, relative to the
+    /// file's own folder. `--trusted-key` and SELKIES_TRUSTED_KEYS add to them.
+    #[schemars(length(max = 64))]
+    pub trusted_keys: Vec<String>,
     /// Which of them run inside the host.
     pub isolation: Isolation,
 }
@@ -88,7 +95,14 @@ pub struct PluginsSection {
 impl Default for PluginsSection {
     /// No folders, everything allowed.
     fn default() -> Self {
-        Self { paths: Vec::new(), allow: vec!["*".into()], deny: Vec::new(), isolation: Isolation::default() }
+        Self {
+            paths: Vec::new(),
+            allow: vec!["*".into()],
+            deny: Vec::new(),
+            require_signature: false,
+            trusted_keys: Vec::new(),
+            isolation: Isolation::default(),
+        }
     }
 }
 

@@ -48,7 +48,7 @@ pub use error::{Code, ConfigError, ConfigErrors, Origin, Remedy};
 pub use file::{ConfigFile, EncoderUse, Isolation, Placement, PluginUse, PluginsSection};
 pub use loader::{Loader, MAX_FILE_BYTES};
 pub use parse::MAX_TEXT_BYTES;
-pub use plugins::{KnownPlugin, PluginRules};
+pub use plugins::{KeySource, KnownPlugin, PluginRules};
 pub use resolve::{Inactive, Layer, Resolved, Source};
 pub use schema::config_schema;
 pub use stream::{Sanitized, StreamSettings};

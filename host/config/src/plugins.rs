@@ -1,6 +1,6 @@
 //! What the file says about plugins, judged with the plugins that were found.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value as Json};
 
@@ -30,6 +30,32 @@ pub struct PluginRules {
     pub deny: Vec<String>,
     /// Patterns of ids that may run inside the host.
     pub in_process: Vec<String>,
+    /// Only signed plugins may be used.
+    pub require_signature: bool,
+    /// Whose signatures count.
+    pub trusted_keys: Vec<KeySource>,
+}
+
+/// Where the public key of a signer stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// The key itself: `RW...`.
+    Text(String),
+    /// Its `.pub` file.
+    File(PathBuf),
+}
+
+impl KeySource {
+    /// Tells a key from the name of a file, which is relative to `folder`. A key of minisign is the base64 text of 42 bytes
+    /// that begin with `Ed`; no file of 56 such characters needs to be named without its folder.
+    #[must_use]
+    pub fn new(text: &str, folder: Option<&Path>) -> Self {
+        let is_base64 = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/');
+        if text.len() == 56 && text.starts_with("RW") && text.bytes().all(is_base64) {
+            return Self::Text(text.to_owned());
+        }
+        Self::File(folder.map_or_else(|| text.into(), |folder| folder.join(text)))
+    }
 }
 
 impl PluginRules {
@@ -49,6 +75,8 @@ impl PluginRules {
                 .cloned()
                 .chain(everywhere)
                 .collect(),
+            require_signature: section.require_signature,
+            trusted_keys: section.trusted_keys.iter().map(|key| KeySource::new(key, folder)).collect(),
         }
     }
 }

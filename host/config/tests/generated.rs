@@ -61,14 +61,18 @@ fn the_documentation_names_every_setting() {
 
 #[test]
 fn the_files_in_the_documentation_are_right() {
-    let page = docs_page();
-    let blocks: Vec<&str> =
-        page.split("```json\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0)).collect();
-    assert!(!blocks.is_empty());
-    for block in blocks {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("host.json");
-        fs::write(&path, block).unwrap();
-        Loader::new().file(path).load_with(|_| plugins()).unwrap();
+    let operators = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/plugins.md");
+    for page in [docs_page(), fs::read_to_string(operators).unwrap()] {
+        let blocks: Vec<&str> =
+            page.split("```json\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0)).collect();
+        assert!(!blocks.is_empty());
+        blocks.into_iter().for_each(check_file);
     }
+}
+
+fn check_file(block: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("host.json");
+    fs::write(&path, block).unwrap();
+    Loader::new().file(path).load_with(|_| plugins()).unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use selkies_config::{Code, Config, ConfigErrors, KnownPlugin, Loader, MAX_FILE_BYTES};
+use selkies_config::{Code, Config, ConfigErrors, KeySource, KnownPlugin, Loader, MAX_FILE_BYTES};
 use serde_json::json;
 
 /// Keeps the folder for as long as the path is needed.
@@ -276,6 +276,24 @@ fn the_file_says_which_plugins_may_be_used_and_where() {
     assert_eq!(asked.as_ref(), Some(&rules));
     assert_eq!((rules.allow, rules.deny), (vec!["a.*".to_owned()], vec!["a.b".to_owned()]));
     assert_eq!(rules.in_process, ["a.c", "d.*"]);
+    assert_eq!((rules.require_signature, rules.trusted_keys), (false, Vec::new()));
     let config = load(r#"{"plugins": {"isolation": {"default": "in-process"}}}"#).unwrap();
     assert_eq!(config.plugin_rules().in_process, ["selkies.*", "*"]);
+}
+
+#[test]
+fn the_file_says_whose_signatures_count() {
+    let key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+    let text = format!(
+        r#"{{"plugins": {{"require_signature": true, "trusted_keys": ["{key}", "a.pub", "/k/b.pub"]}}}}"#
+    );
+    let written = written(&text);
+    let config = Loader::new().file(&written.path).load().unwrap();
+    let rules = config.plugin_rules();
+    assert!(rules.require_signature);
+    let beside = written.path.with_file_name("a.pub");
+    let wanted = [KeySource::Text(key.into()), KeySource::File(beside), KeySource::File("/k/b.pub".into())];
+    assert_eq!(rules.trusted_keys, wanted);
+    let mistakes = errors(r#"{"plugins": {"require_signature": "yes", "trusted_keys": "a.pub"}}"#);
+    assert_eq!(mistakes.len(), 2, "{mistakes:?}");
 }
