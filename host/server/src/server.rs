@@ -9,7 +9,8 @@ use std::{
 
 use poem::{
     Endpoint, EndpointExt, Request, Response, Route,
-    endpoint::{BoxEndpoint, make_sync},
+    endpoint::{BoxEndpoint, make, make_sync},
+    error::InternalServerError,
     get,
     http::{StatusCode, header},
     web::Json,
@@ -74,7 +75,11 @@ pub struct Listening {
     assets: Assets,
     guard: Guard,
     local: Vec<SocketAddr>,
+    plugins: Option<PluginReport>,
 }
+
+/// Answers what `/api/plugins` shows. May block: it reads a file.
+type PluginReport = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
 
 /// A server that listens and serves from [`Server::run`] on.
 pub struct Server {
@@ -138,13 +143,19 @@ impl Listening {
             }
         }
         let names = (options.auth.is_none() && !options.any_host).then(|| HostNames::new(options.addresses));
-        Ok(Self { listeners, assets, guard: Guard { auth: options.auth, names }, local })
+        Ok(Self { listeners, assets, guard: Guard { auth: options.auth, names }, local, plugins: None })
+    }
+
+    /// Serves what `report` answers as `/api/plugins`. It is called for each request, on a thread that may block.
+    #[must_use]
+    pub fn with_plugins(self, report: impl Fn() -> serde_json::Value + Send + Sync + 'static) -> Self {
+        Self { plugins: Some(Arc::new(report)), ..self }
     }
 
     /// Puts a hub behind the sockets.
     #[must_use]
     pub fn serve(self, hub: Arc<Hub>) -> Server {
-        let app = Arc::new(routes(hub.clone(), self.assets, self.guard));
+        let app = Arc::new(routes(hub.clone(), self.assets, self.guard, self.plugins));
         Server { listeners: self.listeners, app, hub, local: self.local }
     }
 }
@@ -194,9 +205,18 @@ fn listen(at: SocketAddr) -> io::Result<StdListener> {
     Ok(socket.into())
 }
 
-fn routes(hub: Arc<Hub>, assets: Assets, guard: Guard) -> BoxEndpoint<'static, Response> {
+fn routes(
+    hub: Arc<Hub>,
+    assets: Assets,
+    guard: Guard,
+    plugins: Option<PluginReport>,
+) -> BoxEndpoint<'static, Response> {
     let status = hub.clone();
-    let app = Route::new()
+    let mut app = Route::new();
+    if let Some(report) = plugins {
+        app = app.at("/api/plugins", get(make(move |_| told(report.clone()))));
+    }
+    let app = app
         .at("/api/health", get(make_sync(|_| "ok\n")))
         .at("/api/status", get(make_sync(move |_| Json(status.status()))))
         .at("/api/websockets", get(Sockets { hub: hub.clone() }))
@@ -204,6 +224,11 @@ fn routes(hub: Arc<Hub>, assets: Assets, guard: Guard) -> BoxEndpoint<'static, R
         .at("/*path", assets.clone())
         .at("/", assets);
     Guarded { inner: app.map_to_response(), guard }.boxed()
+}
+
+async fn told(report: PluginReport) -> poem::Result<Json<serde_json::Value>> {
+    let told = tokio::task::spawn_blocking(move || report()).await;
+    told.map(Json).map_err(InternalServerError)
 }
 
 /// Who is served.

@@ -29,10 +29,12 @@ async fn health_status_and_what_does_not_exist() {
     assert_eq!((status["clients"].as_u64(), status["watching"].as_u64()), (Some(0), Some(0)));
     assert_eq!(status["queued_bytes"], 0);
     assert_eq!(status["video"]["frames"], 0, "nobody watches");
+    let plugins = house.ask("GET /api/plugins", &[]).await;
+    assert_eq!((plugins.status, plugins.text().as_str()), (200, r#"{"plugins":["told"]}"#));
     for missing in ["/nothing", "/api/nothing", "/api", "/assets/"] {
         assert_eq!(house.ask(&format!("GET {missing}"), &[]).await.status, 404, "{missing}");
     }
-    for line in ["POST /api/health", "DELETE /api/status", "POST /", "PUT /index.html"] {
+    for line in ["POST /api/health", "DELETE /api/status", "POST /api/plugins", "POST /", "PUT /index.html"] {
         assert_eq!(house.ask(line, &[]).await.status, 405, "{line}");
     }
     // Pages of 2.1.0 probe the address this way before they open it.
@@ -154,7 +156,7 @@ async fn with_a_password_nothing_is_open_but_the_health() {
     let house = House::with(SMALL, None, Some(("user", "pass:word"))).await;
     // user:pass:word and user:wrong
     let (right, wrong) = ("Basic dXNlcjpwYXNzOndvcmQ=", "Basic dXNlcjp3cm9uZw==");
-    for path in ["/", "/api/status", "/api/websockets", "/nothing"] {
+    for path in ["/", "/api/status", "/api/plugins", "/api/websockets", "/nothing"] {
         for headers in [&[][..], &[("Authorization", wrong)], &[("Authorization", "Bearer x")]] {
             let answer = house.ask(&format!("GET {path}"), headers).await;
             assert_eq!(answer.status, 401, "{path} {headers:?}");

@@ -80,7 +80,8 @@ impl House {
             auth: auth.map(|(user, password)| BasicAuth::new(user, password)),
             any_host: false,
         };
-        let server = Listening::bind(options).expect("a free port").serve(hub.clone());
+        let listening = Listening::bind(options).expect("a free port");
+        let server = listening.with_plugins(|| json!({ "plugins": ["told"] })).serve(hub.clone());
         let capture = json!({ "width": pattern.width, "height": pattern.height, "fps": pattern.fps });
         let studio = Studio::start(StudioParts {
             backends: Backends {
