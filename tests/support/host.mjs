@@ -39,10 +39,13 @@ function present() {
   if (!existsSync(HOST)) throw new Error(`${HOST} is missing; run ./run.sh --build-only`);
 }
 
-/** What the host gets of our own environment: nothing that would configure it. */
+let state;
+
+/** What the host gets of our own environment: nothing that would configure it, and a memory of faults of this file's own. */
 function environment(extra) {
   const kept = Object.entries(process.env).filter(([name]) => !/^(SELKIES_|DISPLAY$|XAUTHORITY$|PORT$)/.test(name));
-  return { ...Object.fromEntries(kept), LC_ALL: "C.UTF-8", ...extra };
+  state ??= folder("state");
+  return { ...Object.fromEntries(kept), LC_ALL: "C.UTF-8", SELKIES_STATE_DIR: state, ...extra };
 }
 
 /** Runs the binary, or a copy of it, to its end, for subcommands and refusals. */
@@ -76,7 +79,8 @@ export class Host {
       writeFileSync(file, JSON.stringify(config, null, 2));
       given.push("--config", file);
     }
-    const started = new Process(HOST, [...given, ...args], { env: environment(env), cwd: place });
+    const memory = { SELKIES_STATE_DIR: join(place, "state"), ...env };
+    const started = new Process(HOST, [...given, ...args], { env: environment(memory), cwd: place });
     const host = new Host(started, port, place);
     await until(
       () => `the host prints its address: ${started.out}${started.err}`,

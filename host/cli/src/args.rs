@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use selkies_plugin_host::environment;
+
+use crate::trust;
 
 /// The variable with more patterns for `--allow-in-process`, separated by commas.
 pub(crate) const IN_PROCESS_VARIABLE: &str = "SELKIES_ALLOW_IN_PROCESS";
@@ -26,6 +29,25 @@ pub(crate) fn command() -> Command {
              are refused until a later version runs them in children; may be given several times \
              [env: SELKIES_ALLOW_IN_PROCESS]",
         );
+    let signature = Arg::new("require-signature")
+        .long("require-signature")
+        .action(ArgAction::SetTrue)
+        .global(true)
+        .help("Use only plugins that a trusted key has signed [env: SELKIES_REQUIRE_SIGNATURE]");
+    let keys = Arg::new("trusted-key")
+        .long("trusted-key")
+        .value_name("KEY|FILE")
+        .action(ArgAction::Append)
+        .global(true)
+        .help(
+            "Public key of minisign (RW...), or its .pub file, whose signatures count, beside those of the file; may be \
+             given several times [env: SELKIES_TRUSTED_KEYS]",
+        );
+    let safe_mode = Arg::new("safe-mode")
+        .long("safe-mode")
+        .action(ArgAction::SetTrue)
+        .global(true)
+        .help("Use only first-party plugins from the host's own folders [env: SELKIES_SAFE_MODE]");
     let desktop = Arg::new("desktop")
         .long("desktop")
         .value_name("COMMAND")
@@ -41,13 +63,35 @@ pub(crate) fn command() -> Command {
         .args(selkies_config::args())
         .arg(plugins)
         .arg(in_process)
+        .arg(signature)
+        .arg(keys)
+        .arg(safe_mode)
         .arg(desktop)
         .subcommand(
             Command::new("plugins")
-                .about("Look at plugins")
+                .about("Look at plugins, and let those run again that failed too often")
                 .subcommand_required(true)
                 .subcommand(
-                    Command::new("list").about("List what the folders hold; runs no plugin code").arg(json()),
+                    Command::new("list")
+                        .about("List what the folders hold, with every decision; runs no plugin code")
+                        .arg(json()),
+                )
+                .subcommand(
+                    Command::new("clear")
+                        .about("Forget the faults of a plugin, so that it may run again")
+                        .arg(
+                            Arg::new("id")
+                                .value_name("ID")
+                                .required_unless_present("all")
+                                .conflicts_with("all")
+                                .help("The plugin's id"),
+                        )
+                        .arg(
+                            Arg::new("all")
+                                .long("all")
+                                .action(ArgAction::SetTrue)
+                                .help("Forget those of every plugin"),
+                        ),
                 )
                 .subcommand(
                     Command::new("inspect")
@@ -92,10 +136,21 @@ pub(crate) fn plugin_folders(matches: &ArgMatches) -> Vec<PathBuf> {
 
 /// The patterns given with `--allow-in-process` and by its variable.
 pub(crate) fn in_process_patterns(matches: &ArgMatches) -> Vec<String> {
-    let variable = std::env::var(IN_PROCESS_VARIABLE).unwrap_or_default();
-    let given = matches.get_many::<String>("allow-in-process").unwrap_or_default().map(String::as_str);
-    let patterns = given.chain(variable.split(',').map(str::trim)).filter(|pattern| !pattern.is_empty());
-    patterns.map(str::to_owned).collect()
+    several(matches, "allow-in-process", IN_PROCESS_VARIABLE)
+}
+
+/// The keys and files given with `--trusted-key` and by its variable.
+pub(crate) fn trusted_keys(matches: &ArgMatches) -> Vec<String> {
+    several(matches, "trusted-key", trust::KEYS_VARIABLE)
+}
+
+/// What a flag that may be given several times and a variable with commas say together.
+fn several(matches: &ArgMatches, flag: &str, variable: &str) -> Vec<String> {
+    let variable = environment::trusted_variable(variable).unwrap_or_default();
+    let variable = variable.to_string_lossy();
+    let given = matches.get_many::<String>(flag).unwrap_or_default().map(String::as_str);
+    let texts = given.chain(variable.split(',').map(str::trim)).filter(|text| !text.is_empty());
+    texts.map(str::to_owned).collect()
 }
 
 #[cfg(test)]

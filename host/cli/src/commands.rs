@@ -1,17 +1,16 @@
 //! `plugins ...` and `config ...`, and the configuration and plugins that every command starts from.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::ArgMatches;
 use selkies_config::{Config, KnownPlugin, Loader, PluginRules};
-use selkies_plugin_host::{
-    Depth, Inspection, Inventory, PATH_VARIABLE, Policy, inspect, matches as covers, search_path,
-};
+use selkies_plugin_host::{Depth, Inspection, Inventory, Listing, inspect, matches as covers};
 use serde_json::Value as Json;
 
 use crate::{
-    args, defaults,
+    args,
     failure::{Failure, print},
+    trust,
 };
 
 type Outcome = Result<ExitCode, Failure>;
@@ -26,33 +25,23 @@ pub(crate) fn load(matches: &ArgMatches) -> Result<(Config, Inventory), Failure>
 
 fn load_from(loader: Loader, matches: &ArgMatches) -> Result<(Config, Inventory), Failure> {
     let mut found = None;
-    let config = loader.load_with(|rules| {
-        let inventory = found.insert(inventory(matches, rules));
-        known_plugins(inventory, rules)
-    })?;
-    let inventory = found.unwrap_or_else(|| inventory(matches, config.plugin_rules()));
+    let config = loader.load_with(|rules| match found.insert(trust::inventory(matches, rules)) {
+        Ok(inventory) => known_plugins(inventory, rules),
+        Err(_) => Vec::new(),
+    });
+    // Without an inventory there are no plugins to miss.
+    let found = found.transpose()?;
+    let config = config?;
+    let inventory = found.map_or_else(|| trust::inventory(matches, config.plugin_rules()), Ok)?;
     Ok((config, inventory))
 }
 
 fn loader(matches: &ArgMatches) -> Loader {
     Loader::new()
         .cli(matches)
-        .env(std::env::vars_os())
+        .env(trust::variables())
         .allow_in_process(args::in_process_patterns(matches))
-        .other_variables(&[PATH_VARIABLE, args::IN_PROCESS_VARIABLE])
-}
-
-/// What the folders of flags, file, environment and defaults hold.
-fn inventory(matches: &ArgMatches, rules: &PluginRules) -> Inventory {
-    let mut folders = args::plugin_folders(matches);
-    folders.extend(rules.paths.iter().cloned());
-    let variable = std::env::var_os(PATH_VARIABLE);
-    let folders = search_path(&folders, variable.as_deref(), &defaults::plugin_folders());
-    Inventory::scan(&folders, policy(rules))
-}
-
-fn policy(rules: &PluginRules) -> Policy {
-    Policy { allow: rules.allow.clone(), deny: rules.deny.clone() }
+        .other_variables(trust::VARIABLES)
 }
 
 /// Whether a plugin may run inside the host, the only place where this version runs plugins.
@@ -74,7 +63,7 @@ fn known_plugins(inventory: &Inventory, rules: &PluginRules) -> Vec<KnownPlugin>
     let entries = inventory.entries().iter();
     entries
         .map(|entry| {
-            let refused = entry.verdict.as_ref().err().map(ToString::to_string);
+            let refused = entry.verdict().err().map(|refusal| refusal.to_string());
             KnownPlugin {
                 id: entry.candidate.id().to_owned(),
                 schema: entry.candidate.manifest().config_schema.clone().map(Json::Object),
@@ -87,35 +76,62 @@ fn known_plugins(inventory: &Inventory, rules: &PluginRules) -> Vec<KnownPlugin>
 pub(crate) fn plugins(matches: &ArgMatches) -> Outcome {
     match matches.subcommand() {
         Some(("inspect", matches)) => inspect_some(matches),
-        Some((_, matches)) => {
-            let config = loader(matches).load()?;
-            let rules = config.plugin_rules();
-            let inventory = inventory(matches, rules);
-            let mut text = inventory.to_text();
-            for line in inventory.usable().filter_map(|plugin| may_run_in_process(rules, plugin.id()).err()) {
-                text.push_str(&line);
-                text.push('\n');
-            }
-            print(&match matches.get_flag("json") {
-                true => format!("{:#}", in_process_told(inventory.to_json(), rules)),
-                false => text,
-            })?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Some(("clear", matches)) => clear(matches),
+        Some((_, matches)) => list(matches),
         None => Ok(ExitCode::FAILURE),
     }
 }
 
-/// Adds to each plugin of the list whether it may run inside the host.
-fn in_process_told(mut list: Json, rules: &PluginRules) -> Json {
-    for plugin in list.get_mut("plugins").and_then(Json::as_array_mut).into_iter().flatten() {
-        let id = plugin.get("id").and_then(Json::as_str).unwrap_or_default();
-        let may_run = may_run_in_process(rules, id).is_ok();
-        if let Some(members) = plugin.as_object_mut() {
-            members.insert("in_process".into(), may_run.into());
-        }
+fn list(matches: &ArgMatches) -> Outcome {
+    let config = loader(matches).load()?;
+    let rules = config.plugin_rules();
+    let inventory = trust::inventory(matches, rules)?;
+    for line in trust::notices(&inventory) {
+        // Where standard error is closed, the list is still good.
+        let _ = writeln!(std::io::stderr(), "{line}");
     }
-    list
+    let listing = listing(&inventory, rules);
+    if matches.get_flag("json") {
+        print(&format!("{:#}", listing.to_json()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut text = listing.to_text();
+    for line in inventory.usable().filter_map(|plugin| may_run_in_process(rules, plugin.id()).err()) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Every decision about plugins, as it stands now.
+pub(crate) fn listing(inventory: &Inventory, rules: &PluginRules) -> Listing {
+    inventory.listing(&|id| may_run_in_process(rules, id).is_ok())
+}
+
+fn clear(matches: &ArgMatches) -> Outcome {
+    let ledger = trust::ledger();
+    if let Some(line) = ledger.warning() {
+        return Err(Failure::Other(line));
+    }
+    let id = matches.get_one::<String>("id").map(String::as_str).unwrap_or_default();
+    if matches.get_flag("all") {
+        print(&format!("{} cleared", counted(ledger.clear_all())))?;
+    } else if ledger.clear(id) {
+        print(&format!("{id}: cleared"))?;
+    } else {
+        let known = ledger.ids();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        return Err(Failure::Other(format!(
+            "CL018 {}: no faults of this plugin are remembered, allowed: {known}",
+            id.escape_debug()
+        )));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn counted(plugins: usize) -> String {
+    if plugins == 1 { "1 plugin".into() } else { format!("{plugins} plugins") }
 }
 
 fn inspect_some(matches: &ArgMatches) -> Outcome {
@@ -123,7 +139,7 @@ fn inspect_some(matches: &ArgMatches) -> Outcome {
     let config = loader(matches).load()?;
     let rules = config.plugin_rules();
     let depth = if matches.get_flag("no-load") { Depth::Files } else { Depth::Code };
-    let inspections = inspect(path, &policy(rules), depth);
+    let inspections = inspect(path, &trust::policy(matches, rules)?, depth);
     if inspections.is_empty() {
         return Err(Failure::Other(format!(
             "CL010 {}: found no plugin, allowed a manifest, a library or a folder with plugins",
@@ -169,7 +185,8 @@ pub(crate) fn config(matches: &ArgMatches) -> Outcome {
         }
         Some(("schema", matches)) => {
             let config = loader(matches).load()?;
-            let known = known_plugins(&inventory(matches, config.plugin_rules()), config.plugin_rules());
+            let known =
+                known_plugins(&trust::inventory(matches, config.plugin_rules())?, config.plugin_rules());
             let usable = known.into_iter().filter(|plugin| plugin.refusal.is_none());
             let schemas: Vec<_> = usable.filter_map(|plugin| Some((plugin.id, plugin.schema?))).collect();
             print(&format!("{:#}", selkies_config::config_schema(&schemas)))?;

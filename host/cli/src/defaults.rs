@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use selkies_plugin_host::environment;
+
 /// Capture, display, cursor and input of a machine with an X server.
 pub(crate) const DESKTOP_PLUGIN: &str = "selkies.x11";
 /// Transports, in order.
@@ -9,8 +11,15 @@ pub(crate) const TRANSPORT_PLUGIN: &str = "selkies.websocket";
 /// Size of a display of our own before the first browser asks for another, in pixels.
 pub(crate) const OWN_DISPLAY_SIZE: (u32, u32) = (1920, 1080);
 
-/// Folders that are searched beside those named: `plugins` beside the program, and the system's.
-pub(crate) fn plugin_folders() -> Vec<PathBuf> {
+/// The folders that come with the host: `plugins` beside the program, and the system's.
+pub(crate) fn first_party_folders() -> Vec<PathBuf> {
     let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join("plugins")));
     beside.into_iter().chain([PathBuf::from("/usr/lib/selkies-host/plugins")]).collect()
+}
+
+/// Folders that are searched beside those named: the user's own, then those of the host.
+pub(crate) fn plugin_folders() -> Vec<PathBuf> {
+    let home = environment::trusted_variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    let own = home.map(|home| home.join(".local/lib/selkies-host/plugins"));
+    own.into_iter().chain(first_party_folders()).collect()
 }

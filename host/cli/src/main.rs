@@ -11,6 +11,7 @@ mod logging;
 mod run;
 mod stage;
 mod stop;
+mod trust;
 mod xvfb;
 
 use std::process::ExitCode;

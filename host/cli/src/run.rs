@@ -22,6 +22,7 @@ use crate::{
     logging,
     stage::{self, Stage},
     stop::Stop,
+    trust,
     xvfb::Xvfb,
 };
 
@@ -38,10 +39,13 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     for name in config.unknown_env() {
         warn!("{name} is not a setting of this version");
     }
+    for notice in trust::notices(&inventory) {
+        warn!("{notice}");
+    }
     for refusal in inventory.refusals() {
         warn!("{refusal}");
     }
-    for refusal in inventory.entries().iter().filter_map(|entry| entry.verdict.as_ref().err()) {
+    for refusal in inventory.entries().iter().filter_map(|entry| entry.verdict().err()) {
         warn!("{refusal}");
     }
 
@@ -53,6 +57,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         any_host: config.allow_unauthenticated(),
     })
     .map_err(|error| error.to_string())?;
+    let (judged, rules) = (inventory.clone(), config.plugin_rules().clone());
+    let listening = listening.with_plugins(move || commands::listing(&judged, &rules).to_json());
 
     // The environment can be changed only while this is the only thread.
     let needs_own = config.display().is_none() && stage::wants_display(&config, &inventory);

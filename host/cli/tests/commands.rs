@@ -11,6 +11,8 @@ fn host() -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SELKIES_")) {
         command.env_remove(name);
     }
+    // What another host of this user remembers is not these tests' business.
+    command.env("SELKIES_STATE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("state"));
     command
 }
 
@@ -107,4 +109,86 @@ fn patterns_for_plugins_inside_the_host_are_given_several_times() {
     let output =
         run(&["--allow-in-process", "a.*", "--allow-in-process", "b.c", "plugins", "list", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+}
+
+/// A folder that is the memory of faults, with one plugin in it that may not be used any more.
+fn state_with_a_quarantine(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&folder).expect("a folder for tests");
+    let fault = r#"{ "unix_ms": 1763700000000, "note": { "code": "PF003", "class": "fatal-plugin", "text": "gone", "version": "1.0.0" } }"#;
+    let record = format!(
+        r#"{{ "library": "sha256:00", "faults": 3, "recent": [], "last": {fault}, "quarantined": {{ "since_unix_ms": 1763700000000, "reason": "three" }} }}"#
+    );
+    let text = format!(r#"{{ "version": 1, "plugins": {{ "acme.a": {record}, "acme.b": {record} }} }}"#);
+    std::fs::write(folder.join("plugin-faults.json"), text).expect("a file for tests");
+    folder
+}
+
+#[test]
+fn what_failed_too_often_is_cleared_by_name_or_altogether() {
+    let state = state_with_a_quarantine("quarantine");
+    let clear = |args: &[&str]| {
+        let output = host().args(["plugins", "clear"]).args(args).env("SELKIES_STATE_DIR", &state).output();
+        let output = output.expect("the binary runs");
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), err(&output));
+        (output.status.code(), text)
+    };
+    let unknown = "CL018 acme.x: no faults of this plugin are remembered, allowed: acme.a, acme.b\n";
+    assert_eq!(clear(&["acme.x"]), (Some(1), unknown.into()));
+    assert_eq!(clear(&["acme.a"]), (Some(0), "acme.a: cleared\n".into()));
+    assert_eq!(clear(&["acme.a"]).0, Some(1));
+    assert_eq!(clear(&["--all"]), (Some(0), "1 plugin cleared\n".into()));
+    assert_eq!(clear(&["--all"]), (Some(0), "0 plugins cleared\n".into()));
+    assert_eq!(clear(&[]).0, Some(2), "a name or all");
+    assert_eq!(clear(&["acme.a", "--all"]).0, Some(2));
+    std::fs::write(state.join("plugin-faults.json"), "{").expect("a file for tests");
+    let (code, text) = clear(&["--all"]);
+    assert!(code == Some(1) && text.starts_with("SQ001 ") && text.lines().count() == 1, "{text}");
+}
+
+#[test]
+fn signatures_need_a_key_that_can_be_read() {
+    let key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+    for (args, line) in [
+        (&["--require-signature"][..], "CL015 signatures are required, and no key is trusted"),
+        (
+            &["--require-signature", "--trusted-key", "/nonexistent.pub"],
+            "CL014 trusted key /nonexistent.pub: SP001 ",
+        ),
+        (&["--trusted-key", "/dev/null"], "CL014 trusted key /dev/null: SP"),
+    ] {
+        for command in [&["plugins", "list"][..], &["config", "schema"], &[]] {
+            let output = run(&[args, command].concat());
+            assert_eq!(output.status.code(), Some(1), "{args:?} {command:?}");
+            assert!(err(&output).starts_with(line) && err(&output).lines().count() == 1, "{}", err(&output));
+        }
+    }
+    let by_flag = run(&["--require-signature", "--trusted-key", key, "plugins", "list", "--json"]);
+    let by_variable = host()
+        .args(["plugins", "list", "--json"])
+        .env("SELKIES_TRUSTED_KEYS", format!("{key},"))
+        .env("SELKIES_REQUIRE_SIGNATURE", "true")
+        .output()
+        .expect("the binary runs");
+    for output in [by_flag, by_variable] {
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        let list: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(list["trusted_keys"], serde_json::json!(["E7620F1842B4E81F"]));
+        assert_eq!(list["require_signature"], true);
+    }
+}
+
+#[test]
+fn a_switch_is_on_or_off() {
+    for (value, code) in [("1", 0), ("true", 0), ("0", 0), ("", 0), ("maybe", 1)] {
+        let output = host().args(["plugins", "list", "--json"]).env("SELKIES_SAFE_MODE", value).output();
+        let output = output.expect("the binary runs");
+        assert_eq!(output.status.code(), Some(code), "{value}: {}", err(&output));
+        if code == 0 {
+            let list: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+            assert_eq!(list["safe_mode"], matches!(value, "1" | "true"), "{value}");
+        } else {
+            assert!(err(&output).starts_with("CL016 SELKIES_SAFE_MODE: "), "{}", err(&output));
+        }
+    }
 }

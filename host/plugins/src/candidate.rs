@@ -1,17 +1,28 @@
 //! A plugin that was found, before any of its code runs.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use schemars::JsonSchema;
 use selkies_plugin_abi::PluginEntry;
 use serde::Serialize;
 
-use crate::{ElfFacts, Manifest, Policy, Refusal, files, manifest::Placement, placement::placement_of};
+use crate::{
+    ElfFacts, LibraryIdentity, Manifest, Policy, Refusal, SignatureState, files, manifest::Placement,
+    placement::placement_of, signature,
+};
 
 /// A manifest and where it lies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
     manifest: Manifest,
     manifest_path: PathBuf,
+    /// What was parsed, because a signature is one of bytes.
+    text: Arc<[u8]>,
+    /// The folder whose search found it; `manifest_path` lies in it or in a sub-folder.
+    searched: Option<PathBuf>,
 }
 
 /// Why a candidate may be loaded, and what was measured on the way.
@@ -21,10 +32,39 @@ pub struct Admission {
     pub rule: String,
     /// The library, resolved.
     pub library: PathBuf,
+    /// Which file that is.
+    pub identity: LibraryIdentity,
     /// What the library's file says about itself.
     pub elf: ElfFacts,
     /// Where it will run.
     pub placement: Placement,
+}
+
+/// What was learned about a candidate, whether it may be loaded or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Findings {
+    /// The policy's rule that admits it; absent when a rule excludes it.
+    pub rule: Option<String>,
+    /// Its signature.
+    pub signature: SignatureState,
+    /// Its SHA-256.
+    pub sha256: HashState,
+    /// Where this host would run it.
+    pub placement: Option<Placement>,
+}
+
+/// What is known about a library's SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum HashState {
+    /// The manifest names none.
+    Absent,
+    /// The manifest names one; the plugin was refused before the library was read.
+    Unchecked,
+    /// The library is the one that the manifest describes.
+    Verified,
+    /// It is another one.
+    Mismatch,
 }
 
 impl Candidate {
@@ -33,7 +73,14 @@ impl Candidate {
     /// # Errors
     /// As [`Manifest::read`].
     pub fn read(manifest_path: &Path) -> Result<Self, Refusal> {
-        Ok(Self { manifest: Manifest::read(manifest_path)?, manifest_path: manifest_path.to_owned() })
+        let text = Manifest::read_text(manifest_path)?;
+        let manifest = Manifest::parse(&text, manifest_path)?;
+        Ok(Self { manifest, manifest_path: manifest_path.to_owned(), text: text.into(), searched: None })
+    }
+
+    /// Reads a manifest that a search of the folder `searched` found: that folder is judged with the plugin.
+    pub(crate) fn read_in(searched: &Path, manifest_path: &Path) -> Result<Self, Refusal> {
+        Ok(Self { searched: Some(searched.to_owned()), ..Self::read(manifest_path)? })
     }
 
     /// What the plugin says about itself.
@@ -60,21 +107,43 @@ impl Candidate {
         self.manifest_path.with_file_name(self.manifest.library.as_str())
     }
 
-    /// Every check that needs no code of the plugin: policy, placement, owner and mode of the files, ELF, the entry
-    /// symbol, SHA-256. Reads the whole library only when the manifest has a SHA-256.
+    /// Every check that needs no code of the plugin: policy, placement, owner and mode of the files, signature, ELF, the
+    /// entry symbol, SHA-256. Reads the whole library only when the manifest has a SHA-256.
     ///
     /// # Errors
     /// The first refusal.
     pub fn admit(&self, policy: &Policy) -> Result<Admission, Refusal> {
-        let rule = policy.admit(self.id())?;
-        let placement = placement_of(&self.manifest)?;
-        let folder = match self.manifest_path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
+        self.judge(policy).1
+    }
+
+    /// [`Self::admit`], with what was learned on the way.
+    pub fn judge(&self, policy: &Policy) -> (Findings, Result<Admission, Refusal>) {
+        let mut findings = Findings {
+            rule: None,
+            signature: signature::check(&self.manifest_path, &self.text, &policy.trusted_keys),
+            sha256: match self.manifest.sha256 {
+                Some(_) => HashState::Unchecked,
+                None => HashState::Absent,
+            },
+            placement: None,
         };
-        let root = std::fs::canonicalize(folder).map_err(|error| files::unreadable(folder, &error))?;
+        let verdict = self.fill(policy, &mut findings);
+        (findings, verdict)
+    }
+
+    fn fill(&self, policy: &Policy, findings: &mut Findings) -> Result<Admission, Refusal> {
+        let rule = policy.admit(self.id(), &self.manifest_path)?;
+        findings.rule = Some(rule.clone());
+        let placement = placement_of(&self.manifest)?;
+        findings.placement = Some(placement);
+        let root = self.root()?;
         files::safe_path(&self.manifest_path, &root)?;
         let library = files::safe_path(&self.library_path(), &root)?;
+        let required = policy.require_signature;
+        findings.signature.admit(&self.manifest_path, &policy.trusted_keys, required)?;
+        if required && self.manifest.sha256.is_none() {
+            return Err(Refusal::HashMissing { path: self.manifest_path.clone() });
+        }
         let elf = ElfFacts::read(&library)?;
         let wanted = size_of::<PluginEntry>() as u64;
         match elf.entry_bytes {
@@ -84,12 +153,28 @@ impl Candidate {
             }
             Some(_) => {}
         }
-        if let Some(wanted) = &self.manifest.sha256 {
-            let found = files::sha256_of(&library)?;
-            if !found.eq_ignore_ascii_case(wanted.as_str()) {
-                return Err(Refusal::HashMismatch { path: library, wanted: wanted.to_string(), found });
+        let identity = match &self.manifest.sha256 {
+            Some(wanted) => {
+                let found = files::sha256_of(&library)?;
+                if !found.eq_ignore_ascii_case(wanted.as_str()) {
+                    findings.sha256 = HashState::Mismatch;
+                    return Err(Refusal::HashMismatch { path: library, wanted: wanted.to_string(), found });
+                }
+                findings.sha256 = HashState::Verified;
+                LibraryIdentity::of_hash(&found)
             }
-        }
-        Ok(Admission { rule, library, elf, placement })
+            None => LibraryIdentity::of_file(&library)?,
+        };
+        Ok(Admission { rule, library, identity, elf, placement })
+    }
+
+    /// The folder that none of its files may leave, resolved.
+    fn root(&self) -> Result<PathBuf, Refusal> {
+        let folder: &Path = match (&self.searched, self.manifest_path.parent()) {
+            (Some(searched), _) => searched,
+            (None, Some(parent)) if !parent.as_os_str().is_empty() => parent,
+            (None, _) => Path::new("."),
+        };
+        folder.canonicalize().map_err(|error| files::unreadable(folder, &error))
     }
 }

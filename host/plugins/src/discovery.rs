@@ -57,11 +57,11 @@ pub(crate) fn discover_where(folders: &[PathBuf], claims: &mut dyn FnMut(&Candid
     let mut first_by_id: HashMap<String, PathBuf> = HashMap::new();
     for folder in folders {
         let Some(listing) = discovery.list(folder) else { continue };
-        discovery.take(&listing, &mut first_by_id, claims);
+        discovery.take(folder, &listing, &mut first_by_id, claims);
         discovery.report_orphans(&listing);
         for sub in &listing.folders {
             let Some(listing) = discovery.list(sub) else { continue };
-            discovery.take(&listing, &mut first_by_id, claims);
+            discovery.take(folder, &listing, &mut first_by_id, claims);
             if !listing.manifests.is_empty() {
                 discovery.report_orphans(&listing);
             }
@@ -122,12 +122,13 @@ impl Discovery {
 
     fn take(
         &mut self,
+        searched: &Path,
         listing: &Listing,
         first_by_id: &mut HashMap<String, PathBuf>,
         claims: &mut dyn FnMut(&Candidate) -> bool,
     ) {
         for path in &listing.manifests {
-            match Candidate::read(path) {
+            match Candidate::read_in(searched, path) {
                 Ok(candidate) => {
                     if let Some(first) = first_by_id.get(candidate.id()) {
                         self.refusals.push(Refusal::DuplicateId {

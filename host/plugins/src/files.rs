@@ -35,7 +35,8 @@ pub(crate) fn open(path: &Path) -> Result<(File, Metadata), Refusal> {
 }
 
 /// Resolves `path` and proves that nobody but root or the host's user could have put it there: it stays inside `root`
-/// (which is resolved already), and neither it nor its folder is world-writable or owned by somebody else.
+/// (which is resolved already), and neither it nor a folder from there up to `root` may be written by others or is owned
+/// by somebody else.
 ///
 /// # Errors
 /// [`Refusal::Unreadable`], [`Refusal::UnsafePermissions`].
@@ -45,24 +46,49 @@ pub(crate) fn safe_path(path: &Path, root: &Path) -> Result<PathBuf, Refusal> {
         let reason = format!("symbolic link to {}, outside the plugin folder", real.display());
         return Err(Refusal::UnsafePermissions { path: path.to_owned(), reason });
     }
-    let user = rustix::process::geteuid().as_raw();
-    for checked in std::iter::once(real.as_path()).chain(real.parent()) {
-        let metadata = fs::metadata(checked).map_err(|error| unreadable(checked, &error))?;
-        if let Some(reason) = exposed(metadata.permissions().mode(), metadata.uid(), user) {
-            return Err(Refusal::UnsafePermissions { path: checked.to_owned(), reason });
-        }
+    for checked in real.ancestors().take_while(|checked| checked.starts_with(root)) {
+        owned_well(checked)?;
     }
     Ok(real)
 }
 
-/// Who else could have changed a file with this mode and owner, seen by `user`.
-fn exposed(mode: u32, owner: u32, user: u32) -> Option<String> {
-    if mode & 0o002 != 0 {
-        Some(format!("everyone may write it (mode {:04o})", mode & 0o7777))
-    } else if owner != 0 && owner != user {
-        Some(format!("owned by user {owner}, the host runs as user {user}"))
-    } else {
-        None
+/// Proves that nobody but root or the host's user can change this file or folder.
+///
+/// # Errors
+/// [`Refusal::Unreadable`], [`Refusal::UnsafePermissions`].
+pub(crate) fn owned_well(path: &Path) -> Result<(), Refusal> {
+    let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    let found =
+        Ownership { mode: metadata.permissions().mode(), user: metadata.uid(), group: metadata.gid() };
+    let host = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    match found.exposed(host.0, host.1) {
+        Some(reason) => Err(Refusal::UnsafePermissions { path: path.to_owned(), reason }),
+        None => Ok(()),
+    }
+}
+
+/// Who may change a file.
+#[derive(Clone, Copy)]
+struct Ownership {
+    mode: u32,
+    user: u32,
+    group: u32,
+}
+
+impl Ownership {
+    /// Who else could have changed it, seen by `user` of `group`. What root gave to a group is root's decision; the user's
+    /// own group is usually the user alone (umask 002).
+    fn exposed(self, user: u32, group: u32) -> Option<String> {
+        let mode = self.mode & 0o7777;
+        if mode & 0o002 != 0 {
+            Some(format!("everyone may write it (mode {mode:04o})"))
+        } else if self.user != 0 && self.user != user {
+            Some(format!("owned by user {}, the host runs as user {user}", self.user))
+        } else if mode & 0o020 != 0 && self.user != 0 && self.group != 0 && self.group != group {
+            Some(format!("group {} may write it (mode {mode:04o})", self.group))
+        } else {
+            None
+        }
     }
 }
 
@@ -89,11 +115,20 @@ mod tests {
 
     #[test]
     fn only_root_and_the_user_may_own_a_plugin() {
-        assert_eq!(exposed(0o100_755, 0, 1000), None);
-        assert_eq!(exposed(0o100_755, 1000, 1000), None);
-        assert!(exposed(0o100_755, 1001, 1000).is_some_and(|reason| reason.contains("user 1001")));
-        assert!(exposed(0o100_755, 1000, 0).is_some(), "root does not run what others own");
-        assert!(exposed(0o100_757, 1000, 1000).is_some_and(|reason| reason.contains("0757")));
+        let exposed = |mode: u32, user, group, host: (u32, u32)| {
+            Ownership { mode: 0o100_000 | mode, user, group }.exposed(host.0, host.1)
+        };
+        let host = (1000, 1000);
+        assert_eq!(exposed(0o755, 0, 0, host), None);
+        assert_eq!(exposed(0o755, 1000, 1000, host), None);
+        assert!(exposed(0o755, 1001, 1001, host).is_some_and(|reason| reason.contains("user 1001")));
+        assert!(exposed(0o755, 1000, 1000, (0, 0)).is_some(), "root does not run what others own");
+        assert!(exposed(0o757, 1000, 1000, host).is_some_and(|reason| reason.contains("0757")));
+        assert_eq!(exposed(0o775, 1000, 1000, host), None, "the user's own group");
+        assert_eq!(exposed(0o775, 0, 50, host), None, "root:staff, as Debian has it below /usr/local");
+        assert_eq!(exposed(0o775, 1000, 0, host), None, "root's group");
+        assert_eq!(exposed(0o755, 1000, 50, host), None, "a group that may only read");
+        assert!(exposed(0o775, 1000, 50, host).is_some_and(|reason| reason.contains("group 50 may write")));
     }
 
     #[test]

@@ -34,18 +34,21 @@ mod instance;
 mod inventory;
 mod layout;
 mod lifecycle;
+mod listing;
 mod loader;
 mod manifest;
 mod opened;
 pub mod placement;
 mod policy;
+mod quarantine;
 mod refusal;
 mod report;
 mod services;
+mod signature;
 mod size;
 mod tables;
 
-pub use candidate::{Admission, Candidate};
+pub use candidate::{Admission, Candidate, Findings, HashState};
 pub use child::Ending;
 pub use config_check::{validate_config, validate_schema};
 pub use discovery::{Discovery, MAX_FOLDER_ENTRIES, PATH_VARIABLE, discover, search_path};
@@ -62,17 +65,26 @@ pub use instance::{
 pub use inventory::{Entry, Inventory};
 pub use layout::LayoutCheck;
 pub use lifecycle::begin;
+pub use listing::{ListedFault, ListedPlugin, ListedQuarantine, Listing};
 pub use loader::{LoadedPlugin, Offer, load};
 pub use manifest::{
     InterfaceId, Isolation, Kind, LibraryName, MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, Placement,
     PluginId, Requires, Sha256, Version,
 };
-pub use policy::{Policy, matches};
+pub use policy::{FIRST_PARTY_PREFIX, Policy, SafeMode, matches};
+pub use quarantine::{
+    FAULT_LIMIT, FAULT_WINDOW, FaultNote, FaultRecord, LastFault, Ledger, LibraryIdentity, MAX_RECORDS,
+    MAX_STORE_BYTES, Moment, Quarantine, Sentence, Verdict,
+};
 pub use refusal::{MAX_LINE, Refusal};
+pub use report::ListedRefusal;
 pub use services::{
     ClientState, DEFAULT_RETAINED_BYTES, DEFAULT_TOTAL_BYTES, EmitRefusal, EncodedPacket, EncoderSink,
     FrameFinished, HISTOGRAM_BOUNDS, Histogram, HostServices, LOG_LINES_PER_SECOND, MAX_CLIENTS_PER_CALL,
     MAX_MESSAGE_BYTES, MAX_METRICS, MAX_SLAB_BYTES, MAX_SLABS_OUT, MessageKind, MetricValue, PacketBuf,
     PacketInfo, PathFeedback, PluginMetrics, SlabPool, TransportSink, now_ns,
+};
+pub use signature::{
+    KeyError, MAX_SIGNATURE_BYTES, SIGNATURE_SUFFIX, SignatureState, TrustedKey, signature_path,
 };
 pub use tables::{Table, Tables};

@@ -110,6 +110,11 @@ impl Manifest {
     /// # Errors
     /// [`Refusal::Unreadable`], [`Refusal::TooLarge`], or [`Refusal::ManifestInvalid`] with line and column.
     pub fn read(path: &Path) -> Result<Self, Refusal> {
+        Self::parse(&Self::read_text(path)?, path)
+    }
+
+    /// The text of a manifest file, of at most [`MAX_MANIFEST_BYTES`].
+    pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>, Refusal> {
         let (file, _) = files::open(path)?;
         let mut text = Vec::new();
         file.take(MAX_MANIFEST_BYTES as u64 + 1)
@@ -122,7 +127,7 @@ impl Manifest {
                 limit: "256 KiB".into(),
             });
         }
-        Self::parse(&text, path)
+        Ok(text)
     }
 
     /// Reads manifest text; `path` is for the error.

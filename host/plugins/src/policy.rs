@@ -1,33 +1,58 @@
 //! Which plugins the operator wants.
 
-use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
-use crate::Refusal;
+use crate::{Refusal, TrustedKey};
 
-/// The operator's lists. A pattern is matched against the whole id; `*` stands for any text, `?` for one character.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// What ids of first-party plugins begin with.
+pub const FIRST_PARTY_PREFIX: &str = "selkies.";
+
+/// The operator's rules. A pattern is matched against the whole id; `*` stands for any text, `?` for one character.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Only these may be used.
     pub allow: Vec<String>,
     /// These may not be used, even when allowed.
     pub deny: Vec<String>,
+    /// Only plugins with a signature of a trusted key may be used, first-party ones included.
+    pub require_signature: bool,
+    /// Whose signatures count.
+    pub trusted_keys: Vec<TrustedKey>,
+    /// Only first-party plugins may be used.
+    pub safe_mode: Option<SafeMode>,
+}
+
+/// Safe mode: only plugins that came with the host are used. A name proves nothing, so that a plugin has to lie in one of
+/// the host's own folders too: whoever can write there can also replace the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SafeMode {
+    /// The host's own plugin folders.
+    pub folders: Vec<PathBuf>,
 }
 
 impl Default for Policy {
     /// Everything is allowed.
     fn default() -> Self {
-        Self { allow: vec!["*".into()], deny: Vec::new() }
+        Self {
+            allow: vec!["*".into()],
+            deny: Vec::new(),
+            require_signature: false,
+            trusted_keys: Vec::new(),
+            safe_mode: None,
+        }
     }
 }
 
 impl Policy {
-    /// Answers the rule that admits `id`.
+    /// Answers the rule that admits `id`, whose manifest is `manifest`.
     ///
     /// # Errors
-    /// [`Refusal::PolicyDenied`] with the rule that excludes it.
-    pub fn admit(&self, id: &str) -> Result<String, Refusal> {
+    /// [`Refusal::PolicyDenied`] with the rule that excludes it, [`Refusal::SafeMode`].
+    pub fn admit(&self, id: &str, manifest: &Path) -> Result<String, Refusal> {
         let denied = |rule| Err(Refusal::PolicyDenied { id: id.to_owned(), rule });
+        if let Some(safe_mode) = &self.safe_mode {
+            safe_mode.admit(id, manifest)?;
+        }
         if let Some(pattern) = self.deny.iter().find(|pattern| matches(pattern, id)) {
             return denied(format!("deny {pattern:?}"));
         }
@@ -35,6 +60,22 @@ impl Policy {
             Some(pattern) => Ok(format!("allow {pattern:?}")),
             None => denied("no pattern of the allow list".into()),
         }
+    }
+}
+
+impl SafeMode {
+    fn admit(&self, id: &str, manifest: &Path) -> Result<(), Refusal> {
+        let refused = |reason: &str| Err(Refusal::SafeMode { id: id.to_owned(), reason: reason.into() });
+        if !id.starts_with(FIRST_PARTY_PREFIX) {
+            return refused("only first-party plugins run");
+        }
+        let real = |path: &Path| path.canonicalize().ok();
+        let manifest = real(manifest);
+        let inside = |folder: PathBuf| manifest.as_ref().is_some_and(|manifest| manifest.starts_with(folder));
+        if !self.folders.iter().filter_map(|folder| real(folder)).any(inside) {
+            return refused("it has a first-party id, but lies outside the host's own plugin folders");
+        }
+        Ok(())
     }
 }
 
@@ -92,10 +133,33 @@ mod tests {
 
     #[test]
     fn deny_beats_allow_and_the_rule_is_named() {
-        let policy = Policy { allow: vec!["selkies.*".into()], deny: vec!["*.bad".into()] };
-        assert_eq!(policy.admit("selkies.x11"), Ok("allow \"selkies.*\"".into()));
-        let denied = policy.admit("selkies.bad").map_err(|refusal| refusal.to_string());
+        let policy =
+            Policy { allow: vec!["selkies.*".into()], deny: vec!["*.bad".into()], ..Policy::default() };
+        let admit = |id| policy.admit(id, Path::new("/p/selkies-plugin.json"));
+        assert_eq!(admit("selkies.x11"), Ok("allow \"selkies.*\"".into()));
+        let denied = admit("selkies.bad").map_err(|refusal| refusal.to_string());
         assert!(denied.as_ref().is_err_and(|line| line.contains("deny \"*.bad\"")), "{denied:?}");
-        assert_eq!(policy.admit("other.x").map_err(|refusal| refusal.code()), Err("SP004"));
+        assert_eq!(admit("other.x").map_err(|refusal| refusal.code()), Err("SP004"));
+    }
+
+    #[test]
+    fn a_name_is_not_enough_for_safe_mode() -> Result<(), Box<dyn std::error::Error>> {
+        let (own, other) = (tempfile::tempdir()?, tempfile::tempdir()?);
+        let manifest = |folder: &Path| {
+            let path = folder.join("selkies-plugin.json");
+            std::fs::write(&path, "{}").map(|()| path)
+        };
+        let (ours, theirs) = (manifest(own.path())?, manifest(other.path())?);
+        let link = own.path().join("linked");
+        std::os::unix::fs::symlink(other.path(), &link)?;
+        let folders = vec![own.path().to_owned(), PathBuf::from("/nonexistent")];
+        let policy = Policy { safe_mode: Some(SafeMode { folders }), ..Policy::default() };
+        let admit = |id, manifest: &Path| policy.admit(id, manifest).map_err(|refusal| refusal.code());
+        assert!(admit("selkies.x11", &ours).is_ok());
+        assert_eq!(admit("acme.x11", &ours), Err("SP033"));
+        assert_eq!(admit("selkies.x11", &theirs), Err("SP033"));
+        assert_eq!(admit("selkies.x11", &link.join("selkies-plugin.json")), Err("SP033"));
+        assert_eq!(admit("selkies.x11", Path::new("/nonexistent/selkies-plugin.json")), Err("SP033"));
+        Ok(())
     }
 }

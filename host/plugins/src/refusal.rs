@@ -219,6 +219,57 @@ pub enum Refusal {
         /// The plugin's id.
         id: String,
     },
+    /// SP028: signatures are required, and the manifest has none.
+    SignatureMissing {
+        /// The signature's file that is not there.
+        path: PathBuf,
+        /// Ids of the trusted keys.
+        trusted: String,
+    },
+    /// SP029: signatures are required, and the manifest's cannot be read.
+    SignatureUnreadable {
+        /// The signature.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// SP030: signatures are required, and the manifest's is of a key that is not trusted.
+    SignatureUntrusted {
+        /// The signature.
+        path: PathBuf,
+        /// Id of the key that made it.
+        key: String,
+        /// Ids of the trusted keys.
+        trusted: String,
+    },
+    /// SP031: the signature of a trusted key does not fit the manifest.
+    SignatureWrong {
+        /// The signature.
+        path: PathBuf,
+        /// Id of the key that it names.
+        key: String,
+    },
+    /// SP032: signatures are required, and the manifest has no SHA-256 by which its signature would cover the library.
+    HashMissing {
+        /// The manifest.
+        path: PathBuf,
+    },
+    /// SP033: safe mode runs only the plugins that came with the host.
+    SafeMode {
+        /// The plugin's id.
+        id: String,
+        /// Why it is none of those.
+        reason: String,
+    },
+    /// SP034: it failed too often.
+    Quarantined {
+        /// The plugin's id.
+        id: String,
+        /// Since when, in UTC (RFC 3339).
+        since: String,
+        /// The faults.
+        reason: String,
+    },
 }
 
 impl Refusal {
@@ -253,6 +304,13 @@ impl Refusal {
             Self::ConfigInvalid { .. } => "SP025",
             Self::SchemaInvalid { .. } => "SP026",
             Self::NoPlacement { .. } => "SP027",
+            Self::SignatureMissing { .. } => "SP028",
+            Self::SignatureUnreadable { .. } => "SP029",
+            Self::SignatureUntrusted { .. } => "SP030",
+            Self::SignatureWrong { .. } => "SP031",
+            Self::HashMissing { .. } => "SP032",
+            Self::SafeMode { .. } => "SP033",
+            Self::Quarantined { .. } => "SP034",
         }
     }
 }

@@ -108,26 +108,43 @@ fn the_list_is_a_table_and_json() -> Outcome {
     let folders = [good.path().to_owned(), bad.path().to_owned(), PathBuf::from("/nonexistent/plugins")];
     let inventory = Inventory::scan(&folders, Policy::default());
 
-    let text = inventory.to_text();
+    let listing = inventory.listing(&|id| id == "test.good");
+    let text = listing.to_text();
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), 5, "{text}");
+    assert_eq!(lines.len(), 9, "{text}");
     assert!(lines[0].starts_with("ID         VERSION  KINDS    STATE"), "{text}");
     assert!(lines[1].starts_with("test.good  1.2.3    encoder  usable "), "{text}");
     assert!(lines[2].starts_with("test.bad   1.2.3    encoder  refused SP006  "), "{text}");
-    assert!(lines[3].starts_with("SP006 ") && lines[4].starts_with("SP001 "), "{text}");
+    assert!(
+        lines[4].starts_with(
+            "test.good: usable, rule allow \"*\"; runs in the host; unsigned; no sha256; by Tests; /"
+        ) && lines[4].ends_with("/plugin.so"),
+        "{text}"
+    );
+    assert!(lines[5].starts_with("test.bad: refused SP006, rule allow \"*\"; "), "{text}");
+    assert!(lines[5].contains("; sha256 differs; "), "{text}");
+    assert!(lines[6].starts_with("SP006 ") && lines[7].starts_with("SP001 "), "{text}");
+    assert!(lines[8].starts_with("safe mode off; signatures not required, trusted keys none; "), "{text}");
 
-    let json = inventory.to_json();
+    let json = listing.to_json();
     assert_eq!(json["plugins"][0]["usable"], true);
+    assert_eq!(json["plugins"][0]["in_process"], true);
     assert_eq!(json["plugins"][0]["admission"]["rule"], "allow \"*\"");
     assert_eq!(json["plugins"][0]["admission"]["placement"], "in-process");
+    assert_eq!(json["plugins"][0]["sha256"], "absent");
+    assert_eq!(json["plugins"][0]["signature"], json!({ "state": "unsigned" }));
     assert_eq!(json["plugins"][1]["refusal"]["code"], "SP006");
+    assert_eq!(json["plugins"][1]["sha256"], "mismatch");
+    assert_eq!(json["plugins"][1]["in_process"], false);
     assert_eq!(json["refusals"][0]["code"], "SP001");
+    assert_eq!(json["folders"].as_array().map(Vec::len), Some(3));
+    support::assert_listing(&json);
 
     inventory.load("test.good")?;
     assert_refusal(inventory.load("test.bad"), "SP006", "SHA-256");
     assert_refusal(inventory.load("test.none"), "SP024", "found: test.good");
     let nothing = Inventory::scan(&[], Policy::default());
-    assert_eq!(nothing.to_text(), "no plugins found\n");
+    assert!(nothing.listing(&|_| false).to_text().starts_with("no plugins found\n"));
     assert_refusal(nothing.load("test.none"), "SP024", "found: none");
     Ok(())
 }
@@ -192,7 +209,7 @@ fn a_refused_plugin_does_not_hide_a_good_one_with_its_id() -> Outcome {
     let folders = [&broken, &good, &again].map(|plugin| plugin.path().to_owned());
     let inventory = Inventory::scan(&folders, Policy::default());
     assert_eq!(inventory.find("test.same")?.manifest_path(), good.manifest_path());
-    assert!(inventory.entries()[0].verdict.is_err());
+    assert!(inventory.entries()[0].verdict().is_err());
     let codes: Vec<&str> = inventory.refusals().iter().map(|refusal| refusal.code()).collect();
     assert_eq!(codes, ["SP021"], "the third is a duplicate of the good one");
     Ok(())

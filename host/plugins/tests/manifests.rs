@@ -4,23 +4,25 @@ mod support;
 
 use std::{fs, path::Path};
 
-use selkies_plugin_host::{Manifest, Refusal, validate_config, validate_schema};
+use selkies_plugin_host::{Listing, Manifest, Refusal, validate_config, validate_schema};
 use serde_json::{Value, json};
 use support::{Outcome, PluginFolder, assert_refusal};
 
 #[test]
-fn the_committed_schema_is_the_generated_one() -> Outcome {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/selkies-plugin.schema.json");
-    let text = serde_json::to_string_pretty(&Manifest::json_schema())? + "\n";
-    if std::env::var_os("SELKIES_BLESS").is_some_and(|value| value == "1") {
-        fs::create_dir_all(path.parent().ok_or("no folder")?)?;
-        fs::write(&path, &text)?;
+fn the_committed_schemas_are_the_generated_ones() -> Outcome {
+    for (name, schema) in [
+        ("selkies-plugin.schema.json", Manifest::json_schema()),
+        ("selkies-plugins-list.schema.json", Listing::json_schema()),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas").join(name);
+        let text = serde_json::to_string_pretty(&schema)? + "\n";
+        if std::env::var_os("SELKIES_BLESS").is_some_and(|value| value == "1") {
+            fs::create_dir_all(path.parent().ok_or("no folder")?)?;
+            fs::write(&path, &text)?;
+        }
+        let committed = fs::read_to_string(&path)?;
+        assert!(committed == text, "schemas/{name} is old: run this test with SELKIES_BLESS=1");
     }
-    let committed = fs::read_to_string(&path)?;
-    assert!(
-        committed == text,
-        "schemas/selkies-plugin.schema.json is old: run this test with SELKIES_BLESS=1"
-    );
     Ok(())
 }
 

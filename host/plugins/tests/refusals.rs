@@ -6,7 +6,7 @@ mod support;
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use selkies_plugin_abi::{EncoderRateV1, EncoderV1};
-use selkies_plugin_host::{LayoutCheck, LoadedPlugin, Policy, Refusal, load};
+use selkies_plugin_host::{Inventory, LayoutCheck, LoadedPlugin, Policy, Refusal, load};
 use serde_json::json;
 use support::{Outcome, PluginFolder, assert_refusal, lines::Lines};
 
@@ -303,6 +303,33 @@ fn files_that_others_can_change_are_refused() -> Outcome {
     fs::remove_file(plugin.library())?;
     std::os::unix::fs::symlink(outside.library(), plugin.library())?;
     assert_refusal(attempt(&plugin), "SP005", "outside the plugin folder");
+    Ok(())
+}
+
+#[test]
+fn the_searched_folder_is_judged_too() -> Outcome {
+    let root = tempfile::tempdir()?;
+    let plugin = PluginFolder::new("test.below")?;
+    plugin.build(&[])?;
+    let inside = root.path().join("below");
+    fs::create_dir(&inside)?;
+    for file in [plugin.library(), plugin.manifest_path()] {
+        fs::copy(&file, inside.join(file.file_name().ok_or("no name")?))?;
+    }
+    let scan = || Inventory::scan(&[root.path().to_owned()], Policy::default());
+    let find = || scan().find("test.below").map(|plugin| plugin.id().to_owned());
+    assert!(find().is_ok());
+    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o777))?;
+    assert_refusal(find(), "SP005", "everyone may write it (mode 0777)");
+    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755))?;
+
+    // A folder of plugins that is somewhere else altogether.
+    fs::remove_dir_all(&inside)?;
+    std::os::unix::fs::symlink(plugin.path(), &inside)?;
+    assert_refusal(find(), "SP005", "outside the plugin folder");
+    // A search that begins there finds nothing wrong with it, by whatever name.
+    let named = Inventory::scan(&[inside], Policy::default());
+    assert!(named.find("test.below").is_ok());
     Ok(())
 }
 

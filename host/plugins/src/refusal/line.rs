@@ -10,7 +10,16 @@ pub const MAX_LINE: usize = 300;
 impl Refusal {
     pub(super) fn line(&self) -> String {
         let (subject, what, remedy) = self.parts();
-        clip(&format!("{} {}: {}; {remedy}", self.code(), subject, clip(&what, 150)), MAX_LINE)
+        let line = format!("{} {}: {}; {remedy}", self.code(), subject, clip(&what, 150));
+        clip(&(line + &self.remedy_for_one()), MAX_LINE)
+    }
+
+    /// The end of a remedy that names the plugin.
+    fn remedy_for_one(&self) -> String {
+        match self {
+            Self::Quarantined { id, .. } => format!(" {}", clip(id, 64)),
+            _ => String::new(),
+        }
     }
 
     /// Subject, what is wrong, what to do.
@@ -154,6 +163,44 @@ impl Refusal {
                 clip(id, 64),
                 "isolation.allowed excludes in-process, the only placement of this host".into(),
                 "add \"in-process\" if the plugin may run there",
+            ),
+            Self::SignatureMissing { path, trusted } => (
+                shown(path),
+                format!("no signature; wanted one of {}", clip(trusted, 100)),
+                "sign the manifest (minisign -S -m) or install a signed release",
+            ),
+            Self::SignatureUnreadable { path, reason } => (
+                shown(path),
+                format!("the signature cannot be read: {reason}"),
+                "sign the manifest again (minisign -S -m) or install a signed release",
+            ),
+            Self::SignatureUntrusted { path, key, trusted } => (
+                shown(path),
+                format!("signed with key {}, wanted one of {}", clip(key, 16), clip(trusted, 100)),
+                "add the public key to plugins.trusted_keys if you trust its owner",
+            ),
+            Self::SignatureWrong { path, key } => (
+                shown(path),
+                format!(
+                    "not the signature of this manifest, though it names the trusted key {}",
+                    clip(key, 16)
+                ),
+                "install manifest and signature from the same release",
+            ),
+            Self::HashMissing { path } => (
+                shown(path),
+                "no sha256, so its signature does not cover the library".into(),
+                "add the library's sha256 to the manifest and sign it again",
+            ),
+            Self::SafeMode { id, reason } => (
+                clip(id, 64),
+                format!("safe mode: {reason}"),
+                "start without --safe-mode and SELKIES_SAFE_MODE",
+            ),
+            Self::Quarantined { id, since, reason } => (
+                clip(id, 64),
+                format!("quarantined since {}: {reason}", clip(since, 24)),
+                "replace its library, or run selkies-host plugins clear",
             ),
             Self::Unknown { id, known } => (
                 clip(id, 64),

@@ -73,6 +73,14 @@ impl PluginFolder {
         Ok(())
     }
 
+    /// Builds the plugin with its SHA-256 in the manifest.
+    pub(crate) fn build_with_hash(&mut self) -> Outcome {
+        self.build(&[])?;
+        let hash = Command::new("sha256sum").arg(self.library()).output()?;
+        self.manifest["sha256"] = String::from_utf8(hash.stdout)?.chars().take(64).collect::<String>().into();
+        self.write_manifest()
+    }
+
     /// Writes the manifest file and compiles the library with the same manifest inside. `arguments` go to gcc.
     pub(crate) fn build(&self, arguments: &[&str]) -> Outcome {
         self.write_manifest()?;
@@ -136,6 +144,15 @@ fn run(mut command: Command) -> Outcome {
     } else {
         Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
     }
+}
+
+/// Asserts that a listing has the form that its schema describes.
+#[track_caller]
+pub(crate) fn assert_listing(json: &Value) {
+    let schema = selkies_plugin_host::Listing::json_schema();
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let errors: Vec<String> = validator.iter_errors(json).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
 }
 
 /// Asserts the code, that the line names `word`, and that it is one bounded line without control characters.
