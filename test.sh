@@ -2,16 +2,16 @@
 # Installs what the tests need and runs them all; the runners' own summaries end the output.
 #
 #   ./test.sh                     everything
-#   ./test.sh lint|rust|web|system
+#   ./test.sh lint|rust|sanitizer|web|system
 set -euo pipefail
 cd "$(dirname "$0")"
 . scripts/needs.sh
 
-kinds=(lint rust web system)
+kinds=(lint rust sanitizer web system)
 if [ $# -gt 0 ]; then
     for kind in "$@"; do
         case "$kind" in
-            lint|rust|web|system) ;;
+            lint|rust|sanitizer|web|system) ;;
             *) echo "test.sh: $kind is not known; allowed: ${kinds[*]}" >&2; exit 2 ;;
         esac
     done
@@ -58,6 +58,11 @@ lint() {
 
 rust() {
     run rust '^test result' cargo test --workspace --locked --no-fail-fast
+}
+
+# A minute or two: it has a build folder of its own.
+sanitizer() {
+    run sanitizer '^(test result|caught: |sanitizer passed)' scripts/asan.sh
 }
 
 web() {

@@ -135,3 +135,6 @@ pub const fn size32<T>() -> u32 {
     const { assert!(size_of::<T>() <= u32::MAX as usize) };
     size_of::<T>() as u32
 }
+
+#[cfg(test)]
+mod tests;
