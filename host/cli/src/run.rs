@@ -10,7 +10,7 @@ use std::{
 use clap::ArgMatches;
 use selkies_config::Config;
 use selkies_media::{Studio, StudioParts};
-use selkies_plugin_host::{HostServices, Origin, SlabPool, TransportInstance, environment};
+use selkies_plugin_host::{HostServices, Origin, SlabPool, TransportInstance, environment, ids};
 use selkies_server::{BasicAuth, Hub, HubSink, Listening, ServerOptions};
 use selkies_session::{Policy, Session};
 use tracing::warn;
@@ -173,14 +173,15 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 fn transport(stage: &Stage, services: &HostServices, hub: &Arc<Hub>) -> Result<TransportInstance, String> {
     let backend = &stage.transport;
-    let table = backend.plugin.tables().transport().ok_or_else(|| {
-        format!(
-            "CL031 plugin {} does not offer selkies.transport/1; name another under transports",
-            backend.plugin.id()
-        )
-    })?;
-    let origin = Origin { services, plugin: backend.plugin.id(), config_json: &backend.config };
-    TransportInstance::create(&origin, table, Arc::new(HubSink::new(hub))).map_err(|error| error.to_string())
+    if !backend.plugin.offers(ids::TRANSPORT_V1) {
+        let id = backend.plugin.id();
+        return Err(format!(
+            "CL031 plugin {id} does not offer {}; name another under transports",
+            ids::TRANSPORT_V1
+        ));
+    }
+    let origin = Origin { services, plugin: &backend.plugin, config_json: &backend.config };
+    TransportInstance::create(&origin, Arc::new(HubSink::new(hub))).map_err(|error| error.to_string())
 }
 
 /// The session as the operator allows it; what this version cannot do is off.

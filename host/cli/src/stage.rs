@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use selkies_config::{Config, PluginRules, PluginUse};
 use selkies_media::{Backend, Backends, EncoderBackend};
-use selkies_plugin_host::{HostServices, Inventory, LoadedPlugin, Manifest};
+use selkies_plugin_host::{HostServices, Inventory, Manifest, Plugin, ids};
 use tracing::{info, warn};
 
 use crate::{commands, defaults};
@@ -21,21 +21,20 @@ struct Loader<'a> {
     services: &'a HostServices,
     rules: &'a PluginRules,
     display: &'a str,
-    loaded: BTreeMap<String, LoadedPlugin>,
+    loaded: BTreeMap<String, Plugin>,
 }
 
 impl Loader<'_> {
-    fn load(&mut self, id: &str) -> Result<LoadedPlugin, String> {
+    fn load(&mut self, id: &str) -> Result<Plugin, String> {
         if let Some(plugin) = self.loaded.get(id) {
             return Ok(plugin.clone());
         }
         commands::may_run_in_process(self.rules, id)?;
-        let plugin = self.inventory.load(id).map_err(|refusal| refusal.to_string())?;
+        let plugin = self.inventory.start(self.services, id).map_err(|error| error.to_string())?;
         for refusal in plugin.left_out() {
             warn!(plugin = id, %refusal, "a table is not used");
         }
-        selkies_plugin_host::begin(self.services, &plugin).map_err(|error| error.to_string())?;
-        info!(plugin = id, version = %plugin.manifest().version, "plugin loaded");
+        info!(plugin = id, version = plugin.version(), "plugin loaded");
         self.loaded.insert(id.to_owned(), plugin.clone());
         Ok(plugin)
     }
@@ -44,7 +43,7 @@ impl Loader<'_> {
         let plugin = self.load(&wanted.plugin)?;
         let mut config = serde_json::Value::Object(wanted.config.clone());
         // A plugin that takes a display gets the host's, unless the file names another.
-        if takes_display(plugin.manifest()) && config.get("display").is_none() {
+        if plugin.manifest().is_some_and(takes_display) && config.get("display").is_none() {
             config["display"] = self.display.into();
         }
         Ok(Backend { plugin, config: config.to_string() })
@@ -69,6 +68,11 @@ pub(crate) fn wants_display(config: &Config, inventory: &Inventory) -> bool {
     })
 }
 
+/// The plugin once more, if it offers this table, too.
+fn offering(backend: &Backend, table: &str) -> Option<Backend> {
+    backend.plugin.offers(table).then(|| backend.clone())
+}
+
 fn used(id: &str) -> PluginUse {
     PluginUse { plugin: id.to_owned(), config: serde_json::Map::new() }
 }
@@ -90,14 +94,14 @@ pub(crate) fn set(
     // What the capture plugin offers beside pictures serves unless the file names another plugin.
     let display_part = match &file.display {
         Some(named) => Some(loader.backend(named)?),
-        None => capture.plugin.tables().display().map(|_| capture.clone()),
+        None => offering(&capture, ids::DISPLAY_V1),
     };
     let cursor = match &file.cursor {
         Some(named) => Some(loader.backend(named)?),
-        None => capture.plugin.tables().cursor().map(|_| capture.clone()),
+        None => offering(&capture, ids::CURSOR_V1),
     };
     let input = match file.input.as_slice() {
-        [] => capture.plugin.tables().input().map(|_| capture.clone()).into_iter().collect(),
+        [] => offering(&capture, ids::INPUT_V1).into_iter().collect(),
         named => named.iter().map(|named| loader.backend(named)).collect::<Result<_, _>>()?,
     };
     let transport_use = file.transports.first().cloned().unwrap_or_else(|| used(defaults::TRANSPORT_PLUGIN));

@@ -1,19 +1,20 @@
 //! Which plugin does what, with which configuration.
 
-use selkies_plugin_host::{EncoderOffer, HostServices, LoadedPlugin, Origin, PluginError, probe_encoder};
+use selkies_plugin_abi::ids;
+use selkies_plugin_host::{EncoderOffer, HostServices, Origin, Plugin, PluginError, probe_encoder};
 
-/// A loaded plugin with its configuration.
+/// A plugin with its configuration.
 #[derive(Clone, Debug)]
 pub struct Backend {
     /// The plugin.
-    pub plugin: LoadedPlugin,
+    pub plugin: Plugin,
     /// Its configuration, a JSON object.
     pub config: String,
 }
 
 impl Backend {
     pub(crate) fn origin<'a>(&'a self, services: &'a HostServices) -> Origin<'a> {
-        Origin { services, plugin: self.plugin.id(), config_json: &self.config }
+        Origin { services, plugin: &self.plugin, config_json: &self.config }
     }
 
     /// The error for a plugin that was given a part it does not play.
@@ -37,8 +38,10 @@ impl EncoderBackend {
     /// # Errors
     /// What the plugin says; an empty list means "nothing on this machine".
     pub fn probe(services: &HostServices, backend: &Backend) -> Result<Vec<Self>, PluginError> {
-        let Some(table) = backend.plugin.tables().encoder() else { return Ok(Vec::new()) };
-        let offers = probe_encoder(&backend.origin(services), table)?;
+        if !backend.plugin.offers(ids::ENCODER_V1) {
+            return Ok(Vec::new());
+        }
+        let offers = probe_encoder(&backend.origin(services))?;
         Ok(offers.into_iter().map(|offer| Self { backend: backend.clone(), offer }).collect())
     }
 }

@@ -78,10 +78,7 @@ fn watch(
     failing: &mut bool,
     pauses: &mut BackOff,
 ) -> Result<(), PluginError> {
-    let Some(table) = backend.plugin.tables().cursor() else {
-        unreachable!("the studio checks that the plugin offers selkies.cursor/1")
-    };
-    let mut cursor = CursorInstance::create(&backend.origin(services), table)?;
+    let mut cursor = CursorInstance::create(&backend.origin(services))?;
     stop.wakes(Some(cursor.waker()));
     *failing = false;
     while !stop.stopped() {

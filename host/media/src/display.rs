@@ -161,10 +161,7 @@ pub(crate) fn set(
 }
 
 fn open(backend: &Backend, services: &HostServices) -> Result<DisplayInstance, PluginError> {
-    let Some(table) = backend.plugin.tables().display() else {
-        unreachable!("the studio checks that the plugin offers selkies.display/1")
-    };
-    DisplayInstance::create(&backend.origin(services), table)
+    DisplayInstance::create(&backend.origin(services))
 }
 
 #[cfg(test)]

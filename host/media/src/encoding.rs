@@ -82,22 +82,10 @@ impl Encoding {
         capture: &CaptureInfo,
         chosen: usize,
     ) -> Result<Self, PluginError> {
-        let plugin = &encoder.backend.plugin;
         let basket = Arc::new(Basket::default());
         let wanted = wanted(encoder, settings, capture);
         let origin = encoder.backend.origin(services);
-        let tables = plugin.tables();
-        let instance = match tables.encoder() {
-            Some(table) => EncoderInstance::create(
-                &origin,
-                table,
-                tables.encoder_rate(),
-                &encoder.offer,
-                wanted,
-                basket.clone(),
-            )?,
-            None => unreachable!("an offer comes from an encoder table"),
-        };
+        let instance = EncoderInstance::create(&origin, &encoder.offer, wanted, basket.clone())?;
         Ok(Self { instance, basket, chosen })
     }
 

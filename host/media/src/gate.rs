@@ -33,7 +33,7 @@ impl Gate {
     /// Tells of an error, where it is one that ended the instance, and bars the plugin where that is due. True when it
     /// is barred now.
     pub(crate) fn report(&self, error: &PluginError, part: &'static str, backend: &Backend) -> bool {
-        match PluginFault::of(error, part, backend.plugin.manifest().version.as_str()) {
+        match PluginFault::of(error, part, backend.plugin.version()) {
             Some(fault) => self.tell(&fault, error.class == FaultClass::FatalPlugin),
             None => self.bars(backend.plugin.id()),
         }

@@ -127,10 +127,7 @@ impl Device<'_> {
     }
 
     fn create(&self, services: &HostServices) -> Result<InputInstance, PluginError> {
-        let Some(table) = self.backend.plugin.tables().input() else {
-            unreachable!("the studio checks that the plugin offers selkies.input/1")
-        };
-        InputInstance::create(&self.backend.origin(services), table)
+        InputInstance::create(&self.backend.origin(services))
     }
 
     /// Injects events; a device that was lost meanwhile is opened again and gets them once more.

@@ -11,6 +11,7 @@ use std::{
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use selkies_config::StreamSettings;
+use selkies_plugin_abi::ids;
 use selkies_plugin_host::{CaptureInstance, FaultClass, HostServices, PluginError};
 use selkies_session::{
     InputEvent,
@@ -276,25 +277,17 @@ fn prove(backend: &Backend, services: &HostServices) -> Result<Option<CaptureIns
 }
 
 fn check(backends: &Backends) -> Result<(), StudioError> {
-    let lacks = |backend: &Backend, table: &str| Err(StudioError::WrongPart(backend.lacks(table)));
     if backends.encoders.is_empty() {
         return Err(StudioError::NoEncoder);
     }
-    if backends.capture.plugin.tables().capture().is_none() {
-        return lacks(&backends.capture, "selkies.capture/1");
-    }
-    if let Some(backend) =
-        backends.display.as_ref().filter(|backend| backend.plugin.tables().display().is_none())
-    {
-        return lacks(backend, "selkies.display/1");
-    }
-    if let Some(backend) =
-        backends.cursor.as_ref().filter(|backend| backend.plugin.tables().cursor().is_none())
-    {
-        return lacks(backend, "selkies.cursor/1");
-    }
-    if let Some(backend) = backends.input.iter().find(|backend| backend.plugin.tables().input().is_none()) {
-        return lacks(backend, "selkies.input/1");
+    let needed = [(Some(&backends.capture), ids::CAPTURE_V1)].into_iter();
+    let needed = needed.chain([(backends.display.as_ref(), ids::DISPLAY_V1)]);
+    let needed = needed.chain([(backends.cursor.as_ref(), ids::CURSOR_V1)]);
+    let needed = needed.chain(backends.input.iter().map(|backend| (Some(backend), ids::INPUT_V1)));
+    for (backend, table) in needed {
+        if let Some(backend) = backend.filter(|backend| !backend.plugin.offers(table)) {
+            return Err(StudioError::WrongPart(backend.lacks(table)));
+        }
     }
     Ok(())
 }

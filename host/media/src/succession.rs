@@ -110,7 +110,7 @@ impl Video {
             EncodeError::Hung(_) => {
                 let fault = PluginFault {
                     plugin: backend.plugin.id().into(),
-                    version: backend.plugin.manifest().version.to_string(),
+                    version: backend.plugin.version().to_owned(),
                     part: "encoder",
                     code: "MD010",
                     call: "encoder.submit",

@@ -324,8 +324,5 @@ impl Video {
 
 /// Opens the source.
 pub(crate) fn open(backend: &Backend, services: &HostServices) -> Result<CaptureInstance, PluginError> {
-    let Some(table) = backend.plugin.tables().capture() else {
-        unreachable!("the studio checks that the plugin offers selkies.capture/1")
-    };
-    CaptureInstance::create(&backend.origin(services), table)
+    CaptureInstance::create(&backend.origin(services))
 }

@@ -10,7 +10,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use selkies_plugin_abi::{self as abi, Host, InputV1, Instance, Status, Str};
-use selkies_plugin_host::{HostServices, InputAction, InputEvent, InputInstance, Origin, PluginError};
+use selkies_plugin_host::{
+    HostServices, InputAction, InputEvent, InputInstance, Origin, Plugin, PluginError, Tables,
+};
 
 /// Calls that one measurement spans, so that reading the clock does not count.
 const BATCH: u32 = 10_000;
@@ -65,8 +67,9 @@ fn measure(mut call: impl FnMut() -> u64) -> (f64, f64) {
 
 fn main() -> Result<ExitCode, PluginError> {
     let services = HostServices::default();
-    let origin = Origin { services: &services, plugin: "example.overhead", config_json: "{}" };
-    let mut input = InputInstance::create(&origin, &TABLE)?;
+    let plugin = Plugin::linked("example.overhead", Tables::default().with(&TABLE));
+    let origin = Origin { services: &services, plugin: &plugin, config_json: "{}" };
+    let mut input = InputInstance::create(&origin)?;
     let mut mask = 0b1110_u64;
     let instance: *mut Instance = (&raw mut mask).cast();
     let table = black_box(&TABLE);

@@ -1,4 +1,4 @@
-//! Instances of plugins behind safe types: created from a table, destroyed on drop.
+//! Instances of plugins behind safe types: created from a plugin, destroyed on drop.
 //!
 //! * What a plugin answers is checked before anyone sees it; a broken contract is an error that names plugin and
 //!   function, and a line "plugin misbehaving" in the log.
@@ -28,7 +28,7 @@ mod settings;
 mod transport;
 mod wake;
 
-use crate::services::HostServices;
+use crate::{Plugin, services::HostServices};
 
 pub use buffer::{BufferError, BufferLease, MAX_FRAME_EDGE, SharedBuffer};
 pub use caps::{EncoderOffer, probe_encoder};
@@ -51,8 +51,8 @@ pub use wake::Waker;
 pub struct Origin<'a> {
     /// The host's side.
     pub services: &'a HostServices,
-    /// The plugin's id.
-    pub plugin: &'a str,
+    /// The plugin.
+    pub plugin: &'a Plugin,
     /// The plugin's configuration, a JSON object.
     pub config_json: &'a str,
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    Candidate, LoadedPlugin, Policy, Refusal,
+    Candidate, HostServices, LoadedPlugin, Plugin, Policy, Refusal, StartError,
     candidate::{Admission, Findings},
     discovery::discover_where,
     loader::load,
@@ -131,7 +131,15 @@ impl Inventory {
         named.filter_map(|entry| entry.verdict().ok()).map(|admission| admission.identity.clone()).next()
     }
 
-    /// Loads the plugin with this id, see [`load`].
+    /// Makes the plugin with this id ready for use. `[control]`
+    ///
+    /// # Errors
+    /// As [`Self::load`], or what the plugin's `init` answers.
+    pub fn start(&self, services: &HostServices, id: &str) -> Result<Plugin, StartError> {
+        Ok(Plugin::here(services, self.load(id)?)?)
+    }
+
+    /// Loads the plugin with this id into this process, see [`load`].
     ///
     /// # Errors
     /// As [`Self::find`] and [`load`].

@@ -1,8 +1,8 @@
 //! Finds, judges and loads plugins.
 //!
 //! ```text
-//! folders --discover--> Candidate --admit--> Admission --load--> LoadedPlugin --table::<T>()--> &'static T
-//!            manifest              policy, files, ELF     entry, manifest, tables, layouts
+//! folders --discover--> Candidate --admit--> Admission --load--> LoadedPlugin --here--> Plugin --create--> instances
+//!            manifest              policy, files, ELF     entry, tables, layouts   init
 //! ```
 //!
 //! Everything up to [`Admission`] reads files and runs no code of a plugin. Every decision against one is a
@@ -39,6 +39,7 @@ mod loader;
 mod manifest;
 mod opened;
 pub mod placement;
+mod plugin;
 mod policy;
 mod quarantine;
 mod refusal;
@@ -71,6 +72,7 @@ pub use manifest::{
     InterfaceId, Isolation, Kind, LibraryName, MANIFEST_NAME, MAX_MANIFEST_BYTES, Manifest, Placement,
     PluginId, Requires, Sha256, Version,
 };
+pub use plugin::{Plugin, StartError};
 pub use policy::{FIRST_PARTY_PREFIX, Policy, SafeMode, matches};
 pub use quarantine::{
     FAULT_LIMIT, FAULT_WINDOW, FaultNote, FaultRecord, LastFault, Ledger, LibraryIdentity, MAX_RECORDS,
@@ -78,6 +80,7 @@ pub use quarantine::{
 };
 pub use refusal::{MAX_LINE, Refusal};
 pub use report::ListedRefusal;
+pub use selkies_plugin_abi::ids;
 pub use services::{
     ClientState, DEFAULT_RETAINED_BYTES, DEFAULT_TOTAL_BYTES, EmitRefusal, EncodedPacket, EncoderSink,
     FrameFinished, HISTOGRAM_BOUNDS, Histogram, HostServices, LOG_LINES_PER_SECOND, MAX_CLIENTS_PER_CALL,

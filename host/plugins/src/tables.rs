@@ -66,6 +66,13 @@ macro_rules! tables {
                 }
             )*
 
+            /// These tables and `table`, which nobody checked.
+            #[must_use]
+            pub fn with<T: Table>(mut self, table: &'static T) -> Self {
+                table.keep(&mut self);
+                self
+            }
+
             /// The ids of the tables that are there.
             #[must_use]
             pub fn ids(&self) -> Vec<&'static str> {

@@ -10,7 +10,7 @@ use instance_fakes::{create, destroy, fake, note, notes};
 use selkies_plugin_abi::{self as abi, Frame, Instance, Rect, Status};
 use selkies_plugin_host::{
     CaptureInstance, CaptureRequest, CaptureSignal, Damage, FaultClass, FaultOrigin, HostServices, Origin,
-    RunningCapture, SharedBuffer,
+    Plugin, RunningCapture, SharedBuffer, Tables,
 };
 
 const PLUGIN: &str = "test.capture";
@@ -183,7 +183,8 @@ unsafe extern "C" fn stop(instance: *mut Instance) -> Status {
 
 fn open(services: &HostServices, act: &str) -> CaptureInstance {
     notes();
-    CaptureInstance::create(&Origin { services, plugin: PLUGIN, config_json: act }, &TABLE).unwrap()
+    let plugin = Plugin::linked(PLUGIN, Tables::default().with(&TABLE));
+    CaptureInstance::create(&Origin { services, plugin: &plugin, config_json: act }).unwrap()
 }
 
 fn run(services: &HostServices, act: &str) -> RunningCapture {

@@ -3,20 +3,26 @@
 
 mod instance_fakes;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use instance_fakes::{create, destroy, fake, note, notes, say};
 use selkies_plugin_abi::{self as abi, Instance, Status, Str};
 use selkies_plugin_host::{
     CursorInstance, DisplayInstance, DisplayRequest, FaultDetail, FaultOrigin, HostServices, InputAction,
-    InputEvent, InputInstance, Origin, PluginError, RtcConfigInstance, RtcConfigRequest, TouchPhase,
+    InputEvent, InputInstance, Origin, Plugin, PluginError, RtcConfigInstance, RtcConfigRequest, Tables,
+    TouchPhase,
 };
 
 const PLUGIN: &str = "test.desktop";
 
 fn origin<'a>(services: &'a HostServices, act: &'a str) -> Origin<'a> {
+    static FAKES: LazyLock<Plugin> = LazyLock::new(|| {
+        let tables = Tables::default().with(&DISPLAY).with(&CURSOR).with(&INPUT).with(&RTC);
+        Plugin::linked(PLUGIN, tables)
+    });
     notes();
-    Origin { services, plugin: PLUGIN, config_json: act }
+    Origin { services, plugin: &FAKES, config_json: act }
 }
 
 /// What the instance is to do.
@@ -103,7 +109,7 @@ unsafe extern "C" fn apply(
 #[test]
 fn displays_report_and_take_sizes() {
     let services = HostServices::default();
-    let mut display = DisplayInstance::create(&origin(&services, "good"), &DISPLAY).unwrap();
+    let mut display = DisplayInstance::create(&origin(&services, "good")).unwrap();
     let outputs = display.outputs().unwrap();
     assert_eq!(outputs.iter().map(|output| output.name.as_str()).collect::<Vec<_>>(), ["screen", "off"]);
     let screen = &outputs[0];
@@ -133,10 +139,10 @@ fn displays_report_and_take_sizes() {
 #[test]
 fn wrong_outputs_are_left_out() {
     let services = HostServices::default();
-    let mut display = DisplayInstance::create(&origin(&services, "bad"), &DISPLAY).unwrap();
+    let mut display = DisplayInstance::create(&origin(&services, "bad")).unwrap();
     assert_eq!(display.outputs().unwrap().len(), 1);
     assert_eq!(services.misbehaviours(PLUGIN), 7);
-    let mut display = DisplayInstance::create(&origin(&services, "fails"), &DISPLAY).unwrap();
+    let mut display = DisplayInstance::create(&origin(&services, "fails")).unwrap();
     assert!(display.outputs().unwrap_err().is_final());
     assert_eq!(display.outputs().unwrap_err().origin, FaultOrigin::Poisoned);
 }
@@ -180,7 +186,7 @@ unsafe extern "C" fn cursor_wait(
 #[test]
 fn cursors_are_copied_and_checked() {
     let services = HostServices::default();
-    let open = |act| CursorInstance::create(&origin(&services, act), &CURSOR).unwrap();
+    let open = |act| CursorInstance::create(&origin(&services, act)).unwrap();
     let mut cursor = open("good");
     let shape = cursor.wait(None).unwrap().unwrap();
     assert_eq!((shape.visible, shape.width, shape.height, shape.serial), (true, 2, 3, 42));
@@ -236,7 +242,7 @@ fn event(action: InputAction) -> InputEvent {
 #[test]
 fn input_events_arrive_as_they_are() -> Result<(), PluginError> {
     let services = HostServices::default();
-    let mut input = InputInstance::create(&origin(&services, "good"), &INPUT)?;
+    let mut input = InputInstance::create(&origin(&services, "good"))?;
     assert_ne!(input.kinds() & InputAction::Text(String::new()).mask(), 0);
     assert_eq!(input.kinds() & InputAction::Scroll { x: 0, y: 0 }.mask(), 0);
     input.inject(&[
@@ -270,11 +276,11 @@ fn input_events_arrive_as_they_are() -> Result<(), PluginError> {
 #[test]
 fn long_lists_take_several_calls_and_failures_are_final() {
     let services = HostServices::default();
-    let mut input = InputInstance::create(&origin(&services, "count"), &INPUT).unwrap();
+    let mut input = InputInstance::create(&origin(&services, "count")).unwrap();
     input.inject(&vec![event(InputAction::ReleaseAll); 130]).unwrap();
     input.inject(&[]).unwrap();
     assert_eq!(notes(), ["64", "64", "2"]);
-    let mut input = InputInstance::create(&origin(&services, "fails"), &INPUT).unwrap();
+    let mut input = InputInstance::create(&origin(&services, "fails")).unwrap();
     let error = input.inject(&[event(InputAction::ReleaseAll)]).unwrap_err();
     assert!(error.to_string().contains("Give the host's user access"), "{error}");
     assert_eq!(input.kinds(), 0, "a poisoned instance is not asked");
@@ -328,7 +334,7 @@ unsafe extern "C" fn rtc_wait(_: *mut Instance, timeout_ns: u64) -> Status {
 #[test]
 fn rtc_configurations_are_checked() {
     let services = HostServices::default();
-    let open = |act| RtcConfigInstance::create(&origin(&services, act), &RTC).unwrap();
+    let open = |act| RtcConfigInstance::create(&origin(&services, act)).unwrap();
     let request = RtcConfigRequest { user: "ann".into(), tls: true, tcp: false, deadline_ns: 1 };
     let mut source = open("good");
     assert_eq!(source.fetch(&request).unwrap(), "{\"lifetimeDuration\":\"60s\",\"iceServers\":[]}");

@@ -10,8 +10,8 @@ use instance_fakes::notes;
 use selkies_plugin_abi::{self as abi, Str};
 use selkies_plugin_host::{
     Damage, EncodedPacket, EncoderInstance, EncoderOffer, EncoderSettings, EncoderSink, FaultClass,
-    FaultDetail, FaultOrigin, FrameFinished, HostServices, Origin, PluginError, RateChange, SharedBuffer,
-    SlabPool, SubmitOptions, VideoFrame, probe_encoder,
+    FaultDetail, FaultOrigin, FrameFinished, HostServices, Origin, Plugin, PluginError, RateChange,
+    SharedBuffer, SlabPool, SubmitOptions, Tables, VideoFrame, probe_encoder,
 };
 
 const PLUGIN: &str = "test.encoder";
@@ -39,16 +39,22 @@ struct Bench {
     encoder: EncoderInstance,
 }
 
+/// The plugin of the fakes.
+fn plugin() -> Plugin {
+    Plugin::linked(PLUGIN, Tables::default().with(&TABLE).with(&RATE))
+}
+
 fn offer(services: &HostServices) -> EncoderOffer {
-    let origin = Origin { services, plugin: PLUGIN, config_json: "" };
-    probe_encoder(&origin, &TABLE).unwrap().remove(0)
+    let plugin = plugin();
+    probe_encoder(&Origin { services, plugin: &plugin, config_json: "" }).unwrap().remove(0)
 }
 
 fn open(services: &HostServices, act: &str, sink: &Arc<Sink>) -> Result<EncoderInstance, PluginError> {
-    let origin = Origin { services, plugin: PLUGIN, config_json: act };
+    let plugin = plugin();
+    let origin = Origin { services, plugin: &plugin, config_json: act };
     let offer = offer(services);
     let settings = EncoderSettings::new(&offer, SIZE.0, SIZE.1);
-    EncoderInstance::create(&origin, &TABLE, Some(&RATE), &offer, settings, Arc::clone(sink) as _)
+    EncoderInstance::create(&origin, &offer, settings, Arc::clone(sink) as _)
 }
 
 fn bench(act: &str) -> Bench {
@@ -286,8 +292,8 @@ fn done_counts_once() {
 #[test]
 fn probing_checks_every_entry() {
     let services = HostServices::default();
-    let probe =
-        |act| probe_encoder(&Origin { services: &services, plugin: PLUGIN, config_json: act }, &TABLE);
+    let plugin = plugin();
+    let probe = |act| probe_encoder(&Origin { services: &services, plugin: &plugin, config_json: act });
     assert_eq!(probe("nothing").unwrap(), []);
     let error = probe("broken").unwrap_err();
     assert_eq!((error.class, error.text.as_str()), (FaultClass::DeviceLost, "the GPU is gone"));
@@ -300,7 +306,8 @@ fn probing_checks_every_entry() {
 #[test]
 fn settings_must_fit_the_offer() {
     let bench = bench("good");
-    let origin = Origin { services: &bench.services, plugin: PLUGIN, config_json: "" };
+    let plugin = plugin();
+    let origin = Origin { services: &bench.services, plugin: &plugin, config_json: "" };
     let offer = bench.encoder.offer().clone();
     let good = EncoderSettings::new(&offer, SIZE.0, SIZE.1);
     for bad in [
@@ -313,7 +320,7 @@ fn settings_must_fit_the_offer() {
         EncoderSettings { rate: abi::RATE_CBR, ..good.clone() },
         EncoderSettings { fps: (0, 1), ..good.clone() },
     ] {
-        let made = EncoderInstance::create(&origin, &TABLE, None, &offer, bad, Arc::new(Sink::default()));
+        let made = EncoderInstance::create(&origin, &offer, bad, Arc::new(Sink::default()));
         assert_eq!(made.unwrap_err().class, FaultClass::Reconfigure);
     }
 }
@@ -342,13 +349,18 @@ fn incomplete_tables_are_refused() {
     static SMALL: abi::EncoderV1 = abi::EncoderV1 { struct_size: 16, ..TABLE };
     static HOLE: abi::EncoderV1 = abi::EncoderV1 { submit: None, ..TABLE };
     let bench = bench("good");
-    let origin = Origin { services: &bench.services, plugin: PLUGIN, config_json: "" };
     for (table, function) in [(&SMALL, "encoder"), (&HOLE, "encoder.submit")] {
         let (offer, settings) = (bench.encoder.offer(), bench.encoder.settings().clone());
-        let error = EncoderInstance::create(&origin, table, None, offer, settings, Arc::new(Sink::default()));
+        let plugin = Plugin::linked(PLUGIN, Tables::default().with(table));
+        let origin = Origin { services: &bench.services, plugin: &plugin, config_json: "" };
+        let error = EncoderInstance::create(&origin, offer, settings, Arc::new(Sink::default()));
         let error = error.unwrap_err();
         assert_eq!((error.code(), error.function), ("SI003", function));
     }
+    let plugin = Plugin::linked(PLUGIN, Tables::default());
+    let none = Origin { services: &bench.services, plugin: &plugin, config_json: "" };
+    let error = probe_encoder(&none).unwrap_err();
+    assert_eq!((error.code(), error.text.as_str()), ("SI003", "the plugin does not offer selkies.encoder/1"));
     let error = open(&bench.services, "fail-create", &bench.sink).unwrap_err();
     assert_eq!((error.detail, error.text.as_str()), (FaultDetail::Config, "no such display"));
     let error = open(&bench.services, "null-instance", &bench.sink).unwrap_err();

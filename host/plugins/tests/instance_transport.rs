@@ -13,7 +13,8 @@ use instance_fakes::{
 use selkies_plugin_abi::{self as abi, Rect, Status};
 use selkies_plugin_host::{
     Channel, ClientState, EmitRefusal, EncodedPacket, FaultDetail, FaultOrigin, HostServices, MessageKind,
-    Origin, PacketBuf, PacketInfo, PathFeedback, PluginError, TransportInstance, TransportSink,
+    Origin, PacketBuf, PacketInfo, PathFeedback, Plugin, PluginError, Tables, TransportInstance,
+    TransportSink,
 };
 
 const PLUGIN: &str = "test.transport";
@@ -65,9 +66,10 @@ impl TransportSink for Sink {
 
 fn open(services: &HostServices, act: &str) -> Result<(TransportInstance, Arc<Sink>), PluginError> {
     let sink = Arc::new(Sink::default());
-    let origin = Origin { services, plugin: PLUGIN, config_json: act };
+    let plugin = Plugin::linked(PLUGIN, Tables::default().with(&TABLE));
+    let origin = Origin { services, plugin: &plugin, config_json: act };
     notes();
-    Ok((TransportInstance::create(&origin, &TABLE, Arc::clone(&sink) as _)?, sink))
+    Ok((TransportInstance::create(&origin, Arc::clone(&sink) as _)?, sink))
 }
 
 fn packet(services: &HostServices, payload: &[u8]) -> EncodedPacket {

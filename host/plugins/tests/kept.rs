@@ -13,7 +13,7 @@ use selkies_plugin_abi::{self as abi, Rect};
 use selkies_plugin_host::{
     Candidate, CaptureInstance, CaptureRequest, CaptureSignal, Damage, EncodedPacket, EncoderInstance,
     EncoderSettings, EncoderSink, FaultClass, FrameFinished, HostServices, LayoutCheck, LoadedPlugin,
-    MetricValue, Origin, Policy, RateChange, SharedBuffer, SubmitOptions, VideoFrame, begin, load,
+    MetricValue, Origin, Plugin, Policy, RateChange, SharedBuffer, SubmitOptions, VideoFrame, load,
     probe_encoder,
 };
 use support::{Outcome, PluginFolder, lines::Lines};
@@ -72,11 +72,10 @@ fn payload(frame_id: u64, value: u8, quality: u64) -> Vec<u8> {
 /// Two pictures, waits that end, and a second instance with another configuration.
 fn drive_capture(
     services: &HostServices,
-    plugin: &LoadedPlugin,
+    plugin: &Plugin,
 ) -> Result<Vec<VideoFrame>, Box<dyn std::error::Error>> {
-    let origin = Origin { services, plugin: plugin.id(), config_json: r#"{"first": 200}"# };
-    let table = plugin.tables().capture().ok_or("no capture")?;
-    let mut capture = CaptureInstance::create(&origin, table)?;
+    let origin = Origin { services, plugin, config_json: r#"{"first": 200}"# };
+    let mut capture = CaptureInstance::create(&origin)?;
     let info = capture.info()?;
     assert_eq!((info.width, info.height, info.fourcc), (SIZE.0, SIZE.1, abi::FOURCC_XRGB8888));
     let area = Rect { x: 0, y: 0, width: SIZE.0, height: SIZE.1 };
@@ -94,7 +93,7 @@ fn drive_capture(
     let second = running.grab(1, &[area])?;
     assert!(first.timestamp_ns() > 0 && second.timestamp_ns() >= first.timestamp_ns());
 
-    let mut other = CaptureInstance::create(&Origin { config_json: "{}", ..origin }, table)?;
+    let mut other = CaptureInstance::create(&Origin { config_json: "{}", ..origin })?;
     assert_eq!(other.info()?.width, SIZE.0);
     let outside = Rect { x: 1, ..area };
     let request = CaptureRequest { area: outside, output: String::new(), buffers: vec![buffer()?] };
@@ -104,17 +103,13 @@ fn drive_capture(
 }
 
 /// A packet for each frame, with each way to change the quality.
-fn drive_encoder(services: &HostServices, plugin: &LoadedPlugin, frames: &[VideoFrame]) -> Outcome {
-    let origin = Origin { services, plugin: plugin.id(), config_json: "{}" };
-    let tables = plugin.tables();
-    let encoder = tables.encoder().ok_or("no encoder")?;
-    let offers = probe_encoder(&origin, encoder)?;
+fn drive_encoder(services: &HostServices, plugin: &Plugin, frames: &[VideoFrame]) -> Outcome {
+    let origin = Origin { services, plugin, config_json: "{}" };
+    let offers = probe_encoder(&origin)?;
     assert_eq!((offers.len(), offers[0].name.as_str(), offers[0].codec), (1, "kept", abi::CODEC_NULL));
     let sink = Arc::new(Sink::default());
     let settings = EncoderSettings { quality: 11, ..EncoderSettings::new(&offers[0], SIZE.0, SIZE.1) };
-    let rate = tables.encoder_rate();
-    let made =
-        EncoderInstance::create(&origin, encoder, rate, &offers[0], settings.clone(), Arc::clone(&sink) as _);
+    let made = EncoderInstance::create(&origin, &offers[0], settings.clone(), Arc::clone(&sink) as _);
     let mut made = made?;
     made.submit(&frames[0], 1, &SubmitOptions { keyframe: true, ..Default::default() })?;
     made.configure(EncoderSettings { quality: 22, ..settings })?;
@@ -153,7 +148,7 @@ fn every_kept_plugin_works() -> Outcome {
             assert_eq!(plugin.layout_check(), &LayoutCheck::Compared, "{name}");
         }
         let services = HostServices::default();
-        begin(&services, &plugin)?;
+        let plugin = Plugin::here(&services, plugin)?;
         let frames = drive_capture(&services, &plugin).map_err(|error| format!("{name}: {error}"))?;
         drive_encoder(&services, &plugin, &frames).map_err(|error| format!("{name}: {error}"))?;
         drop(frames);
@@ -177,14 +172,13 @@ fn a_kept_plugin_refuses_as_it_did() -> Outcome {
         let copy = tempfile::tempdir()?;
         let plugin = loaded(&folder, copy.path())?;
         let services = HostServices::default();
-        let origin = Origin { services: &services, plugin: plugin.id(), config_json: "{}" };
-        let encoder = plugin.tables().encoder().ok_or("no encoder")?;
-        let mut offer = probe_encoder(&origin, encoder)?.remove(0);
+        let plugin = Plugin::here(&services, plugin)?;
+        let origin = Origin { services: &services, plugin: &plugin, config_json: "{}" };
+        let mut offer = probe_encoder(&origin)?.remove(0);
         // The plugin's own limit, past what the host knows of it.
         offer.max_width = 8192;
         let settings = EncoderSettings::new(&offer, 5000, 16);
-        let refused =
-            EncoderInstance::create(&origin, encoder, None, &offer, settings, Arc::new(Sink::default()));
+        let refused = EncoderInstance::create(&origin, &offer, settings, Arc::new(Sink::default()));
         let error = refused.expect_err("too wide");
         assert_eq!((error.class, error.text.is_empty()), (FaultClass::Reconfigure, false), "{error}");
     }

@@ -73,9 +73,8 @@ impl Plugins {
 
     /// A plugin with a configuration.
     pub(crate) fn backend(&self, id: &str, config: &Value) -> Backend {
-        let plugin = self.inventory.load(id).unwrap_or_else(|refusal| panic!("{refusal}"));
+        let plugin = self.inventory.start(&self.services, id).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(plugin.left_out().count(), 0, "{id}: a table is not used");
-        selkies_plugin_host::begin(&self.services, &plugin).expect("it begins");
         Backend { plugin, config: config.to_string() }
     }
 

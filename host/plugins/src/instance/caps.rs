@@ -54,14 +54,13 @@ pub struct EncoderOffer {
 /// here". Entries that break the contract are reported and left out.
 ///
 /// # Errors
-/// [`PluginError`] when the table is incomplete or the plugin fails.
-pub fn probe_encoder(
-    origin: &Origin<'_>,
-    table: &'static EncoderV1,
-) -> Result<Vec<EncoderOffer>, PluginError> {
-    sized_table::<EncoderV1>(origin.plugin, "encoder", table.struct_size)?;
-    let probe = required(origin.plugin, "encoder.probe", table.probe)?;
-    let context = origin.services.context(origin.plugin, Role::Plain);
+/// [`PluginError`] when the plugin has no such table, or an incomplete one, or fails.
+pub fn probe_encoder(origin: &Origin<'_>) -> Result<Vec<EncoderOffer>, PluginError> {
+    let plugin = origin.plugin.id();
+    let table: &EncoderV1 = origin.plugin.table("encoder")?;
+    sized_table::<EncoderV1>(plugin, "encoder", table.struct_size)?;
+    let probe = required(plugin, "encoder.probe", table.probe)?;
+    let context = origin.services.context(plugin, Role::Plain);
     said::forget();
     let (status, offers) = collect::<EncoderOffer, _>(context.account(), MAX_OFFERS, |ctx| {
         let sink = CapsSink { ctx, emit: Some(emit) };

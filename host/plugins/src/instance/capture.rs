@@ -99,9 +99,10 @@ impl CaptureInstance {
     /// Opens the source. `[control]`, may block.
     ///
     /// # Errors
-    /// [`PluginError`] when the table is incomplete or the plugin fails.
-    pub fn create(origin: &Origin<'_>, table: &'static CaptureV1) -> Result<Self, PluginError> {
-        let plugin = origin.plugin;
+    /// [`PluginError`] when the plugin has no such table, or an incomplete one, or fails.
+    pub fn create(origin: &Origin<'_>) -> Result<Self, PluginError> {
+        let plugin = origin.plugin.id();
+        let table: &CaptureV1 = origin.plugin.table("capture")?;
         sized_table::<CaptureV1>(plugin, "capture", table.struct_size)?;
         let create = required(plugin, "capture.create", table.create)?;
         let destroy = required(plugin, "capture.destroy", table.destroy)?;

@@ -38,7 +38,7 @@ impl Core {
         destroy: Destroy,
         create: impl FnOnce(*const Host, Str, *mut *mut Instance) -> Status,
     ) -> Result<Self, PluginError> {
-        let context = origin.services.context(origin.plugin, role);
+        let context = origin.services.context(origin.plugin.id(), role);
         let mut instance = std::ptr::null_mut();
         said::forget();
         let status = create(context.as_ptr(), Str::new(origin.config_json), &raw mut instance);

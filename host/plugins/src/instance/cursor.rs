@@ -41,9 +41,10 @@ impl CursorInstance {
     /// Opens the source. `[control]`
     ///
     /// # Errors
-    /// [`PluginError`] when the table is incomplete or the plugin fails.
-    pub fn create(origin: &Origin<'_>, table: &'static CursorV1) -> Result<Self, PluginError> {
-        let plugin = origin.plugin;
+    /// [`PluginError`] when the plugin has no such table, or an incomplete one, or fails.
+    pub fn create(origin: &Origin<'_>) -> Result<Self, PluginError> {
+        let plugin = origin.plugin.id();
+        let table: &CursorV1 = origin.plugin.table("cursor")?;
         sized_table::<CursorV1>(plugin, "cursor", table.struct_size)?;
         let create = required(plugin, "cursor.create", table.create)?;
         let destroy = required(plugin, "cursor.destroy", table.destroy)?;

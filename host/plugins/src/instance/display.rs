@@ -78,9 +78,10 @@ impl DisplayInstance {
     /// Opens the display. `[control]`
     ///
     /// # Errors
-    /// [`PluginError`] when the table is incomplete or the plugin fails.
-    pub fn create(origin: &Origin<'_>, table: &'static DisplayV1) -> Result<Self, PluginError> {
-        let plugin = origin.plugin;
+    /// [`PluginError`] when the plugin has no such table, or an incomplete one, or fails.
+    pub fn create(origin: &Origin<'_>) -> Result<Self, PluginError> {
+        let plugin = origin.plugin.id();
+        let table: &DisplayV1 = origin.plugin.table("display")?;
         sized_table::<DisplayV1>(plugin, "display", table.struct_size)?;
         let create = required(plugin, "display.create", table.create)?;
         let destroy = required(plugin, "display.destroy", table.destroy)?;

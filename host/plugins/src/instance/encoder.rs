@@ -64,17 +64,17 @@ impl EncoderInstance {
     /// Makes an encoder for one of the offers of [`probe_encoder`](super::probe_encoder). `[control]`
     ///
     /// # Errors
-    /// Class reconfigure when the offer does not allow the settings; else what the plugin answers, or an incomplete
-    /// table.
+    /// Class reconfigure when the offer does not allow the settings; else what the plugin answers, or a table that is
+    /// missing or incomplete.
     pub fn create(
         origin: &Origin<'_>,
-        table: &'static EncoderV1,
-        rate: Option<&'static EncoderRateV1>,
         offer: &EncoderOffer,
         settings: EncoderSettings,
         sink: Arc<dyn EncoderSink>,
     ) -> Result<Self, PluginError> {
-        let plugin = origin.plugin;
+        let plugin = origin.plugin.id();
+        let table: &EncoderV1 = origin.plugin.table("encoder")?;
+        let rate: Option<&EncoderRateV1> = origin.plugin.table("encoder.rate").ok();
         sized_table::<EncoderV1>(plugin, "encoder", table.struct_size)?;
         let create = required(plugin, "encoder.create", table.create)?;
         let destroy = required(plugin, "encoder.destroy", table.destroy)?;

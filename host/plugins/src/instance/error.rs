@@ -32,7 +32,7 @@ pub enum FaultOrigin {
     Reported,
     /// SI002: the plugin broke the contract; the host found out.
     Contract,
-    /// SI003: the table lacks a function that it must have.
+    /// SI003: the table is missing, or lacks a function that it must have.
     Table,
     /// SI004: the instance failed for good in an earlier call.
     Poisoned,
@@ -199,6 +199,12 @@ impl PluginError {
             detail: FaultDetail::Unsupported,
             text: "the function is missing".into(),
         }
+    }
+
+    /// A plugin that has no table with this id.
+    pub(crate) fn no_table(plugin: &str, function: &'static str, id: &str) -> Self {
+        let text = format!("the plugin does not offer {id}");
+        Self { text, ..Self::table(plugin, function) }
     }
 
     pub(crate) fn poisoned(account: &PluginAccount, function: &'static str) -> Self {

@@ -154,9 +154,10 @@ impl InputInstance {
     /// Opens the device. `[control]`
     ///
     /// # Errors
-    /// [`PluginError`] when the table is incomplete or the plugin fails.
-    pub fn create(origin: &Origin<'_>, table: &'static InputV1) -> Result<Self, PluginError> {
-        let plugin = origin.plugin;
+    /// [`PluginError`] when the plugin has no such table, or an incomplete one, or fails.
+    pub fn create(origin: &Origin<'_>) -> Result<Self, PluginError> {
+        let plugin = origin.plugin.id();
+        let table: &InputV1 = origin.plugin.table("input")?;
         sized_table::<InputV1>(plugin, "input", table.struct_size)?;
         let create = required(plugin, "input.create", table.create)?;
         let destroy = required(plugin, "input.destroy", table.destroy)?;

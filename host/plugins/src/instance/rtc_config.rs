@@ -38,9 +38,10 @@ impl RtcConfigInstance {
     /// Makes the source. `[control]`
     ///
     /// # Errors
-    /// [`PluginError`] when the table is incomplete or the plugin fails.
-    pub fn create(origin: &Origin<'_>, table: &'static RtcConfigV1) -> Result<Self, PluginError> {
-        let plugin = origin.plugin;
+    /// [`PluginError`] when the plugin has no such table, or an incomplete one, or fails.
+    pub fn create(origin: &Origin<'_>) -> Result<Self, PluginError> {
+        let plugin = origin.plugin.id();
+        let table: &RtcConfigV1 = origin.plugin.table("rtc-config")?;
         sized_table::<RtcConfigV1>(plugin, "rtc-config", table.struct_size)?;
         let create = required(plugin, "rtc-config.create", table.create)?;
         let destroy = required(plugin, "rtc-config.destroy", table.destroy)?;

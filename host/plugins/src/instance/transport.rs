@@ -66,13 +66,10 @@ impl TransportInstance {
     /// Makes the transport and asks what it can carry. `[control]`
     ///
     /// # Errors
-    /// [`PluginError`] when the table is incomplete, the plugin fails, or its information breaks the contract.
-    pub fn create(
-        origin: &Origin<'_>,
-        table: &'static TransportV1,
-        sink: Arc<dyn TransportSink>,
-    ) -> Result<Self, PluginError> {
-        let plugin = origin.plugin;
+    /// [`PluginError`] when the plugin has no such table, or an incomplete one, or fails, or its information breaks the contract.
+    pub fn create(origin: &Origin<'_>, sink: Arc<dyn TransportSink>) -> Result<Self, PluginError> {
+        let plugin = origin.plugin.id();
+        let table: &TransportV1 = origin.plugin.table("transport")?;
         sized_table::<TransportV1>(plugin, "transport", table.struct_size)?;
         let create = required(plugin, "transport.create", table.create)?;
         let destroy = required(plugin, "transport.destroy", table.destroy)?;

@@ -69,9 +69,8 @@ impl House {
         let hub = Hub::new(config.clone(), session);
         let backend = plugins.backend("selkies.websocket", &json!({}));
         let origin =
-            Origin { services: &plugins.services, plugin: backend.plugin.id(), config_json: &backend.config };
-        let table = backend.plugin.tables().transport().expect("a transport");
-        let transport = TransportInstance::create(&origin, table, Arc::new(HubSink::new(&hub)));
+            Origin { services: &plugins.services, plugin: &backend.plugin, config_json: &backend.config };
+        let transport = TransportInstance::create(&origin, Arc::new(HubSink::new(&hub)));
         hub.attach_transport(transport.expect("a transport"));
         let options = ServerOptions {
             addresses: vec!["127.0.0.1".into()],
