@@ -57,7 +57,9 @@ pub(crate) type Handler = Arc<dyn Fn(Request) -> Answer + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ControlError {
     /// The folder of the socket is not safe or cannot be made.
-    #[error("CL040 control folder {path}: {reason}. Remove it, or set XDG_RUNTIME_DIR to a folder of your own")]
+    #[error(
+        "CL040 control folder {path}: {reason}. Remove it, or set XDG_RUNTIME_DIR to a folder of your own"
+    )]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -83,7 +85,9 @@ pub(crate) enum ControlError {
         source: io::Error,
     },
     /// The host's answer is not one.
-    #[error("CL043 the host on {path} answered what is no answer: {reason}. Use the same version of selkies-host")]
+    #[error(
+        "CL043 the host on {path} answered what is no answer: {reason}. Use the same version of selkies-host"
+    )]
     Answer {
         /// The socket.
         path: PathBuf,

@@ -87,7 +87,8 @@ impl Plugins {
     /// What an encoder with a fault (tests/faulty) offers; the fault shows at the frame `after`.
     pub(crate) fn faulty(&self, name: &str, after: u32) -> Vec<EncoderBackend> {
         let inventory = Inventory::scan(&[faulty().join(name)], Policy::default());
-        let plugin = inventory.load(&format!("faulty.{name}")).unwrap_or_else(|refusal| panic!("{refusal}"));
+        let plugin = inventory.start(&self.services, &format!("faulty.{name}"));
+        let plugin = plugin.unwrap_or_else(|error| panic!("{error}"));
         let backend = Backend { plugin, config: format!(r#"{{"after":{after}}}"#) };
         EncoderBackend::probe(&self.services, &backend).expect("it offers JPEG")
     }
