@@ -61,7 +61,7 @@ pub(crate) fn may_run_in_process(rules: &PluginRules, id: &str) -> Result<(), St
 
 fn known_plugins(inventory: &Inventory, rules: &PluginRules) -> Vec<KnownPlugin> {
     let entries = inventory.entries().iter();
-    entries
+    let mut known: Vec<KnownPlugin> = entries
         .map(|entry| {
             let refused = entry.verdict().err().map(|refusal| refusal.to_string());
             KnownPlugin {
@@ -70,7 +70,10 @@ fn known_plugins(inventory: &Inventory, rules: &PluginRules) -> Vec<KnownPlugin>
                 refusal: refused.or_else(|| may_run_in_process(rules, entry.candidate.id()).err()),
             }
         })
-        .collect()
+        .collect();
+    // Of several with one id the first counts; one that is refused does not hide another one that may be used.
+    known.sort_by_key(|plugin| plugin.refusal.is_some());
+    known
 }
 
 pub(crate) fn plugins(matches: &ArgMatches) -> Outcome {
