@@ -252,9 +252,10 @@ impl ListedPlugin {
             Some(refusal) => format!("refused {}", refusal.code),
         };
         let place = match self.placement {
-            None => "nowhere",
-            Some(Placement::InProcess) => "in the host",
-            Some(Placement::Process) => "in a child",
+            None => "runs nowhere",
+            Some(Placement::InProcess) if self.in_process => "runs in the host",
+            Some(Placement::InProcess) => "may not run in the host",
+            Some(Placement::Process) => "runs in a child",
         };
         let hash = match self.sha256 {
             HashState::Absent => "no sha256",
@@ -263,7 +264,7 @@ impl ListedPlugin {
             HashState::Mismatch => "sha256 differs",
         };
         format!(
-            "{}: {decided}, rule {}; runs {place}; {}; {hash}; by {}; {}",
+            "{}: {decided}, rule {}; {place}; {}; {hash}; by {}; {}",
             clip(&self.id, 64),
             clip(&self.rule, 80),
             self.signature.to_text(),

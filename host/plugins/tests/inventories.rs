@@ -122,7 +122,7 @@ fn the_list_is_a_table_and_json() -> Outcome {
         "{text}"
     );
     assert!(lines[5].starts_with("test.bad: refused SP006, rule allow \"*\"; "), "{text}");
-    assert!(lines[5].contains("; sha256 differs; "), "{text}");
+    assert!(lines[5].contains("; may not run in the host; unsigned; sha256 differs; "), "{text}");
     assert!(lines[6].starts_with("SP006 ") && lines[7].starts_with("SP001 "), "{text}");
     assert!(lines[8].starts_with("safe mode off; signatures not required, trusted keys none; "), "{text}");
 
