@@ -1,4 +1,4 @@
-// The committed JSON Schemas of the wire, as checks.
+// The committed JSON Schemas of the wire and of the list of plugins, as checks.
 
 import Ajv2020 from "ajv/dist/2020.js";
 import assert from "node:assert/strict";
@@ -12,6 +12,13 @@ const FOLDER = join(ROOT, "schemas", "wire");
 /** A schema of schemas/wire by its name without `.schema.json`. */
 export function schema(name) {
   return JSON.parse(readFileSync(join(FOLDER, `${name}.schema.json`), "utf8"));
+}
+
+/** Fails where `value` does not fit the schema of the list of plugins. */
+export function fitsList(value) {
+  const path = join(ROOT, "schemas", "selkies-plugins-list.schema.json");
+  const check = ajv.getSchema("plugins-list") ?? ajv.addSchema({ ...JSON.parse(readFileSync(path, "utf8")), $id: "plugins-list" }).getSchema("plugins-list");
+  assert.ok(check(value), ajv.errorsText(check.errors));
 }
 
 /** Fails where `value` does not fit the schema of this name. */
