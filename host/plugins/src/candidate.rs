@@ -67,6 +67,19 @@ pub enum HashState {
     Mismatch,
 }
 
+impl HashState {
+    /// For people, in a few words.
+    #[must_use]
+    pub fn to_text(self) -> &'static str {
+        match self {
+            Self::Absent => "not in the manifest",
+            Self::Unchecked => "not checked",
+            Self::Verified => "verified",
+            Self::Mismatch => "differs",
+        }
+    }
+}
+
 impl Candidate {
     /// Reads a manifest file. The library is not looked at.
     ///

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    Candidate, ElfFacts, LayoutCheck, Manifest, Offer, Policy, Refusal, config_check::validate_schema,
-    discovery::discover, files, loader::judge, opened::Opened, report,
+    Candidate, ElfFacts, HashState, LayoutCheck, Manifest, Offer, Policy, Refusal, SignatureState,
+    config_check::validate_schema, discovery::discover, files, loader::judge, opened::Opened, report,
 };
 
 /// How far an inspection goes.
@@ -33,6 +33,10 @@ pub struct Inspection {
     pub elf: Option<ElfFacts>,
     /// The policy's rule that admits it.
     pub rule: Option<String>,
+    /// What is known about the manifest's signature.
+    pub signature: Option<SignatureState>,
+    /// What is known about the library's SHA-256.
+    pub sha256: Option<HashState>,
     /// The tables of the manifest; empty without [`Depth::Code`].
     pub tables: Vec<Offer>,
     /// How the tables were compared; absent without [`Depth::Code`].
@@ -70,6 +74,8 @@ fn of_refusal(refusal: Refusal) -> Inspection {
         library: None,
         elf: None,
         rule: None,
+        signature: None,
+        sha256: None,
         tables: Vec::new(),
         layout: None,
         refusal: Some(refusal),
@@ -115,6 +121,8 @@ fn of_candidate(candidate: &Candidate, policy: &Policy, depth: Depth) -> Inspect
         elf: ElfFacts::read(&library).ok(),
         library: Some(library),
         rule: None,
+        signature: None,
+        sha256: None,
         tables: Vec::new(),
         layout: None,
         refusal: None,
@@ -125,8 +133,11 @@ fn of_candidate(candidate: &Candidate, policy: &Policy, depth: Depth) -> Inspect
 
 impl Inspection {
     fn fill(&mut self, candidate: &Candidate, policy: &Policy, depth: Depth) -> Result<(), Refusal> {
-        let admission = candidate.admit(policy)?;
-        self.rule = Some(admission.rule.clone());
+        let (findings, verdict) = candidate.judge(policy);
+        self.rule = findings.rule;
+        self.signature = Some(findings.signature);
+        self.sha256 = Some(findings.sha256);
+        let admission = verdict?;
         validate_schema(candidate.manifest())?;
         if depth == Depth::Files {
             return Ok(());
@@ -167,6 +178,12 @@ impl Inspection {
         }
         if let Some(rule) = &self.rule {
             row("policy", rule.clone());
+        }
+        if let Some(signature) = &self.signature {
+            row("signature", signature.to_text());
+        }
+        if let Some(hash) = self.sha256 {
+            row("sha256", hash.to_text().into());
         }
         for table in &self.tables {
             row("table", table_text(table));

@@ -124,11 +124,14 @@ impl Inventory {
         }
     }
 
-    /// Which file the library of the usable plugin with this id is; faults are counted by it.
+    /// Which file the library of the plugin with this id is; faults are counted by it. A plugin that is in quarantine by now
+    /// still has one.
     #[must_use]
     pub fn library_identity(&self, id: &str) -> Option<LibraryIdentity> {
-        let named = self.entries.iter().filter(|entry| entry.candidate.id() == id);
-        named.filter_map(|entry| entry.verdict().ok()).map(|admission| admission.identity.clone()).next()
+        let named = || self.entries.iter().filter(|entry| entry.candidate.id() == id);
+        let usable = named().find(|entry| entry.verdict().is_ok());
+        let judged = usable.into_iter().chain(named()).find_map(|entry| entry.judged.as_ref().ok());
+        judged.map(|admission| admission.identity.clone())
     }
 
     /// Makes the plugin with this id ready for use. `[control]`

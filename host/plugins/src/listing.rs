@@ -177,7 +177,7 @@ fn listed(entry: &Entry, inventory: &Inventory, in_process: &dyn Fn(&str) -> boo
         quarantine: entry.sentence().map(|sentence| ListedQuarantine {
             since: rfc3339(sentence.since_unix_ms),
             reason: sentence.reason,
-            until: "its library changes, or selkies-host plugins clear".into(),
+            until: format!("its library changes, or selkies-host plugins clear {}", manifest.id),
         }),
         last_fault: inventory.ledger().record(candidate.id()).as_ref().map(ListedFault::from),
         admission: verdict.as_ref().ok().map(|admission| (*admission).clone()),
@@ -257,17 +257,12 @@ impl ListedPlugin {
             Some(Placement::InProcess) => "may not run in the host",
             Some(Placement::Process) => "runs in a child",
         };
-        let hash = match self.sha256 {
-            HashState::Absent => "no sha256",
-            HashState::Unchecked => "sha256 not checked",
-            HashState::Verified => "sha256 verified",
-            HashState::Mismatch => "sha256 differs",
-        };
         format!(
-            "{}: {decided}, rule {}; {place}; {}; {hash}; by {}; {}",
+            "{}: {decided}, rule {}; {place}; {}; sha256 {}; by {}; {}",
             clip(&self.id, 64),
             clip(&self.rule, 80),
             self.signature.to_text(),
+            self.sha256.to_text(),
             clip(&self.vendor, 60),
             clip(&self.library, 120),
         )

@@ -117,7 +117,7 @@ fn the_list_is_a_table_and_json() -> Outcome {
     assert!(lines[2].starts_with("test.bad   1.2.3    encoder  refused SP006  "), "{text}");
     assert!(
         lines[4].starts_with(
-            "test.good: usable, rule allow \"*\"; runs in the host; unsigned; no sha256; by Tests; /"
+            "test.good: usable, rule allow \"*\"; runs in the host; unsigned; sha256 not in the manifest; by Tests; /"
         ) && lines[4].ends_with("/plugin.so"),
         "{text}"
     );
@@ -164,6 +164,8 @@ fn an_inspection_says_everything() -> Outcome {
             "selkies.encoder/1, 56 bytes",
             "selkies.encoder.rate/1, 24 bytes, not used (SP018)",
             "allow \"*\"",
+            "unsigned",
+            "not in the manifest",
         ] {
             assert!(text.contains(word), "{word}:\n{text}");
         }

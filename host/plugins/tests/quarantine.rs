@@ -111,6 +111,28 @@ fn a_damaged_file_is_an_empty_one() -> Outcome {
 }
 
 #[test]
+fn no_change_to_the_file_is_more_than_a_warning() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("faults.json");
+    let mut good = Quarantine::open(&path);
+    for n in 0..3 {
+        good.fault("acme.x", &identity("a"), crash(), at(n));
+    }
+    let text = fs::read(&path)?;
+    for place in 0..text.len() {
+        for value in [0, b'"', b'9', 0xff] {
+            let mut changed = text.clone();
+            changed[place] = value;
+            fs::write(&path, changed)?;
+            let store = Quarantine::open(&path);
+            assert!(store.warning().is_none_or(|line| line.starts_with("SQ001 ")), "{:?}", store.warning());
+            assert_eq!(store.warning().is_some(), store.entries().count() == 0, "byte {place} as {value}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn without_a_place_to_write_the_memory_is_the_processs_own() -> Outcome {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("file");
@@ -213,6 +235,7 @@ fn a_plugin_in_quarantine_is_refused_until_it_is_cleared_or_replaced() -> Outcom
     assert_refusal(inventory.load("test.failing"), "SP034", "2025-11-21T");
     assert_refusal(inventory.load("test.failing"), "SP034", "selkies-host plugins clear test.failing");
     assert_eq!(inventory.usable().count(), 0);
+    assert_eq!(inventory.library_identity("test.failing"), Some(library.clone()));
     let listing = inventory.listing(&|_| true);
     let json = listing.to_json();
     assert_eq!(json["plugins"][0]["refusal"]["code"], "SP034");

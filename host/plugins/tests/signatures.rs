@@ -113,6 +113,32 @@ fn every_other_signature_is_refused_with_its_reason() -> Outcome {
 }
 
 #[test]
+fn no_changed_signature_is_believed() -> Outcome {
+    let signer = Signer::new()?;
+    let mut plugin = PluginFolder::new("test.signed")?;
+    plugin.build_with_hash()?;
+    signer.sign(&plugin)?;
+    let path = signature_path(&plugin.manifest_path());
+    let good = fs::read(&path)?;
+    // The first line is nobody's word.
+    let second = good.iter().position(|byte| *byte == b'\n').ok_or("one line")? + 1;
+    let policy = requiring(vec![signer.key()?]);
+    for place in second..good.trim_ascii_end().len() {
+        for value in [0, b'A', b'=', 0xff, good[place] ^ 1] {
+            let mut changed = good.clone();
+            changed[place] = value;
+            if changed == good {
+                continue;
+            }
+            fs::write(&path, &changed)?;
+            let code = plugin.candidate()?.admit(&policy).map_err(|refusal| refusal.code());
+            assert!(matches!(code, Err("SP029" | "SP030" | "SP031")), "byte {place} as {value}: {code:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn a_signature_covers_the_library_by_its_hash() -> Outcome {
     let signer = Signer::new()?;
     let mut plugin = PluginFolder::new("test.signed")?;
