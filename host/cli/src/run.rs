@@ -128,6 +128,7 @@ async fn serve(
         stream: hub.stream(),
         observer: hub.clone(),
         initial_size,
+        standby: config.plugin_rules().standby,
         revive: own.clone().map(|own| revive(own, desktop.clone())),
     })
     .map_err(|error| error.to_string())?;

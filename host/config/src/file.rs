@@ -118,12 +118,15 @@ pub struct Isolation {
     #[serde(rename = "allow-in-process")]
     #[schemars(length(max = 256))]
     pub allow_in_process: Vec<String>,
+    /// Keep the encoder that would go on after a fault of the one in use ready. It costs that encoder's memory; worth it
+    /// where making one takes long, as on a GPU.
+    pub standby: bool,
 }
 
 impl Default for Isolation {
     /// First-party plugins run in the host, all others in a child: as long as there are none, not at all.
     fn default() -> Self {
-        Self { default: Placement::Process, allow_in_process: vec!["selkies.*".into()] }
+        Self { default: Placement::Process, allow_in_process: vec!["selkies.*".into()], standby: false }
     }
 }
 

@@ -30,6 +30,8 @@ pub struct PluginRules {
     pub deny: Vec<String>,
     /// Patterns of ids that may run inside the host.
     pub in_process: Vec<String>,
+    /// Keep the encoder that would go on after a fault ready.
+    pub standby: bool,
     /// Only signed plugins may be used.
     pub require_signature: bool,
     /// Whose signatures count.
@@ -75,6 +77,7 @@ impl PluginRules {
                 .cloned()
                 .chain(everywhere)
                 .collect(),
+            standby: section.isolation.standby,
             require_signature: section.require_signature,
             trusted_keys: section.trusted_keys.iter().map(|key| KeySource::new(key, folder)).collect(),
         }

@@ -13,6 +13,7 @@ mod fault;
 mod figures;
 mod gate;
 mod input;
+mod making;
 mod orders;
 mod shot;
 mod stream;

@@ -63,6 +63,11 @@ impl Orders {
         self.ask(|asked| asked.keyframe = true);
     }
 
+    /// Makes the thread look around.
+    pub(crate) fn look(&self) {
+        self.ask(|_| {});
+    }
+
     /// Input is on its way.
     pub(crate) fn hurry(&self) {
         self.stream.hurry();
@@ -70,7 +75,7 @@ impl Orders {
 
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
-        self.ask(|_| {});
+        self.look();
     }
 
     pub(crate) fn stopped(&self) -> bool {

@@ -89,6 +89,7 @@ impl Video {
                 }
                 (self.changes, self.failures, self.filmed) = (0, 0, true);
                 self.fallback.worked(encoding.chosen());
+                self.stand_by(run, encoding);
                 let recovered = std::mem::take(&mut self.failing);
                 let bytes = encoded.packets.iter().map(|packet| packet.data.payload().len() as u64).sum();
                 let took = nanos(grabbed, Instant::now());

@@ -46,6 +46,8 @@ pub struct StudioParts {
     pub observer: Arc<dyn Observer>,
     /// Size that the display gets before the first frame, in pixels.
     pub initial_size: Option<(u32, u32)>,
+    /// Keep the encoder that would go on after a fault ready, at the cost of its memory.
+    pub standby: bool,
     /// Brings back a display of our own if it ended; answers true when it had. Called on the video thread.
     pub revive: Option<Revive>,
 }
@@ -98,7 +100,8 @@ impl Studio {
     /// # Errors
     /// [`StudioError`]; nothing runs then.
     pub fn start(parts: StudioParts) -> Result<Self, StudioError> {
-        let StudioParts { backends, services, settings, stream, observer, initial_size, revive } = parts;
+        let StudioParts { backends, services, settings, stream, observer, initial_size, standby, revive } =
+            parts;
         check(&backends)?;
         if let (Some((width, height)), Some(backend)) = (initial_size, &backends.display) {
             let wish = Wish { size: Some((width, height)), dpi: None };
@@ -147,6 +150,9 @@ impl Studio {
             failures: 0,
             lost: false,
             filmed: false,
+            making: None,
+            standby: None,
+            keeps_standby: standby,
             backends,
             services,
             settings,

@@ -21,6 +21,7 @@ use crate::{
     display::DisplayDesk,
     encoding::Encoding,
     gate::Gate,
+    making::Making,
     orders::Orders,
     shot::{Reason, Run},
 };
@@ -55,6 +56,11 @@ pub(crate) struct Video {
     /// Pauses between attempts to get a picture.
     pub(crate) pauses: BackOff,
     pub(crate) gate: Arc<Gate>,
+    /// An encoder that is better than the one in use, and slow to be made.
+    pub(crate) making: Option<Making>,
+    /// The encoder that goes on after a fault, kept ready.
+    pub(crate) standby: Option<Making>,
+    pub(crate) keeps_standby: bool,
     /// Frames in a row that were not encoded.
     pub(crate) failures: u32,
     /// When the next frame may be taken at the earliest.
@@ -232,6 +238,9 @@ impl Video {
                     self.stream.damaged();
                 }
                 continue;
+            }
+            if let Some(ended) = self.adopt(run, encoding) {
+                return Ok(ended);
             }
             let orders = &self.orders;
             if self.stream.active() == 0 {

@@ -37,10 +37,10 @@ fn goes_on(bench: &Bench, client: &mut Client<'_>) {
 #[test]
 fn the_next_encoder_goes_on_after_a_broken_contract() {
     for name in ["empty-packet", "wrong-frame-id", "panic"] {
-        let bench = Bench::encoders(|plugins| [plugins.faulty(name, AFTER), plugins.encoders()].concat());
+        let bench =
+            Bench::encoders(false, |plugins| [plugins.faulty(name, AFTER), plugins.encoders()].concat());
         let mut client = bench.join(1, Priority::Lead);
         client.draw(SOON).expect("a first frame");
-        assert_eq!(bench.figures().encoder, format!("faulty.{name}/jpeg"));
         let longest = draw_until(&bench, &mut client, "replaced by jpeg");
         println!("{name}: at most {longest:?} between two frames");
         goes_on(&bench, &mut client);
@@ -52,7 +52,8 @@ fn the_next_encoder_goes_on_after_a_broken_contract() {
 
 #[test]
 fn the_next_encoder_goes_on_after_a_frame_that_is_never_done() {
-    let bench = Bench::encoders(|plugins| [plugins.faulty("never-done", AFTER), plugins.encoders()].concat());
+    let bench =
+        Bench::encoders(false, |plugins| [plugins.faulty("never-done", AFTER), plugins.encoders()].concat());
     let mut client = bench.join(1, Priority::Lead);
     client.draw(SOON).expect("a first frame");
     draw_until(&bench, &mut client, "replaced by jpeg");
@@ -62,8 +63,30 @@ fn the_next_encoder_goes_on_after_a_frame_that_is_never_done() {
 }
 
 #[test]
+fn an_encoder_that_hangs_while_it_is_made_does_not_hold_the_picture() {
+    // The second instance hangs: that of the first change of size or encoder.
+    let bench =
+        Bench::encoders(false, |plugins| [plugins.faulty("hang-create", 1), plugins.encoders()].concat());
+    let mut client = bench.join(1, Priority::Lead);
+    client.draw(Duration::from_secs(4)).expect("a frame of the next encoder");
+    goes_on(&bench, &mut client);
+    bench.studio.stop();
+}
+
+#[test]
+fn the_next_encoder_stands_by() {
+    let bench =
+        Bench::encoders(true, |plugins| [plugins.faulty("empty-packet", AFTER), plugins.encoders()].concat());
+    let mut client = bench.join(1, Priority::Lead);
+    let longest = draw_until(&bench, &mut client, "replaced by jpeg");
+    println!("with a standby: at most {longest:?} between two frames");
+    goes_on(&bench, &mut client);
+    bench.studio.stop();
+}
+
+#[test]
 fn without_another_encoder_the_same_one_starts_again() {
-    let bench = Bench::encoders(|plugins| plugins.faulty("empty-packet", AFTER));
+    let bench = Bench::encoders(false, |plugins| plugins.faulty("empty-packet", AFTER));
     let mut client = bench.join(1, Priority::Lead);
     let end = Instant::now() + SOON;
     while bench.heard.count("fault") < 3 {
@@ -76,7 +99,7 @@ fn without_another_encoder_the_same_one_starts_again() {
 
 #[test]
 fn a_barred_encoder_is_not_used_until_it_is_admitted() {
-    let bench = Bench::encoders(|plugins| plugins.faulty("empty-packet", AFTER));
+    let bench = Bench::encoders(false, |plugins| plugins.faulty("empty-packet", AFTER));
     *bench.heard.bars.lock().expect("nobody panicked") = true;
     let mut client = bench.join(1, Priority::Lead);
     draw_until(&bench, &mut client, "fault");

@@ -169,8 +169,8 @@ impl Bench {
     }
 
     /// Films the test pattern with other encoders than the usual ones.
-    pub(crate) fn encoders(encoders: impl FnOnce(&Plugins) -> Vec<EncoderBackend>) -> Self {
-        Self::start(settings(), |plugins| Backends {
+    pub(crate) fn encoders(standby: bool, encoders: impl FnOnce(&Plugins) -> Vec<EncoderBackend>) -> Self {
+        Self::start_with(settings(), standby, |plugins| Backends {
             capture: plugins
                 .backend("selkies.test-pattern", &json!({ "width": 640, "height": 192, "fps": 60 })),
             display: None,
@@ -195,6 +195,14 @@ impl Bench {
     }
 
     fn start(settings: StreamSettings, backends: impl FnOnce(&Plugins) -> Backends) -> Self {
+        Self::start_with(settings, false, backends)
+    }
+
+    fn start_with(
+        settings: StreamSettings,
+        standby: bool,
+        backends: impl FnOnce(&Plugins) -> Backends,
+    ) -> Self {
         let plugins = Plugins::prepare();
         let recorder = Arc::new(Recorder::default());
         let stream = Arc::new(Stream::new(recorder.clone()));
@@ -206,6 +214,7 @@ impl Bench {
             stream: stream.clone(),
             observer: heard.clone(),
             initial_size: None,
+            standby,
             revive: None,
         })
         .expect("the studio starts");

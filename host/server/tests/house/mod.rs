@@ -95,6 +95,7 @@ impl House {
             stream: hub.stream(),
             observer: hub.clone(),
             initial_size: None,
+            standby: false,
             revive: None,
         });
         hub.attach_studio(studio.expect("the studio starts"));
