@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::{
     args,
+    control::{self, ControlError, Request},
     failure::{Failure, print},
     trust,
 };
@@ -119,9 +120,12 @@ fn clear(matches: &ArgMatches) -> Outcome {
     }
     let id = matches.get_one::<String>("id").map(String::as_str).unwrap_or_default();
     if matches.get_flag("all") {
+        let plugins = ledger.ids();
         print(&format!("{} cleared", counted(ledger.clear_all())))?;
+        tell_running(matches, plugins)?;
     } else if ledger.clear(id) {
         print(&format!("{id}: cleared"))?;
+        tell_running(matches, vec![id.to_owned()])?;
     } else {
         let known = ledger.ids();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
@@ -131,6 +135,17 @@ fn clear(matches: &ArgMatches) -> Outcome {
         )));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells the host that runs, if one does, that plugins may be used again.
+fn tell_running(matches: &ArgMatches, plugins: Vec<String>) -> Result<(), Failure> {
+    let config = loader(matches).load()?;
+    match control::ask(config.port(), &Request::Admit { plugins }) {
+        Ok(answer) => print(&answer.map_err(Failure::Other)?.join("\n")),
+        // It starts with what the file says now.
+        Err(ControlError::NoHost { .. }) => Ok(()),
+        Err(error) => Err(Failure::Other(error.to_string())),
+    }
 }
 
 fn counted(plugins: usize) -> String {

@@ -35,11 +35,6 @@ const ANSWER_TIME: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Request {
-    /// Take a new version of a plugin into use.
-    Reload {
-        /// The plugin's id.
-        plugin: String,
-    },
     /// Let plugins be used again whose quarantine ended.
     Admit {
         /// Their ids.
@@ -242,7 +237,7 @@ mod tests {
             UnixListener::bind(&path).expect("bound")
         };
         let handler: Handler = Arc::new(|request| match request {
-            Request::Reload { plugin } if plugin == "a.b" => Ok(vec![format!("{plugin} is new")]),
+            Request::Admit { plugins } if plugins == ["a.b"] => Ok(vec!["a.b is back".to_owned()]),
             other => Err(format!("no: {other:?}")),
         });
         runtime.spawn(async move {
@@ -257,9 +252,9 @@ mod tests {
             BufReader::new(stream).read_line(&mut line).expect("answered");
             serde_json::from_str::<Answer>(&line).expect("an answer")
         };
-        assert_eq!(say("{\"do\":\"reload\",\"plugin\":\"a.b\"}\n"), Ok(vec!["a.b is new".to_owned()]));
+        assert_eq!(say("{\"do\":\"admit\",\"plugins\":[\"a.b\"]}\n"), Ok(vec!["a.b is back".to_owned()]));
         assert!(say("{\"do\":\"admit\",\"plugins\":[]}\n").is_err_and(|text| text.starts_with("no: Admit")));
         assert!(say("{\"do\":\"eat\"}\n").is_err_and(|text| text.starts_with("CL045")));
-        assert!(say("{\"do\":\"reload\",\"plugin\":\"a.b\",\"more\":1}\n").is_err());
+        assert!(say("{\"do\":\"admit\",\"plugins\":[\"a.b\"],\"more\":1}\n").is_err());
     }
 }

@@ -11,6 +11,7 @@ mod logging;
 mod run;
 mod stage;
 mod stop;
+mod supervision;
 mod trust;
 mod xvfb;
 

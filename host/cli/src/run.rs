@@ -1,6 +1,7 @@
 //! Starting the host and running it until a signal.
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     net::SocketAddr,
     process::ExitCode,
@@ -16,12 +17,15 @@ use selkies_session::{Policy, Session};
 use tracing::warn;
 
 use crate::{
-    commands, defaults,
+    commands,
+    control::Control,
+    defaults,
     desktop::Desktop,
     failure::Failure,
     logging,
     stage::{self, Stage},
     stop::Stop,
+    supervision::Supervision,
     trust,
     xvfb::Xvfb,
 };
@@ -97,24 +101,31 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     if command.is_some() && display.is_empty() {
         return Err("CL032 --desktop has no display to run on; name one with --display".into());
     }
-    Ok(runtime.block_on(serve(listening, config, stage, services, own, &display, command, desktop, stop))?)
+    let supervision = Supervision::new(&inventory);
+    let parts = Parts { listening, config, stage, services, own, command, desktop, stop, supervision };
+    Ok(runtime.block_on(serve(parts, &display))?)
 }
 
-#[allow(clippy::too_many_arguments)] // the parts of a start, each used once
-async fn serve(
+/// The parts of a start, each used once.
+struct Parts {
     listening: Listening,
     config: Config,
     stage: Stage,
     services: HostServices,
     own: Option<Xvfb>,
-    display: &str,
     command: Option<String>,
     desktop: Arc<Mutex<Option<Desktop>>>,
     stop: Stop,
-) -> Result<ExitCode, String> {
+    supervision: Supervision,
+}
+
+async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
+    let Parts { listening, config, stage, services, own, command, desktop, stop, supervision } = parts;
     let hub = Hub::new(config.clone(), session(&config, stage.backends.display.is_some()));
     let transport = transport(&stage, &services, &hub)?;
     hub.attach_transport(transport);
+    let judge = supervision.clone();
+    hub.judge_faults(move |fault| judge.judge(fault));
     let server = listening.serve(hub.clone());
 
     let access_file = own.as_ref().map(|own| own.access_file().to_owned());
@@ -139,6 +150,7 @@ async fn serve(
             .map_err(|error| format!("CL030 --desktop: {error}. Name a command that exists"))?;
         *lock(&desktop) = Some(started);
     }
+    let _control = control(server.local(), &hub, supervision);
     announce(server.local());
     server
         .run(stop.asked())
@@ -219,6 +231,20 @@ fn initial_size(config: &Config, own: bool) -> Option<(u32, u32)> {
         return Some((stream.manual_width, stream.manual_height));
     }
     own.then_some(defaults::OWN_DISPLAY_SIZE)
+}
+
+/// The sockets for commands, one per port. Without one the host runs, and commands cannot reach it.
+fn control(local: &[SocketAddr], hub: &Arc<Hub>, supervision: Supervision) -> Vec<Control> {
+    let ports: BTreeSet<u16> = local.iter().map(SocketAddr::port).collect();
+    let serve = |port| {
+        let (hub, supervision) = (Arc::downgrade(hub), supervision.clone());
+        let handler = move |request| match hub.upgrade() {
+            Some(hub) => supervision.carry_out(&hub, request),
+            None => Err("CL046 the host is ending".to_owned()),
+        };
+        Control::serve(port, Arc::new(handler)).inspect_err(|error| warn!("{error}")).ok()
+    };
+    ports.into_iter().filter_map(serve).collect()
 }
 
 /// Prints the address to open, on standard output, for people and scripts.

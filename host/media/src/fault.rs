@@ -19,6 +19,10 @@ pub struct PluginFault {
     pub call: &'static str,
     /// The error in one line, with its remedy.
     pub text: String,
+    /// What the host does after such an error: `fatal-instance` and the like.
+    pub class: String,
+    /// How the plugin's process ended, where it did: `killed by SIGSEGV (11)`.
+    pub ending: Option<String>,
     /// True when the plugin, not a device or a peer of it, is to blame: only such faults count towards its quarantine.
     pub counts: bool,
 }
@@ -46,6 +50,8 @@ impl PluginFault {
             code: error.code(),
             call: error.function,
             text: error.to_string(),
+            class: error.class.to_string(),
+            ending: None,
             counts: error.class != FaultClass::DeviceLost,
         })
     }

@@ -25,7 +25,7 @@ pub(crate) struct Making {
 /// What became of it so far.
 pub(crate) enum Made {
     /// It is there.
-    Ready(Encoding),
+    Ready(Box<Encoding>),
     /// It cannot be made.
     Failed(PluginError),
     /// Not yet.
@@ -75,7 +75,7 @@ impl Making {
             None => self.result.try_recv().map_err(|error| error == TryRecvError::Empty),
         };
         match received {
-            Ok(Ok(encoding)) => Made::Ready(encoding),
+            Ok(Ok(encoding)) => Made::Ready(Box::new(encoding)),
             Ok(Err(error)) => Made::Failed(error),
             // The thread cannot end without an answer, except by a panic, which is as bad as no answer.
             Err(_) => Made::Pending(self),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use selkies_plugin_host::{CaptureInfo, PluginError};
+use selkies_plugin_host::{CaptureInfo, FaultClass, PluginError};
 use selkies_session::fallback::Severity;
 use tracing::{info, warn};
 
@@ -48,7 +48,7 @@ impl Video {
                 Made::Ready(mut encoding) => {
                     if self.tune(&mut encoding, capture) {
                         self.making = slow;
-                        return Ok(encoding);
+                        return Ok(*encoding);
                     }
                 }
                 Made::Failed(error) => last = Some(self.refused(error, at)),
@@ -60,7 +60,7 @@ impl Video {
         match slow.wait(Some(Instant::now() + LAST_PATIENCE)) {
             Made::Ready(mut encoding) => {
                 if self.tune(&mut encoding, capture) {
-                    Ok(encoding)
+                    Ok(*encoding)
                 } else {
                     Err(TOO_SLOW.to_owned())
                 }
@@ -122,7 +122,7 @@ impl Video {
                 let place = |at: usize| order.iter().position(|&known| known == at);
                 if place(at) < place(encoding.chosen()) && self.tune(&mut made, &run.capture.info()) {
                     info!(encoder = %self.backends.encoders[at].offer.name, "the encoder is there");
-                    return self.install(made, run, encoding);
+                    return self.install(*made, run, encoding);
                 }
             }
         }
@@ -213,6 +213,8 @@ impl Video {
                     code: "MD010",
                     call: "encoder.submit",
                     text: error.to_string(),
+                    class: FaultClass::FatalInstance.to_string(),
+                    ending: None,
                     counts: true,
                 };
                 self.gate.tell(&fault, false)

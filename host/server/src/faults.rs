@@ -59,6 +59,8 @@ impl FaultLog {
                     "version": fault.version,
                     "part": fault.part,
                     "code": fault.code,
+                    "class": fault.class,
+                    "ending": fault.ending,
                     "last_call": fault.call,
                     "message": fault.text,
                     "barred": *verdict == FaultVerdict::Barred,
@@ -80,6 +82,8 @@ mod tests {
             code: "SI006",
             call: "encoder.submit",
             text: "SI006 acme.enc encoder.submit: killed by SIGSEGV (11)".into(),
+            class: "fatal-instance".into(),
+            ending: Some("killed by SIGSEGV (11)".into()),
             counts: true,
         }
     }
@@ -96,6 +100,9 @@ mod tests {
         let kept = log.to_json();
         let kept = kept.as_array().map(Vec::as_slice).unwrap_or_default();
         assert_eq!((kept.len(), &kept[0]["version"], &kept[0]["barred"]), (KEPT, &json!("1"), &json!(true)));
-        assert_eq!(kept[0]["last_call"], "encoder.submit");
+        assert_eq!(
+            (&kept[0]["last_call"], &kept[0]["class"]),
+            (&json!("encoder.submit"), &json!("fatal-instance"))
+        );
     }
 }
