@@ -125,7 +125,14 @@ pub(crate) fn notices(inventory: &Inventory) -> Vec<String> {
             VARIABLES.join(", ")
         ));
     }
-    lines.extend(inventory.ledger().warning());
+    match (inventory.ledger().warning(), inventory.ledger().path()) {
+        (Some(warning), _) => lines.push(warning),
+        (None, None) if !environment::privileged() => lines.push(format!(
+            "CL019 neither {STATE_VARIABLE} nor XDG_STATE_HOME nor HOME names a folder: faults of plugins are forgotten \
+             with the host; name one"
+        )),
+        (None, _) => {}
+    }
     lines
 }
 

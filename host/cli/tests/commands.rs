@@ -192,3 +192,32 @@ fn a_switch_is_on_or_off() {
         }
     }
 }
+
+#[test]
+fn the_users_own_folder_is_searched_and_remembers() {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("home");
+    let own = home.join(".local/lib/selkies-host/plugins");
+    std::fs::create_dir_all(&own).expect("a folder for tests");
+    let list = |home: Option<&Path>| {
+        let mut command = host();
+        command
+            .args(["plugins", "list", "--json"])
+            .env_remove("SELKIES_STATE_DIR")
+            .env_remove("XDG_STATE_HOME");
+        match home {
+            Some(home) => command.env("HOME", home),
+            None => command.env_remove("HOME"),
+        };
+        let output = command.output().expect("the binary runs");
+        let list: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        (list, err(&output))
+    };
+    let (with, silent) = list(Some(&home));
+    assert_eq!(with["folders"][0], own.display().to_string());
+    let file = home.join(".local/state/selkies-host/plugin-faults.json");
+    assert_eq!(with["fault_file"], file.display().to_string());
+    assert_eq!(silent, "");
+    let (without, told) = list(None);
+    assert!(without["fault_file"].is_null());
+    assert!(told.starts_with("CL019 ") && told.lines().count() == 1, "{told}");
+}
