@@ -12,7 +12,7 @@ use selkies_plugin_host::{CursorInstance, CursorShape as Pixels, HostServices, P
 use selkies_session::{CursorShape, fallback::BackOff};
 use tracing::{debug, warn};
 
-use crate::{Backend, Observer, gate::Gate};
+use crate::{Backend, Observer, gate::Gate, slot::Slot};
 
 /// Pauses before a lost source is opened again.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -28,6 +28,11 @@ pub(crate) struct CursorStop {
 impl CursorStop {
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
+        self.look();
+    }
+
+    /// Makes the thread look around.
+    pub(crate) fn look(&self) {
         if let Some(waker) = self.waker.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             waker.wake();
         }
@@ -44,25 +49,31 @@ impl CursorStop {
 
 /// Reports shapes until it is stopped.
 pub(crate) fn run(
-    backend: &Backend,
+    slot: &Slot,
     services: &HostServices,
     observer: &Arc<dyn Observer>,
     stop: &CursorStop,
     gate: &Gate,
 ) {
-    let (mut failing, mut pauses) = (false, BackOff::new(FIRST_PAUSE, LONGEST_PAUSE));
+    let (mut failing, mut seen) = (false, 0);
+    let mut pauses = BackOff::new(FIRST_PAUSE, LONGEST_PAUSE);
     while !stop.stopped() {
-        if !gate.bars(backend.plugin.id())
-            && let Err(error) = watch(backend, services, observer, stop, &mut failing, &mut pauses)
-        {
-            if !stop.stopped() {
-                gate.report(&error, "cursor", backend);
-                if !failing {
-                    warn!(%error, "no cursor shapes");
+        slot.renewed(&mut seen);
+        let backend = slot.get();
+        let mut watch = Watch { slot, seen, stop, failing: &mut failing, pauses: &mut pauses };
+        if !gate.bars(backend.plugin.id()) {
+            match watch.run(&backend, services, observer) {
+                Ok(()) => continue,
+                Err(error) if !stop.stopped() => {
+                    gate.report(&error, "cursor", &backend);
+                    if !failing {
+                        warn!(%error, "no cursor shapes");
+                    }
+                    failing = true;
+                    stop.wakes(None);
                 }
+                Err(_) => {}
             }
-            failing = true;
-            stop.wakes(None);
         }
         if !stop.stopped() {
             std::thread::park_timeout(pauses.failed());
@@ -70,27 +81,37 @@ pub(crate) fn run(
     }
 }
 
-fn watch(
-    backend: &Backend,
-    services: &HostServices,
-    observer: &Arc<dyn Observer>,
-    stop: &CursorStop,
-    failing: &mut bool,
-    pauses: &mut BackOff,
-) -> Result<(), PluginError> {
-    let mut cursor = CursorInstance::create(&backend.origin(services))?;
-    stop.wakes(Some(cursor.waker()));
-    *failing = false;
-    while !stop.stopped() {
-        if let Some(pixels) = cursor.wait(None)? {
-            pauses.worked();
-            match shape(&pixels) {
-                Ok(shape) => observer.cursor(shape),
-                Err(error) => debug!(%error, "a cursor shape could not be written as PNG"),
+/// One instance's time.
+struct Watch<'a> {
+    slot: &'a Slot,
+    seen: u64,
+    stop: &'a CursorStop,
+    failing: &'a mut bool,
+    pauses: &'a mut BackOff,
+}
+
+impl Watch<'_> {
+    /// Reports shapes until it is stopped or the plugin renewed.
+    fn run(
+        &mut self,
+        backend: &Backend,
+        services: &HostServices,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<(), PluginError> {
+        let mut cursor = CursorInstance::create(&backend.origin(services))?;
+        self.stop.wakes(Some(cursor.waker()));
+        *self.failing = false;
+        while !self.stop.stopped() && !self.slot.renewed(&mut self.seen) {
+            if let Some(pixels) = cursor.wait(None)? {
+                self.pauses.worked();
+                match shape(&pixels) {
+                    Ok(shape) => observer.cursor(shape),
+                    Err(error) => debug!(%error, "a cursor shape could not be written as PNG"),
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 fn shape(pixels: &Pixels) -> Result<CursorShape, png::EncodingError> {

@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use selkies_plugin_host::{DisplayInstance, DisplayRequest, HostServices, PluginError};
 use tracing::{info, warn};
 
-use crate::{Backend, gate::Gate};
+use crate::{Backend, gate::Gate, slot::Slot};
 
 /// What the display is to become; what is `None` stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,9 +101,13 @@ impl Wish {
 }
 
 /// Serves the desk until it is stopped.
-pub(crate) fn run(backend: &Backend, services: &HostServices, desk: &DisplayDesk, gate: &Gate) {
-    let mut display = None;
+pub(crate) fn run(slot: &Slot, services: &HostServices, desk: &DisplayDesk, gate: &Gate) {
+    let (mut display, mut seen, mut backend) = (None, 0, slot.get());
     while let Some(wish) = desk.next() {
+        if slot.renewed(&mut seen) {
+            (display, backend) = (None, slot.get());
+        }
+        let backend = &backend;
         if gate.bars(backend.plugin.id()) {
             warn!(?wish, "{}", Gate::reason(backend.plugin.id()));
             continue;

@@ -15,6 +15,7 @@ pub struct Figures {
     grab_ns: AtomicU64,
     encode_ns: AtomicU64,
     encoder: Mutex<String>,
+    encoders: AtomicU64,
 }
 
 /// The counters at one moment, totals since the start.
@@ -34,6 +35,8 @@ pub struct Snapshot {
     pub encode_ns: u64,
     /// The encoder in use, `PLUGIN/NAME`; empty before the first.
     pub encoder: String,
+    /// Encoders taken into use.
+    pub encoders: u64,
 }
 
 impl Figures {
@@ -48,6 +51,7 @@ impl Figures {
             bytes: read(&self.bytes),
             grab_ns: read(&self.grab_ns),
             encode_ns: read(&self.encode_ns),
+            encoders: read(&self.encoders),
             encoder: self.encoder.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
@@ -65,6 +69,7 @@ impl Figures {
     }
 
     pub(crate) fn uses(&self, encoder: String) {
+        self.encoders.fetch_add(1, Ordering::Relaxed);
         *self.encoder.lock().unwrap_or_else(PoisonError::into_inner) = encoder;
     }
 }

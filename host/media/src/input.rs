@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -14,7 +17,7 @@ use selkies_plugin_host::{
 use selkies_session::{Button, InputEvent, fallback::BackOff};
 use tracing::{debug, warn};
 
-use crate::{Backend, gate::Gate};
+use crate::{Backend, gate::Gate, slot::Slot};
 
 /// Units of one notch of the wheel in the ABI.
 const NOTCH: i32 = 120;
@@ -28,7 +31,9 @@ const MAX_TEXT: usize = abi::MAX_INPUT_TEXT;
 
 /// One plugin and its device.
 struct Device<'a> {
-    backend: &'a Backend,
+    slot: &'a Slot,
+    seen: u64,
+    backend: Backend,
     open: Option<InputInstance>,
     retry_at: Option<Instant>,
     pauses: BackOff,
@@ -40,15 +45,16 @@ struct Device<'a> {
 /// `dropped` says that events were lost since the last batch: everything held is released then, because a release may
 /// have been among them.
 pub(crate) fn run(
-    backends: &[Backend],
+    slots: &[Arc<Slot>],
     services: &HostServices,
     events: &Receiver<Vec<InputEvent>>,
     dropped: &AtomicBool,
     gate: &Gate,
 ) {
     let pauses = BackOff::new(FIRST_PAUSE, LONGEST_PAUSE);
-    let mut devices: Vec<_> =
-        backends.iter().map(|backend| Device { backend, open: None, retry_at: None, pauses, gate }).collect();
+    let device =
+        |slot| Device { slot, seen: 0, backend: slot.get(), open: None, retry_at: None, pauses, gate };
+    let mut devices: Vec<_> = slots.iter().map(|slot| device(slot)).collect();
     for device in &mut devices {
         device.ready(services);
     }
@@ -110,6 +116,9 @@ fn mask(event: &Injected) -> u64 {
 
 impl Device<'_> {
     fn ready(&mut self, services: &HostServices) {
+        if self.slot.renewed(&mut self.seen) {
+            (self.backend, self.open, self.retry_at) = (self.slot.get(), None, None);
+        }
         let waits = self.retry_at.is_some_and(|at| at > Instant::now());
         if self.open.is_some() || waits || self.gate.bars(self.backend.plugin.id()) {
             return;
@@ -120,7 +129,7 @@ impl Device<'_> {
                 if self.retry_at.is_none() {
                     warn!(%error, "input does not work");
                 }
-                self.gate.report(&error, "input", self.backend);
+                self.gate.report(&error, "input", &self.backend);
                 self.retry_at = Some(Instant::now() + self.pauses.failed());
             }
         }
@@ -144,7 +153,7 @@ impl Device<'_> {
             }
             warn!(%error, "the input device was lost");
             self.open = None;
-            self.gate.report(&error, "input", self.backend);
+            self.gate.report(&error, "input", &self.backend);
             self.ready(services);
         }
     }

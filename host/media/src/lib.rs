@@ -15,7 +15,9 @@ mod gate;
 mod input;
 mod making;
 mod orders;
+mod renewal;
 mod shot;
+mod slot;
 mod stream;
 mod studio;
 mod succession;
@@ -24,6 +26,7 @@ mod video;
 pub use backend::{Backend, Backends, EncoderBackend};
 pub use fault::{FaultVerdict, PluginFault};
 pub use figures::{Figures, Snapshot};
+pub use renewal::Renewal;
 pub use stream::{Outlet, Stream};
 pub use studio::{Studio, StudioError, StudioParts};
 

@@ -11,7 +11,7 @@ use std::{
 use selkies_config::StreamSettings;
 use selkies_plugin_host::Waker;
 
-use crate::Stream;
+use crate::{Renewal, Stream};
 
 /// What was asked for since the last look.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub(crate) struct Asked {
     pub(crate) keyframe: bool,
     /// Plugins whose faults are forgiven.
     pub(crate) forgiven: Vec<String>,
+    /// New versions of plugins.
+    pub(crate) renewals: Vec<Renewal>,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +63,13 @@ impl Orders {
 
     pub(crate) fn keyframe(&self) {
         self.ask(|asked| asked.keyframe = true);
+    }
+
+    pub(crate) fn renew(&self, renewal: Renewal) {
+        self.ask(|asked| {
+            asked.renewals.retain(|older| older.plugin.id() != renewal.plugin.id());
+            asked.renewals.push(renewal);
+        });
     }
 
     /// Makes the thread look around.

@@ -20,12 +20,13 @@ use selkies_session::{
 use tracing::{debug, warn};
 
 use crate::{
-    Backend, Backends, Figures, Observer, Stream,
+    Backend, Backends, Figures, Observer, Renewal, Stream,
     cursor::{self, CursorStop},
     display::{self, DisplayDesk, Wish},
     gate::Gate,
     input,
     orders::Orders,
+    slot::Slot,
     video::{self, Revive, Video},
 };
 
@@ -83,6 +84,8 @@ pub struct Studio {
     input: Option<Sender<Vec<InputEvent>>>,
     dropped_input: Arc<AtomicBool>,
     gate: Arc<Gate>,
+    /// The plugins of the threads that have one of their own.
+    slots: Vec<Arc<Slot>>,
     figures: Arc<Figures>,
     threads: Vec<JoinHandle<()>>,
     can_resize: bool,
@@ -123,22 +126,25 @@ impl Studio {
             input: None,
             dropped_input: Arc::default(),
             gate: gate.clone(),
+            slots: Vec::new(),
             figures: Arc::default(),
             threads: Vec::new(),
             can_resize: backends.display.is_some(),
         };
         if let Some(backend) = backends.display.clone() {
             let (services, desk, gate) = (services.clone(), studio.display.clone(), gate.clone());
-            studio.spawn("display", move || display::run(&backend, &services, &desk, &gate))?;
+            let slot = studio.slot(backend);
+            studio.spawn("display", move || display::run(&slot, &services, &desk, &gate))?;
         }
         if let Some(backend) = backends.cursor.clone() {
             let (services, stop, gate) = (services.clone(), studio.cursor.clone(), gate.clone());
-            let observer = observer.clone();
-            studio.spawn("cursor", move || cursor::run(&backend, &services, &observer, &stop, &gate))?;
+            let (observer, slot) = (observer.clone(), studio.slot(backend));
+            studio.spawn("cursor", move || cursor::run(&slot, &services, &observer, &stop, &gate))?;
         }
         if !backends.input.is_empty() {
             let (send, receive) = bounded(MAX_INPUT_BATCHES);
-            let (services, devices) = (services.clone(), backends.input.clone());
+            let services = services.clone();
+            let devices: Vec<_> = backends.input.iter().map(|input| studio.slot(input.clone())).collect();
             studio.input = Some(send);
             let (dropped, gate) = (studio.dropped_input.clone(), gate.clone());
             studio.spawn("input", move || input::run(&devices, &services, &receive, &dropped, &gate))?;
@@ -153,6 +159,7 @@ impl Studio {
             making: None,
             standby: None,
             keeps_standby: standby,
+            reopen: false,
             backends,
             services,
             settings,
@@ -181,6 +188,18 @@ impl Studio {
     pub fn admit(&self, plugin: &str) {
         self.gate.admit(plugin);
         self.orders.forgive(plugin);
+    }
+
+    /// Takes a new version of a plugin into use, wherever the old one is in use.
+    pub fn renew(&self, renewal: Renewal) {
+        self.gate.admit(renewal.plugin.id());
+        let changed = self.slots.iter().filter(|slot| slot.renew(&renewal.plugin)).count();
+        if changed > 0 {
+            // Also lets go of the old one.
+            self.display.again();
+            self.cursor.look();
+        }
+        self.orders.renew(renewal);
     }
 
     /// Makes the next frame stand alone.
@@ -241,6 +260,12 @@ impl Studio {
                 warn!("a media thread ended by a panic");
             }
         }
+    }
+
+    fn slot(&mut self, backend: Backend) -> Arc<Slot> {
+        let slot = Arc::new(Slot::new(backend));
+        self.slots.push(slot.clone());
+        slot
     }
 
     fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StudioError> {

@@ -77,7 +77,7 @@ impl Video {
     }
 
     /// What was begun for such frames before, or a new beginning.
-    fn begun(&mut self, capture: &CaptureInfo, at: usize) -> std::io::Result<Making> {
+    pub(crate) fn begun(&mut self, capture: &CaptureInfo, at: usize) -> std::io::Result<Making> {
         let fits = |making: &mut Making| making.chosen() == at && making.fits(capture);
         if let Some(making) = self.making.take_if(fits).or_else(|| self.standby.take_if(fits)) {
             return Ok(making);
@@ -120,7 +120,8 @@ impl Video {
             Made::Ready(mut made) => {
                 let order = self.order();
                 let place = |at: usize| order.iter().position(|&known| known == at);
-                if place(at) < place(encoding.chosen()) && self.tune(&mut made, &run.capture.info()) {
+                // The same place is a new version of what is in use.
+                if place(at) <= place(encoding.chosen()) && self.tune(&mut made, &run.capture.info()) {
                     info!(encoder = %self.backends.encoders[at].offer.name, "the encoder is there");
                     return self.install(*made, run, encoding);
                 }

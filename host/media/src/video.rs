@@ -61,6 +61,8 @@ pub(crate) struct Video {
     /// The encoder that goes on after a fault, kept ready.
     pub(crate) standby: Option<Making>,
     pub(crate) keeps_standby: bool,
+    /// The capture is of an old version: it is not used for another run.
+    pub(crate) reopen: bool,
     /// Frames in a row that were not encoded.
     pub(crate) failures: u32,
     /// When the next frame may be taken at the earliest.
@@ -103,7 +105,7 @@ impl Video {
         while !self.orders.stopped() {
             match self.capture(idle.take()).and_then(|capture| self.film(capture)) {
                 Ok((Ended::Stopped, _)) => return,
-                Ok((Ended::Anew, capture)) => idle = capture,
+                Ok((Ended::Anew, capture)) => idle = capture.filter(|_| !std::mem::take(&mut self.reopen)),
                 Ok((Ended::Failed(reason), capture)) => {
                     idle = capture;
                     self.fail(&reason);
@@ -221,6 +223,11 @@ impl Video {
             if let Some(asked) = self.orders.take() {
                 for plugin in &asked.forgiven {
                     self.forgive(plugin);
+                }
+                for renewal in asked.renewals {
+                    if let Some(ended) = self.renew(renewal, run, encoding) {
+                        return Ok(ended);
+                    }
                 }
                 let mut anew = asked.keyframe;
                 if let Some(settings) = asked.settings

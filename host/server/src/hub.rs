@@ -357,6 +357,7 @@ impl Hub {
             "watching": self.stream.active(),
             "video": {
                 "encoder": figures.encoder,
+                "encoders_used": figures.encoders,
                 "frames": figures.frames,
                 "refinements": figures.refinements,
                 "packets": figures.packets,

@@ -221,6 +221,11 @@ impl Bench {
         Self { stream, recorder, heard, studio, plugins }
     }
 
+    /// The plugins that it was made of.
+    pub(crate) fn plugins(&self) -> &Plugins {
+        &self.plugins
+    }
+
     /// What the video thread counted.
     pub(crate) fn figures(&self) -> Snapshot {
         self.studio.figures().snapshot()
