@@ -6,6 +6,7 @@ use std::{
     io::{self, ErrorKind, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -24,8 +25,9 @@ pub const MAX_RECORDS: usize = 256;
 /// The form of the file.
 const VERSION: u32 = 1;
 
-/// How often, and how long apart, another host's lock is tried for. Nobody holds it longer than a small write takes.
-const LOCK_TRIES: u32 = 40;
+/// How often, and how long apart, another host's lock is tried for. Nobody holds it longer than a small write takes, but a
+/// busy disk makes that long.
+const LOCK_TRIES: u32 = 1000;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// The faults of all plugins. What is wrong with its file is told once and never fails a call.
@@ -37,6 +39,9 @@ pub struct Quarantine {
     seen: Option<Stamp>,
     warning: Option<String>,
 }
+
+/// Tells the temporary files of this process apart.
+static TURN: AtomicU64 = AtomicU64::new(0);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Stamp {
@@ -146,7 +151,13 @@ impl Quarantine {
     fn change<T>(&mut self, change: impl FnOnce(&mut BTreeMap<String, FaultRecord>) -> T) -> T {
         let Some(path) = self.path.clone() else { return change(&mut self.records) };
         let locked = folder_of(&path).and_then(|folder| lock(&folder));
-        self.refresh();
+        // Read even if it seems the same: files that replace each other quickly may share time and inode.
+        let known = stamp(&path) == self.seen;
+        if let Err(line) = self.reload(&path)
+            && !known
+        {
+            tracing::warn!("{line}");
+        }
         let answer = change(&mut self.records);
         match locked.and_then(|_lock| self.write(&path)) {
             Ok(()) => self.seen = stamp(&path),
@@ -164,8 +175,9 @@ impl Quarantine {
     fn write(&self, path: &Path) -> io::Result<()> {
         let stored = Stored { version: VERSION, plugins: self.records.clone() };
         let text = serde_json::to_vec_pretty(&stored)?;
+        let turn = TURN.fetch_add(1, Ordering::Relaxed);
         let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{}", std::process::id()));
+        name.push(format!(".{}-{turn}", std::process::id()));
         let temporary = PathBuf::from(name);
         let nofollow = OFlags::NOFOLLOW.bits().cast_signed();
         let mut options = OpenOptions::new();
