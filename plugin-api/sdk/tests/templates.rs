@@ -85,15 +85,21 @@ fn drive(table: &'static abi::CaptureV1, config: &str) -> Result<(), Failure> {
 
 fn c_template(compiler: &str) -> Result<(), Failure> {
     let out = tempfile::tempdir().expect("a temporary directory");
-    let mut make = Command::new("make");
-    make.arg("-C").arg(plugin_api().join("templates/c")).arg(format!("CC={compiler}"));
-    run(make.arg(format!("OUT={}", out.path().display())));
-    let library = out.path().join("libexample_c_capture.so");
+    let template = plugin_api().join("templates/c");
+    run(Command::new("cmake")
+        .arg("-S")
+        .arg(template)
+        .arg("-B")
+        .arg(out.path())
+        .arg(format!("-DCMAKE_C_COMPILER={compiler}")));
+    run(Command::new("cmake").arg("--build").arg(out.path()));
+    let place = out.path().join("plugin");
+    let library = place.join("libexample_c_capture.so");
     let names = Command::new("nm").args(["-D", "--defined-only"]).arg(&library).output().expect("nm");
     let names = String::from_utf8(names.stdout).expect("names");
     assert_eq!(names.lines().count(), 1, "only the entry is exported: {names}");
     assert!(names.contains(abi::ENTRY_SYMBOL), "{names}");
-    drive(capture_table(&library, &out.path().join("selkies-plugin.json")), "{}")
+    drive(capture_table(&library, &place.join("selkies-plugin.json")), "{}")
 }
 
 #[test]
@@ -106,21 +112,37 @@ fn the_c_template_works_with_clang() -> Result<(), Failure> {
     c_template("clang")
 }
 
-/// Copies the template as a vendor would and points it at the SDK.
+/// Copies the template as a vendor would and fills its placeholders.
 fn copied_rust_template(to: &Path) {
     let from = plugin_api().join("templates/rust");
+    let placeholders = [
+        ("{{project-name}}", "example-rust-capture"),
+        ("{{crate_name}}", "example_rust_capture"),
+        ("{{plugin_id}}", "example.rust-capture"),
+        ("{{vendor}}", "example"),
+        ("{{sdk}}", env!("CARGO_MANIFEST_DIR")),
+    ];
+    let fill = |path: &Path| {
+        let text = std::fs::read_to_string(from.join(path)).expect("a file of the template");
+        let text = placeholders.iter().fold(text, |text, (name, value)| text.replace(name, value));
+        assert!(!text.contains("{{"), "a placeholder of {} is not known", path.display());
+        std::fs::write(to.join(path), text).expect("written");
+    };
     for folder in ["src", "tests"] {
         std::fs::create_dir_all(to.join(folder)).expect("a folder");
         for file in std::fs::read_dir(from.join(folder)).expect("a folder of the template") {
-            let file = file.expect("an entry");
-            std::fs::copy(file.path(), to.join(folder).join(file.file_name())).expect("copied");
+            fill(&Path::new(folder).join(file.expect("an entry").file_name()));
         }
     }
-    std::fs::copy(from.join("selkies-plugin.json"), to.join("selkies-plugin.json")).expect("copied");
-    let cargo = std::fs::read_to_string(from.join("Cargo.toml")).expect("Cargo.toml");
-    assert_eq!(cargo.matches("\"../../sdk\"").count(), 2);
-    let cargo = cargo.replace("../../sdk", env!("CARGO_MANIFEST_DIR"));
-    std::fs::write(to.join("Cargo.toml"), cargo).expect("written");
+    fill(Path::new("selkies-plugin.json"));
+    fill(Path::new("Cargo.toml"));
+    // What cargo-generate asks for beside the two names that it knows by itself.
+    let asked = std::fs::read_to_string(from.join("cargo-generate.toml")).expect("cargo-generate.toml");
+    for (name, _) in &placeholders[2..] {
+        let name = name.trim_matches(['{', '}']);
+        assert!(asked.contains(&format!("[placeholders.{name}]")), "cargo-generate does not ask for {name}");
+    }
+    assert_eq!(asked.matches("[placeholders.").count(), placeholders.len() - 2);
     // The versions that this workspace has fetched already, so that the build needs no network.
     let lock = plugin_api().parent().expect("the root").join("Cargo.lock");
     std::fs::copy(lock, to.join("Cargo.lock")).expect("copied");

@@ -281,7 +281,7 @@ static const SelkiesCaptureV1 CAPTURE = {
 /* ---- the entry ---- */
 
 static const char MANIFEST[] =
-#include "manifest.inc" /* made from selkies-plugin.json by the Makefile */
+#include "manifest.inc" /* made from selkies-plugin.json by CMake */
     ;
 
 /* [any] The table with this id, or NULL. No side effects. */

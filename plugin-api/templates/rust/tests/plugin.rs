@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use example_rust_capture::{Config, SolidColour};
+use {{crate_name}}::{Config, SolidColour};
 use selkies_plugin_sdk::{
     Damage, Waited, abi, schemars,
     test_host::{Failure, TestCapture, TestHost},
