@@ -41,8 +41,8 @@ function present() {
 
 let state;
 
-/** What the host gets of our own environment: nothing that would configure it, and a memory of faults of this file's own. */
-function environment(extra) {
+/** What the host gets of our own environment, nothing that would configure it, a memory of faults of this file's own, and `extra`. */
+export function environment(extra) {
   const kept = Object.entries(process.env).filter(([name]) => !/^(SELKIES_|DISPLAY$|XAUTHORITY$|PORT$)/.test(name));
   state ??= folder("state");
   return { ...Object.fromEntries(kept), LC_ALL: "C.UTF-8", SELKIES_STATE_DIR: state, ...extra };
@@ -80,8 +80,13 @@ export class Host {
       given.push("--config", file);
     }
     const memory = { SELKIES_STATE_DIR: join(place, "state"), ...env };
-    const started = new Process(HOST, [...given, ...args], { env: environment(memory), cwd: place });
-    const host = new Host(started, port, place);
+    return Host.follow(HOST, [...given, ...args], { env: environment(memory), cwd: place, port, wait });
+  }
+
+  /** Starts a program that is, or becomes, a host on this port, and waits until it prints its address. */
+  static async follow(file, args, { env, cwd, port, wait = 20_000 }) {
+    const started = new Process(file, args, { env, cwd });
+    const host = new Host(started, port, cwd);
     await until(
       () => `the host prints its address: ${started.out}${started.err}`,
       () => {

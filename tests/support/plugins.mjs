@@ -1,4 +1,4 @@
-// Plugin folders that tests make: broken ones, and vendors' ones built from the templates.
+// Plugin folders that tests make: broken ones.
 
 import { createHash } from "node:crypto";
 import { chmodSync, cpSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
@@ -82,35 +82,4 @@ export async function brokenPlugins() {
     writeFileSync(join(place, "selkies-plugin.json"), JSON.stringify(manifest, null, 2));
   }
   return root;
-}
-
-/** Copies a template out of the project and builds it there; answers a folder of plugins and the plugin's id. */
-export async function vendorPlugin(kind) {
-  const template = join(ROOT, "plugin-api", "templates", kind);
-  const work = folder(`vendor-${kind}`);
-  chmodSync(work, 0o755);
-  const ours = (path) => !/^\/(target|build)(\/|$)/.test(path.slice(template.length));
-  cpSync(template, work, { recursive: true, filter: ours });
-  const { id, library } = JSON.parse(readFileSync(join(work, "selkies-plugin.json"), "utf8"));
-  const installed = join(work, "installed");
-  const place = join(installed, id);
-  mkdirSync(place, { recursive: true, mode: 0o755 });
-  if (kind === "rust") {
-    cpSync(await buildRust(work, library), join(place, library));
-    cpSync(join(work, "selkies-plugin.json"), join(place, "selkies-plugin.json"));
-  } else {
-    await must(tool("make"), ["-C", work, `INCLUDE=${INCLUDE}`, `OUT=${place}`]);
-  }
-  return { folder: installed, id };
-}
-
-async function buildRust(work, library) {
-  // The template names the SDK by its place in this project; a vendor names where it lies.
-  const toml = join(work, "Cargo.toml");
-  const sdk = JSON.stringify(join(ROOT, "plugin-api", "sdk"));
-  writeFileSync(toml, readFileSync(toml, "utf8").replaceAll('"../../sdk"', sdk));
-  const target = join(ROOT, "target", "vendor");
-  const args = ["build", "--release", "--lib", "--manifest-path", toml, "--target-dir", target];
-  await must(tool("cargo"), args, { cwd: work, timeout: 400_000 });
-  return join(target, "release", library);
 }

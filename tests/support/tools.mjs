@@ -15,10 +15,10 @@ mkdirSync(TARGET, { recursive: true });
 export { sleep };
 
 const PACKAGES = {
+  bash: "bash",
   cargo: "none: install Rust by https://rustup.rs",
   chromium: "chromium",
   gcc: "gcc",
-  make: "make",
   ps: "procps",
   python3: "python3",
   stdbuf: "coreutils",
