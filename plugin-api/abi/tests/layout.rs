@@ -78,8 +78,8 @@ fn the_lists_are_complete() {
     let mut seen = 0;
     for file in std::fs::read_dir(folder).expect("the sources") {
         let path = file.expect("an entry").path();
-        // Ids have lines of their own, and the verifier's module never crosses the boundary.
-        if ["ids.rs", "verify.rs"].iter().any(|name| path.ends_with(name)) {
+        // Ids have lines of their own, the verifier's module never crosses the boundary, and drafts are not published.
+        if ["ids.rs", "verify.rs", "draft.rs"].iter().any(|name| path.ends_with(name)) {
             continue;
         }
         for line in std::fs::read_to_string(&path).expect("a source").lines() {
