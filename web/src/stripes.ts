@@ -8,6 +8,9 @@
 /** Pause after which a frame without a marked end is taken for complete, in ms. */
 export const SETTLE = 4;
 
+/** Frames that may be under way before newer stripes replace older ones: the one being decoded and one behind it. */
+const UNDER_WAY = 2;
+
 /** A stripe on its way from the socket to the canvas; `source` is what the decoder needs. */
 export interface Stripe<Source> {
   readonly source: Source;
@@ -37,6 +40,7 @@ export interface Drawable<Picture> {
 type State = "waiting" | "decoding" | "settled";
 
 interface Entry<Source, Picture> extends Stripe<Source> {
+  readonly height: number;
   readonly frame: Frame<Source, Picture>;
   state: State;
   superseded: boolean;
@@ -58,41 +62,48 @@ export class StripeBoard<Source, Picture> {
   superseded = 0;
 
   private frames: Frame<Source, Picture>[] = [];
-  /** Undecoded stripes by place. A newer stripe takes over the older one's turn, so that no place starves. */
-  private readonly waiting = new Map<number, Entry<Source, Picture>>();
+  /** Undecoded stripes in their turn. A newer stripe takes over the turn of the one it replaces, so that no place starves. */
+  private waiting: Entry<Source, Picture>[] = [];
 
   constructor(
     private readonly release: (picture: Picture) => void,
     private readonly maxFrames = 1024,
   ) {}
 
-  /** Adds an independent stripe; an undecoded older one of the same place becomes obsolete. */
-  add(frameId: number, { y, height, last }: Place, source: Source, now: number): void {
-    const entry = this.append(frameId, y, last, source, now, "waiting");
+  /**
+   * Adds an independent stripe. Where more frames are under way than a server that waits for acknowledgements sends,
+   * undecoded older ones of the same place become obsolete.
+   */
+  add(frameId: number, place: Place, source: Source, now: number): void {
+    const entry = this.append(frameId, place, source, now, "waiting");
     if (!entry) return;
-    const place = y * 65536 + height; // both below 65536
-    const older = this.waiting.get(place);
-    this.waiting.set(place, entry);
-    if (older) {
+    const { y, height } = place;
+    const same = (older: Entry<Source, Picture>) => older.y === y && older.height === height;
+    const turn = this.frames.length > UNDER_WAY ? this.waiting.findIndex(same) : -1;
+    if (turn < 0) {
+      this.waiting.push(entry);
+      return;
+    }
+    for (const older of this.waiting.filter(same)) {
       older.superseded = true;
       this.superseded += 1;
       settle(older);
     }
+    this.waiting[turn] = entry;
+    this.waiting = this.waiting.filter(({ superseded }) => !superseded);
   }
 
   /** Adds a stripe that a decoder has already taken and that others depend on: it never becomes obsolete. */
-  addStarted(frameId: number, { y, last }: Place, source: Source, now: number): Stripe<Source> | null {
-    return this.append(frameId, y, last, source, now, "decoding");
+  addStarted(frameId: number, place: Place, source: Source, now: number): Stripe<Source> | null {
+    return this.append(frameId, place, source, now, "decoding");
   }
 
   /** The stripe to decode next, or null. */
   next(): Stripe<Source> | null {
-    for (const [place, entry] of this.waiting) {
-      this.waiting.delete(place);
-      entry.state = "decoding";
-      return entry;
-    }
-    return null;
+    const entry = this.waiting.shift();
+    if (!entry) return null;
+    entry.state = "decoding";
+    return entry;
   }
 
   /** Hands in the picture of a stripe; null where decoding failed. */
@@ -136,21 +147,22 @@ export class StripeBoard<Source, Picture> {
       }
     }
     this.frames = [];
-    this.waiting.clear();
+    this.waiting = [];
   }
 
   private pause(frame: Frame<Source, Picture>, now: number): number {
     return frame.ended || frame !== this.frames.at(-1) ? 0 : frame.arrived + SETTLE - now;
   }
 
-  private append(id: number, y: number, last: boolean, source: Source, now: number, state: State): Entry<Source, Picture> | null {
+  private append(id: number, place: Place, source: Source, now: number, state: State): Entry<Source, Picture> | null {
+    const { y, height, last } = place;
     let frame = this.frames.at(-1);
     if (frame?.id !== id) {
       if (this.frames.length >= this.maxFrames) return null;
       frame = { id, arrived: now, entries: [], unsettled: 0, ended: false };
       this.frames.push(frame);
     }
-    const entry: Entry<Source, Picture> = { frame, y, source, state, superseded: false, picture: null };
+    const entry: Entry<Source, Picture> = { frame, y, height, source, state, superseded: false, picture: null };
     frame.entries.push(entry);
     frame.unsettled += 1;
     frame.arrived = now;

@@ -34,18 +34,34 @@ test("a frame is drawn in one go when all that arrived of it is decoded", () => 
   expect(take()).toBeNull();
 });
 
-test("an undecoded stripe is replaced by a newer one of its place; its frame waits for it no longer, nor is it acknowledged", () => {
+test("the frame behind the one being decoded does not replace its stripes", () => {
   add(1, 0);
   add(1, 64);
   const top = start();
   add(2, 64);
-  expect(board.superseded).toBe(1);
+  expect(board.superseded).toBe(0);
+  const bottom = start();
+  expect(bottom.source).toBe("1/64");
+  finish(top, bottom);
+  expect(take()).toMatchObject({ done: { frame: 1 }, pictures: [{ picture: "1/0" }, { picture: "1/64" }] });
+  finish(start());
+  expect(take()).toMatchObject({ done: { frame: 2 }, pictures: [{ picture: "2/64" }] });
+});
+
+test("of more than two frames, undecoded stripes are replaced; their frames wait for them no longer, nor are they acknowledged", () => {
+  add(1, 0);
+  add(1, 64);
+  const top = start();
+  add(2, 64);
+  add(3, 64);
+  expect(board.superseded).toBe(2);
   finish(top);
   expect(take()).toMatchObject({ done: null, pictures: [{ picture: "1/0" }] });
   const newer = start();
-  expect(newer.source).toBe("2/64");
+  expect(newer.source).toBe("3/64");
+  expect(board.next()).toBeNull();
   finish(newer);
-  expect(take()).toMatchObject({ done: { frame: 2 }, pictures: [{ picture: "2/64" }] });
+  expect(take()).toMatchObject({ done: { frame: 3 }, pictures: [{ picture: "3/64" }] });
 });
 
 test("a stripe that is being decoded is drawn, even when a newer one has come", () => {
@@ -60,8 +76,9 @@ test("a stripe that is being decoded is drawn, even when a newer one has come", 
 test("a newer stripe takes the older one's turn, so that no place starves", () => {
   for (const y of [0, 64, 128]) add(1, y);
   start();
-  for (const y of [0, 64, 128]) add(2, y);
-  expect([start(), start(), start()].map(({ source }) => source)).toEqual(["2/64", "2/128", "2/0"]);
+  add(2, 0);
+  for (const y of [0, 64, 128]) add(3, y);
+  expect([start(), start(), start()].map(({ source }) => source)).toEqual(["3/64", "3/128", "3/0"]);
 });
 
 test("frames are drawn and acknowledged in order, whichever is decoded first", () => {
@@ -77,10 +94,12 @@ test("frames are drawn and acknowledged in order, whichever is decoded first", (
 
 test("a frame that was dropped whole is acknowledged by the one that replaced it", () => {
   add(1, 0);
-  add(2, 0);
-  expect(take()).toEqual({ pictures: [], done: null, frames: 0 });
-  finish(start());
-  expect(take()).toMatchObject({ done: { frame: 2 }, frames: 1 });
+  add(2, 64);
+  add(3, 0);
+  const [newest, other] = [start(), start()];
+  expect([newest.source, other.source]).toEqual(["3/0", "2/64"]);
+  finish(newest, other);
+  expect(take()).toMatchObject({ done: { frame: 3 }, frames: 2 });
 });
 
 test("a frame that cannot be decoded is acknowledged all the same, or the server would wait for ever", () => {
