@@ -20,7 +20,8 @@ pub trait Outlet: Send + Sync {
     /// Hands one packet to clients. Must not block, and must not call the stream.
     fn send(&self, clients: &[ClientId], packet: &EncodedPacket);
     /// Sends, behind the packets, a mark that the client answers by itself (a WebSocket ping): the sign of life of
-    /// clients that do not acknowledge frames. The answer goes to [`Stream::delivered`].
+    /// clients that do not acknowledge frames, and for the others, a few times a second, the measure of the path
+    /// without the page's own work. The answer goes to [`Stream::delivered`].
     fn mark(&self, client: ClientId, frame_id: u16);
 }
 
@@ -209,7 +210,7 @@ impl Stream {
     /// The frame is encoded: its packets go to whoever can take them.
     pub(crate) fn encode_finished(&self, packets: Vec<EncodedPacket>, success: bool) {
         let mut state = self.lock();
-        state.fan.encode_finished(success);
+        state.fan.encode_finished(Instant::now(), success);
         let last = packets.iter().map(|packet| packet.info.area.y).max();
         for mut packet in packets {
             if Some(packet.info.area.y) == last {
@@ -287,7 +288,7 @@ impl Stream {
         let mut marks = Vec::new();
         for client in clients {
             let Some(batch) = fan.take(now, client) else { continue };
-            if fan.pacer(client).is_some_and(|pacer| !pacer.stats(now).acknowledges) {
+            if fan.pacer(client).is_some_and(|pacer| pacer.wants_mark(now, batch.frame_id)) {
                 marks.push((client, batch.frame_id));
             }
             for packet in batch.packets {

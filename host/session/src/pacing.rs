@@ -7,6 +7,7 @@
 mod delay;
 mod fanout;
 mod pacer;
+mod page;
 mod stripes;
 
 pub use fanout::{Demand, FanOut, Priority};

@@ -99,7 +99,7 @@ fn run(mut pages: BTreeMap<u8, Page>, start: Instant) -> (BTreeMap<u8, Page>, BT
                 });
                 newest.insert(y, frame);
             }
-            fan.encode_finished(true);
+            fan.encode_finished(now, true);
         }
         for client in fan.ready(now) {
             let batch = fan.take(now, client).expect("ready clients take");

@@ -1,10 +1,12 @@
 //! Pacing in virtual time: a screen that changes 60 times a second, a page of given speed at the end of a path.
 
 mod line;
+mod screen;
 
 use std::time::{Duration, Instant};
 
 use line::{Acks, Line, Report};
+use screen::{Scene, Screen};
 use selkies_session::pacing::ClientPacer;
 
 const MS: Duration = Duration::from_millis(1);
@@ -27,7 +29,9 @@ fn a_fast_client_gets_every_frame_at_any_distance() {
         for rtt in [1, 20, 50, 100, 200] {
             let line = Line { rtt: rtt * MS, decode: 4 * MS, acks, ..Line::default() };
             // Without held times the tick looks like delay, and the start takes a little longer.
-            let fps = if matches!(acks, Acks::Every { held: false, .. }) { 50.0 } else { 58.0 };
+            // Arrivals count only after half a second without an acknowledgement.
+            let slow_start = matches!(acks, Acks::Every { held: false, .. } | Acks::Delivery);
+            let fps = if slow_start { 50.0 } else { 58.0 };
             check(line, fps, rtt * MS / 2 + 30 * MS);
         }
     }
@@ -124,7 +128,7 @@ fn a_client_that_falls_silent_and_returns_recovers_at_once() {
     let (start, mut pacer) = (Instant::now(), ClientPacer::new());
     let at = |ms: u64| start + Duration::from_millis(ms);
     for i in 0..50u16 {
-        pacer.on_sent(at(u64::from(i) * 20), i, 1000);
+        pacer.on_sent(at(u64::from(i) * 20), i, 1080, 1000);
         pacer.on_drained(at(u64::from(i) * 20));
         pacer.on_ack(at(u64::from(i) * 20 + 10), i, Some(0));
     }
@@ -132,7 +136,7 @@ fn a_client_that_falls_silent_and_returns_recovers_at_once() {
     let mut sent = 0;
     for ms in 1000..20_000 {
         if pacer.can_take(at(ms)) {
-            pacer.on_sent(at(ms), id, 1000);
+            pacer.on_sent(at(ms), id, 1080, 1000);
             pacer.on_drained(at(ms));
             (id, sent) = (id + 1, sent + 1);
         }
@@ -146,9 +150,9 @@ fn a_client_that_falls_silent_and_returns_recovers_at_once() {
 fn acknowledgements_of_frames_never_sent_change_nothing() {
     let (start, mut pacer) = (Instant::now(), ClientPacer::new());
     pacer.on_ack(start, 7, None);
-    pacer.on_sent(start, 65_535, 10);
+    pacer.on_sent(start, 65_535, 64, 10);
     pacer.on_drained(start);
-    pacer.on_sent(start + 20 * MS, 2, 10);
+    pacer.on_sent(start + 20 * MS, 2, 64, 10);
     pacer.on_drained(start + 20 * MS);
     for bogus in [3, 40, 30_000, 65_000] {
         pacer.on_ack(start + 30 * MS, bogus, Some(u32::MAX));
@@ -165,10 +169,10 @@ fn acknowledgements_of_frames_never_sent_change_nothing() {
 fn waiting_bytes_block_and_wakeups_tell_the_truth() {
     let (start, mut pacer) = (Instant::now(), ClientPacer::new());
     assert!(pacer.can_take(start) && pacer.next_wakeup(start).is_none());
-    pacer.on_sent(start, 1, 10);
+    pacer.on_sent(start, 1, 64, 10);
     assert!(!pacer.can_take(start) && pacer.next_wakeup(start).is_none(), "only the socket can help");
     pacer.on_drained(start);
-    pacer.on_sent(start, 2, 10);
+    pacer.on_sent(start, 2, 64, 10);
     pacer.on_drained(start);
     let wakeup = pacer.next_wakeup(start).unwrap();
     assert!(!pacer.can_take(wakeup - MS) && pacer.can_take(wakeup));
@@ -180,7 +184,7 @@ fn input_lets_one_frame_ahead_of_the_clients_interval() {
     let (mut now, draws) = (Instant::now(), Duration::from_millis(10));
     let mut next = 0;
     let mut send = |pacer: &mut ClientPacer, now| {
-        pacer.on_sent(now, next, 1000);
+        pacer.on_sent(now, next, 1080, 1000);
         pacer.on_drained(now);
         next += 1;
     };
@@ -201,4 +205,44 @@ fn input_lets_one_frame_ahead_of_the_clients_interval() {
     send(&mut pacer, now);
     now += Duration::from_millis(1);
     assert!(!pacer.can_take(now), "one frame, not two");
+}
+
+fn stays_young(scene: Scene) {
+    let mut wrong = Vec::new();
+    for rtt in [0, 20, 50, 150] {
+        for decode in [5, 16, 25, 35, 45, 60, 75, 90, 120, 200, 400] {
+            for (decoders, tick) in [(1, None), (2, None), (1, Some(50 * MS))] {
+                let (rtt, decode) = (rtt * MS, decode * MS);
+                let screen = Screen { scene, tick, rtt, decode, decoders, ..Screen::default() };
+                let report = screen.run();
+                println!("{scene:?} R {rtt:?} D {decode:?} x{decoders} tick {tick:?}: {report}");
+                // What the page could draw, less what it waits for.
+                let whole = if scene == Scene::Motion { 58.0 } else { 41.0 };
+                let least = (880.0 / decode.as_secs_f64() / 1000.0).min(whole);
+                let whole_frames =
+                    decode > 60 * MS || report.rows >= if scene == Scene::Motion { 1088 } else { 832 };
+                let right = report.age_p95 < 100.0
+                    && report.unseen_p95 < 130.0 + 1300.0 * decode.as_secs_f64()
+                    && report.pictures >= least
+                    && report.passed <= 12
+                    && report.in_page <= 4
+                    && whole_frames
+                    && report.complete;
+                if !right {
+                    wrong.push(format!("R {rtt:?} D {decode:?} x{decoders} tick {tick:?}: {report}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn motion_stays_young_however_slow_the_page_is() {
+    stays_young(Scene::Motion);
+}
+
+#[test]
+fn scrolling_stays_young_however_slow_the_page_is() {
+    stays_young(Scene::Scroll);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use selkies_session::pacing::{ClientView, Demand, FanOut, Packet, Priority, StripeCache};
+use selkies_session::pacing::{ClientPacer, ClientView, Demand, FanOut, Packet, Priority, StripeCache};
 
 const HEIGHT: u16 = 64;
 
@@ -54,12 +54,12 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let mut newest: BTreeMap<u16, u32> = BTreeMap::new();
     let mut frame_id = 65_500u16;
     let take = |cache: &StripeCache<u32>, view: &mut ClientView, page: &mut Page| {
-        if let Some(batch) = cache.take(view) {
+        if let Some(batch) = cache.take(view, None) {
             assert_eq!(batch.frame_id, batch.packets.last().unwrap().frame_id);
             assert_eq!(batch.bytes, 100 * batch.packets.len());
             batch.packets.iter().for_each(|p| page.apply(p));
         }
-        assert!(!cache.has_news(view) && cache.take(view).is_none(), "each stripe is given once");
+        assert!(!cache.has_news(view) && cache.take(view, None).is_none(), "each stripe is given once");
     };
     for step in steps {
         match step {
@@ -119,7 +119,7 @@ fn a_changed_layout_drops_what_it_covers() {
     }
     let whole = Packet { frame_id: 2, y: 0, height: 256, independent: true, bytes: 9, payload: 7 };
     cache.publish(whole.clone());
-    assert_eq!(cache.take(&mut ClientView::new()).unwrap().packets, vec![whole]);
+    assert_eq!(cache.take(&mut ClientView::new(), None).unwrap().packets, vec![whole]);
     cache.publish(stripe(3, 2, true, 1));
     assert_eq!(cache.len(), 1);
 }
@@ -137,11 +137,11 @@ fn memory_is_bounded_whatever_is_published() {
 fn clearing_makes_everybody_start_anew() {
     let (mut cache, mut view) = (StripeCache::new(), ClientView::new());
     cache.publish(stripe(1, 0, true, 1));
-    cache.take(&mut view);
+    cache.take(&mut view, None);
     cache.clear();
     assert!(!cache.has_news(&view));
     cache.publish(stripe(2, 0, true, 2));
-    assert_eq!(cache.take(&mut view).unwrap().packets[0].payload, 2);
+    assert_eq!(cache.take(&mut view, None).unwrap().packets[0].payload, 2);
 }
 
 fn at(start: Instant, ms: u64) -> Instant {
@@ -158,11 +158,11 @@ fn nothing_is_encoded_without_damage_or_without_a_ready_client() {
     assert_eq!(fan.demand(start), Demand::Encode);
     fan.encode_started(start);
     assert_eq!(fan.demand(start), Demand::Wait(None), "one frame at a time");
-    fan.encode_finished(false);
+    fan.encode_finished(start, false);
     assert_eq!(fan.demand(start), Demand::Encode, "a failed encode leaves the damage");
     fan.encode_started(start);
     fan.publish(stripe(1, 0, true, 1));
-    fan.encode_finished(true);
+    fan.encode_finished(start, true);
     assert_eq!(fan.demand(start), Demand::Wait(None), "no damage");
     assert_eq!(fan.ready(start), [1]);
     assert_eq!(fan.take(start, 1).unwrap().frame_id, 1);
@@ -196,9 +196,9 @@ fn a_busy_lead_is_not_outrun_where_frames_build_on_each_other() {
     fan.start(1, Priority::Lead);
     fan.start(2, Priority::Follower);
     let send = |fan: &mut FanOut<u8, u32>, independent| {
-        fan.publish(stripe(1, 0, independent, 1));
+        fan.publish(stripe(if independent { 1 } else { 2 }, 0, independent, 1));
         fan.encode_started(start);
-        fan.encode_finished(true);
+        fan.encode_finished(start, true);
         fan.take(start, 1).unwrap();
         fan.on_damage();
     };
@@ -231,4 +231,46 @@ fn a_follower_that_missed_a_delta_asks_for_a_key_frame() {
     fan.publish(stripe(3, 0, true, 3));
     assert_eq!(fan.keyframe_wanted(), None);
     assert_eq!(fan.ready(start), [1, 2]);
+}
+
+#[test]
+fn a_bounded_batch_takes_the_stripes_that_waited_longest() {
+    let (mut cache, mut view) = (StripeCache::<u32>::new(), ClientView::new());
+    let mut taken = Vec::new();
+    for frame in 1..=12 {
+        // Everything changes, and the top all the more.
+        for index in [0, 0, 0, 1, 2, 3, 4] {
+            cache.publish(stripe(frame, index, true, 1));
+        }
+        let batch = cache.take(&mut view, Some(2 * 64)).unwrap();
+        assert_eq!((batch.packets.len(), batch.rows), (2, 128));
+        assert_eq!(batch.frame_id, frame);
+        taken.extend(batch.packets.iter().map(|packet| packet.y / 64));
+    }
+    for index in 0..5 {
+        let turns: Vec<usize> = (0..taken.len()).filter(|&at| taken[at] == index).collect();
+        assert!(turns.windows(2).all(|pair| pair[1] - pair[0] <= 6), "{index}: {taken:?}");
+    }
+    assert_eq!(cache.take(&mut view, Some(1)).unwrap().packets.len(), 1, "at least one");
+    assert_eq!(cache.take(&mut view, None).unwrap().packets.len(), 2, "the rest");
+    // Where packets build on each other, none is left out.
+    for index in 0..5 {
+        cache.publish(stripe(13, index, true, 1));
+    }
+    cache.take(&mut view, None);
+    for index in 0..5 {
+        cache.publish(stripe(14, index, false, 1));
+    }
+    assert_eq!(cache.take(&mut view, Some(64)).unwrap().packets.len(), 5);
+}
+
+#[test]
+fn the_rest_of_a_frame_waits_until_its_acknowledgement_can_be_told_from_the_first_part() {
+    let start = Instant::now();
+    let mut pacer = ClientPacer::new();
+    pacer.on_sent(start, 7, 64, 10);
+    assert!(pacer.tells_apart_at(start, 8).is_none());
+    assert!(pacer.tells_apart_at(start, 7).is_some() && pacer.tells_apart_at(start, 6).is_some());
+    pacer.on_ack(at(start, 20), 7, Some(0));
+    assert!(pacer.tells_apart_at(at(start, 20), 7).is_none());
 }

@@ -10,6 +10,9 @@ use super::stripes::{Batch, ClientView, Packet, StripeCache};
 /// slow lead, and the lead, once ready, waits at most for one such encode.
 const FOLLOWER_INTERVAL: Duration = Duration::from_millis(50);
 
+/// What was grabbed longer ago than this, its encoding not counted, is not sent while something newer is to be grabbed.
+const FRESH: Duration = Duration::from_millis(10);
+
 /// Whose pace a stream follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
@@ -34,6 +37,8 @@ struct Member {
     pacer: ClientPacer,
     priority: Priority,
     active: bool,
+    /// The newest frame of which it took something, by its grab.
+    offered: Option<Instant>,
 }
 
 /// The clients of one stream. `C` names a client, `P` is a packet's payload.
@@ -49,6 +54,10 @@ pub struct FanOut<C, P> {
     damaged: bool,
     encoding: bool,
     last_encode: Option<Instant>,
+    /// Moving average of the time between grab and packets.
+    encode_time: Option<Duration>,
+    /// When the newest frame in the cache was grabbed.
+    published: Option<Instant>,
     /// Whether the newest packet built on another: then a skipped frame costs a key frame.
     deltas: bool,
 }
@@ -68,6 +77,8 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
             damaged: false,
             encoding: false,
             last_encode: None,
+            encode_time: None,
+            published: None,
             deltas: false,
         }
     }
@@ -79,7 +90,7 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
                 pacer.reset();
                 pacer
             });
-        let member = Member { view: ClientView::new(), pacer, priority, active: true };
+        let member = Member { view: ClientView::new(), pacer, priority, active: true, offered: None };
         self.members.insert(client, member);
     }
 
@@ -150,9 +161,16 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
     }
 
     /// The encode is over. Without success the damage counts again.
-    pub fn encode_finished(&mut self, success: bool) {
+    pub fn encode_finished(&mut self, now: Instant, success: bool) {
         self.encoding = false;
         self.damaged |= !success;
+        if let Some(began) = self.last_encode.filter(|_| success) {
+            let took = now.saturating_duration_since(began);
+            let time = self.encode_time.map_or(took, |time| (time * 7 + took) / 8);
+            self.encode_time = Some(time);
+            self.published = Some(began);
+            self.members.values_mut().for_each(|member| member.pacer.encodes_in(time));
+        }
     }
 
     /// Takes one encoded packet in. False when it was refused, see [`StripeCache::publish`].
@@ -174,25 +192,49 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
 
     /// The clients that may take a batch now and for whom there is one, the lead first.
     pub fn ready(&self, now: Instant) -> Vec<C> {
-        let mut ready: Vec<(Priority, C)> = self
-            .members
-            .iter()
-            .filter(|(_, m)| m.active && m.pacer.can_take(now) && self.cache.has_news(&m.view))
-            .map(|(&client, m)| (m.priority, client))
-            .collect();
+        let due = self.members.iter().filter(|&(&client, _)| self.is_due(now, client));
+        let mut ready: Vec<(Priority, C)> = due.map(|(&client, m)| (m.priority, client)).collect();
         ready.sort_unstable();
         ready.into_iter().map(|(_, client)| client).collect()
     }
 
     /// Takes the client's batch and counts it as sent. `None` when the client may take none or lacks none.
     pub fn take(&mut self, now: Instant, client: C) -> Option<Batch<P>> {
-        let member = self.members.get_mut(&client).filter(|m| m.active)?;
-        if !member.pacer.can_take(now) {
+        if !self.is_due(now, client) {
             return None;
         }
-        let batch = self.cache.take(&mut member.view)?;
-        member.pacer.on_sent(now, batch.frame_id, batch.bytes);
+        let member = self.members.get_mut(&client)?;
+        let rows = member.pacer.rows();
+        let batch = self.cache.take(&mut member.view, rows)?;
+        member.offered = self.published;
+        member.pacer.on_sent(now, batch.frame_id, batch.rows, batch.bytes);
         Some(batch)
+    }
+
+    /// Whether the client may have a batch now, and there is one for it.
+    fn is_due(&self, now: Instant, client: C) -> bool {
+        self.members.get(&client).is_some_and(|member| {
+            member.active
+                && member.pacer.can_take(now)
+                && !(member.priority == Priority::Lead && self.is_stale(now, member))
+                && self.apart_at(now, member).is_some_and(|at| at <= now)
+        })
+    }
+
+    /// From when on the acknowledgement of the client's next batch could be told from those of the ones before; `None`
+    /// when there is no next batch.
+    fn apart_at(&self, now: Instant, member: &Member) -> Option<Instant> {
+        let id = self.cache.next_id(&member.view, member.pacer.rows())?;
+        Some(member.pacer.tells_apart_at(now, id).unwrap_or(now))
+    }
+
+    /// Whether a new frame is due for a lead that may take one, and worth waiting for: what the cache has was left by an
+    /// earlier turn, or grew old.
+    fn is_stale(&self, now: Instant, lead: &Member) -> bool {
+        let fresh = self.encode_time.unwrap_or_default() + FRESH;
+        let left = lead.offered.is_some() && lead.offered == self.published;
+        (self.damaged || self.encoding)
+            && self.published.is_some_and(|grabbed| left || now.saturating_duration_since(grabbed) > fresh)
     }
 
     /// Whose most important client waits for an independent packet, if any: for followers the caller should not ask
@@ -210,7 +252,8 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
     /// When to look at [`FanOut::ready`] and [`FanOut::demand`] again at the latest.
     pub fn next_wakeup(&self, now: Instant) -> Option<Instant> {
         let waiting = self.members.values().filter(|m| m.active && self.cache.has_news(&m.view));
-        let batch = waiting.filter_map(|m| m.pacer.next_wakeup(now)).min();
+        let apart = |m: &Member| self.apart_at(now, m).filter(|&at| at > now);
+        let batch = waiting.filter_map(|m| m.pacer.next_wakeup(now).or_else(|| apart(m))).min();
         let encode = match self.demand(now) {
             Demand::Wait(at) => at,
             Demand::Encode => Some(now),

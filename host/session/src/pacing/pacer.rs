@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::delay::DelayFloor;
+use super::page::{Load, PageClock};
 
 /// Window before anything is known: one frame under way, one being drawn.
 const FIRST_WINDOW: usize = 2;
@@ -31,6 +32,8 @@ const STALL: Duration = Duration::from_secs(4);
 /// Without a queue, frames are spaced by this share of the client's own drawing interval, so that a burst never waits
 /// in its decoder and a client that became faster is still found out; behind a long queue by its inverse.
 const SPACING: f64 = 0.85;
+/// Until a client acknowledged something it may be a slow one: that long its frames are far apart.
+const UNKNOWN: Duration = Duration::from_secs(1);
 /// Longest spacing; a very slow client is held by its window.
 const MAX_SPACING: Duration = Duration::from_millis(150);
 
@@ -38,6 +41,15 @@ const MAX_SPACING: Duration = Duration::from_millis(150);
 struct Sent {
     id: u16,
     at: Instant,
+    rows: u32,
+    /// The client acknowledged this id before: a stock page does not say it twice.
+    repeats: bool,
+}
+
+impl Sent {
+    fn load(self) -> Load {
+        Load { at: self.at, rows: self.rows }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,15 +69,17 @@ struct Round {
 /// standing queue shows itself. Within the window, frames are spaced by the client's own drawing interval, a little
 /// less while nothing queues and a little more while something does.
 ///
-/// In simulation (`tests/pacing.rs`) a page that keeps up gets 60 fps at any round trip up to 200 ms, and one that
-/// draws 25 fps sees 95 of 100 frames younger than 100 ms plus the round trip, if its acknowledgements carry held
-/// times; without them its timer passes for delay and costs up to 50 ms more. A page that needs 66 ms or more for a
-/// frame sees older ones: the frame being drawn and one behind it.
+/// A page that needs 35 ms or more for a batch is paced by its own clock instead ([`PageClock`]): the next batch is
+/// sent so that it arrives when the page becomes free, or earlier by what keeps its stay below 75 ms, and none is
+/// added behind one that is overdue. Where a whole frame takes longer than 78 ms, [`ClientPacer::rows`] bounds the
+/// batches. That needs acknowledgements with held times and answers to marks ([`ClientPacer::wants_mark`]); without
+/// them the window alone decides.
 ///
 /// Acknowledgements may come late and in lumps: a stock page sends the newest drawn id every 50 ms with the time it
-/// held it. A stock *viewer* sends none at all: until the first acknowledgement, [`ClientPacer::on_delivered`] (the
-/// pong of a WebSocket ping written behind the batch, which every browser answers) stands in for it. A client that
-/// answers neither gets a lone frame every two seconds.
+/// held it. A stock *viewer* sends none at all: after half a second without an acknowledgement, and until the first,
+/// [`ClientPacer::on_delivered`] (the pong of a WebSocket ping written behind the batch, which every browser answers)
+/// stands in for it; a slow page must not get its first second's frames at once. A client that answers neither gets a
+/// lone frame every two seconds.
 ///
 /// Bytes that wait in the socket's queue block every further frame until [`ClientPacer::on_drained`].
 #[derive(Debug, Clone)]
@@ -79,6 +93,7 @@ pub struct ClientPacer {
     floor: DelayFloor,
     draining_since: Option<Instant>,
     round: Option<Round>,
+    first_sent: Option<Instant>,
     last_sent: Option<Instant>,
     last_drawn: Option<Instant>,
     draw_interval: Option<Duration>,
@@ -89,6 +104,8 @@ pub struct ClientPacer {
     probe_wait: Duration,
     /// Until when one batch need not keep its distance from the one before.
     hurry_until: Option<Instant>,
+    page: PageClock,
+    last_acked: Option<u16>,
 }
 
 /// A pacer's state for metrics.
@@ -106,6 +123,12 @@ pub struct PacerStats {
     pub last_delay: Duration,
     /// Time between frames the client draws, when it is known.
     pub draw_interval: Option<Duration>,
+    /// Round trip to the client without its own work, when marks were answered.
+    pub path: Option<Duration>,
+    /// What the client's page needs for a batch, when it is known.
+    pub batch_time: Option<Duration>,
+    /// Most rows in a batch, where they are bounded.
+    pub rows: Option<u32>,
     /// Whether the client has ever acknowledged a frame itself.
     pub acknowledges: bool,
     /// Frames are out and nothing came back for four seconds.
@@ -123,6 +146,7 @@ impl Default for ClientPacer {
             floor: DelayFloor::default(),
             draining_since: None,
             round: None,
+            first_sent: None,
             last_sent: None,
             last_drawn: None,
             draw_interval: None,
@@ -131,6 +155,8 @@ impl Default for ClientPacer {
             acknowledges: false,
             probe_wait: FIRST_PROBE,
             hurry_until: None,
+            page: PageClock::default(),
+            last_acked: None,
         }
     }
 }
@@ -141,12 +167,14 @@ impl ClientPacer {
         Self::default()
     }
 
-    /// A batch was handed to the socket. `frame_id` is the newest id in it.
-    pub fn on_sent(&mut self, now: Instant, frame_id: u16, bytes: usize) {
+    /// A batch was handed to the socket. `frame_id` is the newest id in it, `rows` the height of its stripes together.
+    pub fn on_sent(&mut self, now: Instant, frame_id: u16, rows: u32, bytes: usize) {
         if self.last_sent.is_some_and(|at| !self.in_flight.is_empty() && now >= at + self.probe_after()) {
             // A probe: the frames before it are given up, the client acknowledges this one or a later one.
+            if !self.in_flight.back().is_some_and(|sent| sent.repeats) {
+                self.probe_wait = (self.probe_wait * 2).min(LAST_PROBE);
+            }
             self.in_flight.clear();
-            self.probe_wait = (self.probe_wait * 2).min(LAST_PROBE);
         }
         if self.spaced_until().is_some_and(|at| now < at) {
             self.hurry_until = None;
@@ -154,8 +182,11 @@ impl ClientPacer {
         if self.in_flight.len() >= MAX_WINDOW {
             self.in_flight.pop_front();
         }
-        self.in_flight.push_back(Sent { id: frame_id, at: now });
+        self.page.sends(rows);
+        let repeats = self.last_acked == Some(frame_id);
+        self.in_flight.push_back(Sent { id: frame_id, at: now, rows, repeats });
         self.queued_bytes = self.queued_bytes.saturating_add(bytes);
+        self.first_sent.get_or_insert(now);
         self.last_sent = Some(now);
         if self.in_flight.len() >= self.window {
             self.round_at(now).limited = true;
@@ -175,11 +206,35 @@ impl ClientPacer {
         self.settle(now, frame_id, held_ms.map(|ms| Duration::from_millis(ms.into())));
     }
 
-    /// The batch that ends with `frame_id` has arrived at the client. Counts for clients that never acknowledge.
+    /// The batch that ends with `frame_id` has arrived at the client. Measures the path, and stands in for the
+    /// acknowledgements of clients that send none.
     pub fn on_delivered(&mut self, now: Instant, frame_id: u16) {
-        if !self.acknowledges {
+        self.page.marked(now, frame_id);
+        let silent = self.first_sent.is_some_and(|at| now.saturating_duration_since(at) >= FIRST_PROBE);
+        if !self.acknowledges && silent {
             self.settle(now, frame_id, Some(Duration::ZERO));
         }
+    }
+
+    /// Whether a mark should follow the batch that was just sent, whose answer goes to [`ClientPacer::on_delivered`].
+    pub fn wants_mark(&mut self, now: Instant, frame_id: u16) -> bool {
+        self.page.wants_mark(now, frame_id) || !self.acknowledges
+    }
+
+    /// Most rows that the next batch should have; `None` without a bound.
+    pub fn rows(&self) -> Option<u32> {
+        self.page.limit()
+    }
+
+    /// From when a batch with this newest id can be told from those in flight; `None` when it can be already.
+    pub fn tells_apart_at(&self, now: Instant, frame_id: u16) -> Option<Instant> {
+        let newest = self.in_flight.back().filter(|sent| !is_after(frame_id, sent.id))?;
+        Some(newest.at + self.probe_after()).filter(|&at| at > now)
+    }
+
+    /// How long a frame takes from its grab to its packets: a slow client's turn begins that much earlier.
+    pub fn encodes_in(&mut self, time: Duration) {
+        self.page.encodes_in(time);
     }
 
     /// The socket has taken everything handed to it.
@@ -191,7 +246,9 @@ impl ClientPacer {
     pub fn reset(&mut self) {
         self.in_flight.clear();
         self.last_drawn = None;
+        self.last_acked = None;
         self.probe_wait = FIRST_PROBE;
+        self.page.reset();
     }
 
     /// What comes before `until` may be the answer to the user's input: one batch need not keep its distance from the
@@ -220,6 +277,9 @@ impl ClientPacer {
             floor: self.floor.get(),
             last_delay: self.last_delay,
             draw_interval: self.draw_interval,
+            path: self.page.path(),
+            batch_time: self.page.cost(),
+            rows: self.page.limit(),
             acknowledges: self.acknowledges,
             stalled: self.is_stalled(now),
         }
@@ -250,8 +310,12 @@ impl ClientPacer {
         };
         let probe = last_sent + self.probe_after();
         let hurried = self.standing_queue < QUEUE_SHORT && self.hurry_until.is_some_and(|until| now < until);
-        let spaced = self.spaced_until().filter(|_| !hurried).unwrap_or(last_sent);
-        let brake = oldest.at + self.floor.get() + BRAKE;
+        let mut spaced = self.spaced_until().filter(|_| !hurried).unwrap_or(last_sent);
+        let mut brake = oldest.at + self.floor.get() + BRAKE;
+        if let Some(gate) = self.page.gate(self.in_flight.iter().map(|sent| sent.load())) {
+            spaced = if self.page.slow().is_some() { gate.opens } else { gate.opens.max(spaced) };
+            brake = brake.min(gate.closes);
+        }
         let probing = self.probe_wait > FIRST_PROBE;
         let open = !probing && self.in_flight.len() < self.effective_window() && spaced.max(now) < brake;
         Some(if open { spaced.min(probe) } else { probe })
@@ -259,8 +323,12 @@ impl ClientPacer {
 
     /// Until when the batch before keeps the next one at a distance.
     fn spaced_until(&self) -> Option<Instant> {
-        let interval = self.draw_interval?.mul_f64(self.spacing()).min(MAX_SPACING);
-        Some(self.last_sent? + interval)
+        let (first_sent, last_sent) = (self.first_sent?, self.last_sent?);
+        let known_for = last_sent.saturating_duration_since(first_sent);
+        if !self.acknowledges && (FIRST_PROBE..UNKNOWN).contains(&known_for) {
+            return Some(last_sent + MAX_SPACING);
+        }
+        Some(last_sent + self.draw_interval?.mul_f64(self.spacing()).min(MAX_SPACING))
     }
 
     fn spacing(&self) -> f64 {
@@ -272,7 +340,12 @@ impl ClientPacer {
     }
 
     fn probe_after(&self) -> Duration {
-        self.probe_wait.max(self.floor.get() * 2)
+        let repeats = self.in_flight.back().is_some_and(|sent| sent.repeats);
+        match (self.page.path(), self.page.cost()) {
+            // Whoever does not repeat an acknowledgement has drawn it by then.
+            (Some(path), Some(cost)) if repeats => path + cost * 2 + ACK_TICK,
+            _ => self.probe_wait.max(self.floor.get() * 2),
+        }
     }
 
     fn round_at(&mut self, now: Instant) -> &mut Round {
@@ -282,34 +355,42 @@ impl ClientPacer {
     fn settle(&mut self, now: Instant, frame_id: u16, held: Option<Duration>) {
         // In flight the ids ascend (wrapping). An id between two batches is that of a stripe inside the later one: it
         // settles the earlier. An id past the newest was never sent.
-        let is_after = |a: u16, b: u16| a != b && a.wrapping_sub(b) < 0x8000;
         if self.in_flight.back().is_none_or(|newest| is_after(frame_id, newest.id)) {
             return;
         }
         let Some(index) = self.in_flight.iter().rposition(|sent| !is_after(sent.id, frame_id)) else {
             return;
         };
-        let first_sent = self.in_flight[0].at;
+        let first = self.in_flight[0];
         let acked = self.in_flight[index];
         self.in_flight.drain(..=index);
         self.probe_wait = FIRST_PROBE;
+        self.last_acked = Some(frame_id);
         if acked.id != frame_id {
             return;
         }
         // A held time longer than the frame has been out is the page's clock, not ours.
         let delay = now.saturating_duration_since(acked.at);
         let tolerance = if held.is_some() { Duration::ZERO } else { ACK_TICK };
-        let delay = delay - held.unwrap_or_default().min(delay);
+        let late = held.unwrap_or_default().min(delay);
+        let delay = delay - late;
         let drawn = acked.at + delay;
         self.last_delay = delay;
-        self.learn_interval(first_sent, drawn, index as u32 + 1);
+        self.learn_interval(first.at, drawn, index as u32 + 1);
+        if self.acknowledges && held.is_some() {
+            self.page.drew(first.load(), acked.load(), index as u32 + 1, drawn, late);
+        }
         if self.draining_since.is_some_and(|since| acked.at >= since) {
             self.draining_since = None;
         }
         if self.floor.sample(now, delay) {
             self.draining_since = Some(now);
         }
-        let queue = delay.saturating_sub(self.floor.get() + tolerance);
+        let mut queue = delay.saturating_sub(self.floor.get() + tolerance);
+        if self.page.slow().is_some() {
+            // What waits in a slow page is bounded by its gate; what is left to the window is the path.
+            queue = queue.min(self.page.path_queue().unwrap_or(queue));
+        }
         let round = self.round_at(now);
         round.least_queue = round.least_queue.min(queue);
         round.samples += 1;
@@ -323,7 +404,7 @@ impl ClientPacer {
     /// Drawing intervals count only while the client always had a next frame, else they tell how often we sent.
     fn learn_interval(&mut self, first_sent: Instant, drawn: Instant, frames: u32) {
         if let Some(previous) = self.last_drawn
-            && first_sent <= previous
+            && first_sent + self.page.path().unwrap_or_default() <= previous
             && drawn > previous
         {
             let interval = (drawn - previous) / frames;
@@ -350,4 +431,9 @@ impl ClientPacer {
             self.window = (self.window + step).min(self.ceiling.map_or(MAX_WINDOW, |(most, _)| most));
         }
     }
+}
+
+/// Whether `a` is a later id than `b`; ids wrap.
+fn is_after(a: u16, b: u16) -> bool {
+    a != b && a.wrapping_sub(b) < 0x8000
 }

@@ -29,6 +29,8 @@ pub struct Batch<P> {
     pub frame_id: u16,
     /// Sum of the packets' sizes.
     pub bytes: usize,
+    /// Sum of the stripes' heights.
+    pub rows: u32,
     /// The packets; each keeps its own frame id.
     pub packets: Vec<Packet<P>>,
 }
@@ -46,7 +48,8 @@ struct Slot<P> {
 /// A client takes with its [`ClientView`] the newest packet of each stripe it lacks, once: a slow client skips
 /// what was replaced meanwhile, and a late joiner gets the whole picture without a new encode. Packets in one batch
 /// may stem from several frames and keep their ids; they go out in the order of publication, so ids never run
-/// backwards on one connection, and the last of them stands for the batch in the client's pacer.
+/// backwards within a batch, and the last of them stands for the batch in the client's pacer. A batch of bounded size
+/// may leave packets for the next one, which then can have the same or an older id.
 ///
 /// Where packets build on each other (H.264 deltas) a client that skipped one cannot use the next: the stripe waits
 /// for an independent packet, see [`StripeCache::needs_keyframe`].
@@ -55,18 +58,21 @@ pub struct StripeCache<P> {
     slots: BTreeMap<u16, Slot<P>>,
     serial: u64,
     epoch: u64,
+    /// Some packet built on another: then a stripe left out costs a key frame.
+    chained: bool,
 }
 
-/// What one client has: the serial of each stripe's packet it took last.
+/// What one client has: of each stripe the serial of the packet it took last, and in which of its turns.
 #[derive(Debug, Clone, Default)]
 pub struct ClientView {
     epoch: u64,
-    have: BTreeMap<u16, u64>,
+    have: BTreeMap<u16, (u64, u64)>,
+    turn: u64,
 }
 
 impl<P> Default for StripeCache<P> {
     fn default() -> Self {
-        Self { slots: BTreeMap::new(), serial: 0, epoch: 0 }
+        Self { slots: BTreeMap::new(), serial: 0, epoch: 0, chained: false }
     }
 }
 
@@ -92,6 +98,7 @@ impl<P: Clone> StripeCache<P> {
             }
         }
         self.serial += 1;
+        self.chained |= !packet.independent;
         // A delta without its predecessor builds on nothing anybody has.
         let base = (!packet.independent).then(|| self.slots.get(&top).map_or(0, |slot| slot.serial));
         self.slots.insert(top, Slot { packet, serial: self.serial, base });
@@ -102,23 +109,57 @@ impl<P: Clone> StripeCache<P> {
     pub fn clear(&mut self) {
         self.slots.clear();
         self.epoch += 1;
+        self.chained = false;
     }
 
     /// Takes for `view` the newest packet of every stripe it lacks and can decode; `None` when there is none.
-    pub fn take(&self, view: &mut ClientView) -> Option<Batch<P>> {
+    ///
+    /// With a bound on the `rows`, only so many: the stripes whose turn is longest ago, at least one. Whatever is
+    /// damaged meanwhile, each stripe thus has its turn before any other has a second one. Stripes of streams whose packets build
+    /// on each other are not left out.
+    pub fn take(&self, view: &mut ClientView, rows: Option<u32>) -> Option<Batch<P>> {
         if view.epoch != self.epoch {
             view.have.clear();
             view.epoch = self.epoch;
         }
         view.have.retain(|y, _| self.slots.contains_key(y));
-        let mut lacking: Vec<&Slot<P>> = self.slots.values().filter(|slot| self.usable(view, slot)).collect();
-        lacking.sort_unstable_by_key(|slot| slot.serial);
+        let lacking = self.due(view, rows);
         let frame_id = lacking.last()?.packet.frame_id;
+        view.turn += 1;
         for slot in &lacking {
-            view.have.insert(slot.packet.y, slot.serial);
+            view.have.insert(slot.packet.y, (slot.serial, view.turn));
         }
         let packets: Vec<Packet<P>> = lacking.into_iter().map(|slot| slot.packet.clone()).collect();
-        Some(Batch { frame_id, bytes: packets.iter().map(|p| p.bytes).sum(), packets })
+        let bytes = packets.iter().map(|packet| packet.bytes).sum();
+        Some(Batch {
+            frame_id,
+            bytes,
+            rows: packets.iter().map(|packet| u32::from(packet.height)).sum(),
+            packets,
+        })
+    }
+
+    /// The newest frame id of what [`StripeCache::take`] would give.
+    pub fn next_id(&self, view: &ClientView, rows: Option<u32>) -> Option<u16> {
+        self.due(view, rows).last().map(|slot| slot.packet.frame_id)
+    }
+
+    /// What the view's next batch is made of, in order of publication.
+    fn due(&self, view: &ClientView, rows: Option<u32>) -> Vec<&Slot<P>> {
+        let mut lacking: Vec<&Slot<P>> = self.slots.values().filter(|slot| self.usable(view, slot)).collect();
+        if let Some(rows) = rows.filter(|_| !self.chained) {
+            // Stable: stripes of one turn stay in the order of their rows.
+            lacking.sort_by_key(|slot| self.held(view, slot).map_or(0, |(_, turn)| turn));
+            let mut sum = 0;
+            let fits = lacking.iter().take_while(|slot| {
+                sum += u32::from(slot.packet.height);
+                sum <= rows
+            });
+            let count = fits.count().max(1);
+            lacking.truncate(count);
+        }
+        lacking.sort_unstable_by_key(|slot| slot.serial);
+        lacking
     }
 
     /// Whether [`StripeCache::take`] would give something.
@@ -141,16 +182,17 @@ impl<P: Clone> StripeCache<P> {
         self.slots.is_empty()
     }
 
-    fn held(&self, view: &ClientView, slot: &Slot<P>) -> Option<u64> {
+    fn held(&self, view: &ClientView, slot: &Slot<P>) -> Option<(u64, u64)> {
         if view.epoch == self.epoch { view.have.get(&slot.packet.y).copied() } else { None }
     }
 
     fn lacks(&self, view: &ClientView, slot: &Slot<P>) -> bool {
-        self.held(view, slot) != Some(slot.serial)
+        self.held(view, slot).map(|held| held.0) != Some(slot.serial)
     }
 
     fn usable(&self, view: &ClientView, slot: &Slot<P>) -> bool {
-        self.lacks(view, slot) && slot.base.is_none_or(|base| self.held(view, slot) == Some(base))
+        self.lacks(view, slot)
+            && slot.base.is_none_or(|base| self.held(view, slot).map(|held| held.0) == Some(base))
     }
 }
 

@@ -126,7 +126,7 @@ impl Line {
                 damaged = false;
                 id = id.wrapping_add(1);
                 sent += 1;
-                pacer.on_sent(now, id, self.bytes);
+                pacer.on_sent(now, id, 1080, self.bytes);
                 most_in_flight = most_in_flight.max(pacer.stats(now).in_flight);
                 if self.reads {
                     let serial = Duration::from_secs_f64(self.bytes as f64 / self.bytes_per_s as f64);
