@@ -18,8 +18,11 @@ export class Browser {
     this.browser = browser;
   }
 
-  /** Opens a page in a context of its own. `storage` fills its sessionStorage before any script runs. */
-  async open(url, { size = [1280, 720], storage = {}, selector = "#screen" } = {}) {
+  /**
+   * Opens a page in a context of its own. `storage` fills its sessionStorage before any script runs; `prepare` is a
+   * function that runs in the page before that, and its argument.
+   */
+  async open(url, { size = [1280, 720], storage = {}, selector = "#screen", prepare = null } = {}) {
     const context = await this.browser.newContext({ viewport: { width: size[0], height: size[1] } });
     // A page may have several canvases, of which one is shown.
     await context.addInitScript((pattern) => {
@@ -33,6 +36,7 @@ export class Browser {
         for (const [name, value] of Object.entries(items)) sessionStorage.setItem(name, value);
       }, storage);
     }
+    if (prepare) await context.addInitScript(...prepare);
     const page = await context.newPage();
     const desk = new Desk(page);
     await page.goto(url, { waitUntil: "domcontentloaded", timeout: 20_000 });

@@ -3,6 +3,7 @@
  *   scene text                    a page of text as large as the screen; it follows the screen's size
  *   scene gradient                colour gradients and discs as large as the screen
  *   scene motion W H FPS          a square of moving bars at 0,0; SIGUSR1 stops it
+ *   scene clock W H FPS           the time at 0,0 as 18 upright bars: white, black, and 16 bits of its ms, highest first
  *   scene cursor HX HY X Y W H    a window whose pointer is a red 16x16 square with its hotspot at HX,HY
  */
 #include <X11/Xlib.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static Display *display;
@@ -85,6 +87,18 @@ static void draw_bars(int width, int height, int frame) {
     XFillRectangle(display, window, gc, frame * 13 % width, frame * 5 % height, 24, 24);
 }
 
+static void draw_clock(int width, int height) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    unsigned ms = (unsigned)((long long)now.tv_sec * 1000 + now.tv_nsec / 1000000) & 0xffff;
+    unsigned bars = 1u << 17 | ms;
+    for (int i = 0; i < 18; i++) {
+        int from = width * i / 18, to = width * (i + 1) / 18;
+        XSetForeground(display, gc, bars >> (17 - i) & 1 ? rgb(255, 255, 255) : rgb(0, 0, 0));
+        XFillRectangle(display, window, gc, from, 0, (unsigned)(to - from), (unsigned)height);
+    }
+}
+
 static void say_ready(void) {
     XSync(display, False);
     puts("ready");
@@ -123,11 +137,13 @@ int main(int argc, char **argv) {
         int text = !strcmp(argv[1], "text");
         open_window(0, 0, 64, 64, text ? rgb(250, 250, 245) : rgb(0, 0, 0));
         follow_screen(text ? draw_text : draw_gradient);
-    } else if (!strcmp(argv[1], "motion") && argc == 5 && number[2] > 0) {
+    } else if ((!strcmp(argv[1], "motion") || !strcmp(argv[1], "clock")) && argc == 5 && number[2] > 0) {
+        int clock = !strcmp(argv[1], "clock");
         signal(SIGUSR1, stop_moving);
         open_window(0, 0, number[0], number[1], 0);
         for (int frame = 0;; frame++) {
-            if (moving || frame == 0) draw_bars(number[0], number[1], frame);
+            if (clock && moving) draw_clock(number[0], number[1]);
+            else if (moving || frame == 0) draw_bars(number[0], number[1], frame);
             if (frame == 0) say_ready();
             XSync(display, True);
             usleep((useconds_t)(1000000 / number[2]));
