@@ -254,7 +254,7 @@ const steps = {
     await until("no reason", async () => (await badge())[1] === "0");
     server.say('{"type":"pipeline_status","video":true,"reason":"another encoder goes on"}');
     await until("the notice", async () => (await badge()).join(" ") === "Still streaming\nanother encoder goes on 1");
-    await until("no notice", async () => (await badge())[1] === "0");
+    await until("no notice", async () => (await badge())[1] === "0", 15_000);
   },
 
   async "a reset starts the ids and the size over"(page, { stripes: [, green] }) {
