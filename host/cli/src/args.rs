@@ -104,7 +104,8 @@ pub(crate) fn command() -> Command {
                                 .action(ArgAction::SetTrue)
                                 .help("Read the files only, run no plugin code"),
                         ),
-                ),
+                )
+                .subcommand(crate::check::command()),
         )
         .subcommand(
             Command::new("config")

@@ -80,6 +80,7 @@ fn known_plugins(inventory: &Inventory, rules: &PluginRules) -> Vec<KnownPlugin>
 pub(crate) fn plugins(matches: &ArgMatches) -> Outcome {
     match matches.subcommand() {
         Some(("inspect", matches)) => inspect_some(matches),
+        Some(("check", matches)) => crate::check::check(matches),
         Some(("clear", matches)) => clear(matches),
         Some((_, matches)) => list(matches),
         None => Ok(ExitCode::FAILURE),

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod check;
 mod commands;
 mod control;
 mod defaults;
@@ -20,6 +21,11 @@ use std::process::ExitCode;
 use failure::Failure;
 
 fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == selkies_plugin_check::CHILD_ARGUMENT) {
+        // This process is the plugin's: no configuration, no logging, nothing of the host.
+        return selkies_plugin_check::run_child(words.next().unwrap_or_default().as_ref());
+    }
     let matches = args::command().get_matches();
     let outcome = match matches.subcommand() {
         Some(("plugins", matches)) => commands::plugins(matches),

@@ -38,7 +38,9 @@ struct Wanted {
     height: u32,
     fourcc: u32,
     subsamp: Subsamp,
-    /// The next picture is sent whatever changed.
+    /// Every picture is sent whatever changed.
+    streaming: bool,
+    /// The next one is.
     whole: bool,
 }
 
@@ -74,6 +76,7 @@ impl Wanted {
                 height: params.height,
                 fourcc: params.fourcc,
                 subsamp,
+                streaming: params.ignore_damage != 0,
                 whole: true,
             }),
             None => {
@@ -134,7 +137,7 @@ impl Encoder for Panicking {
         }
         self.frames += 1;
         assert!(self.frames < u64::from(self.after), "frame {} is the one to panic at", self.frames);
-        let changed = frame.damage().is_none_or(|rects| !rects.is_empty());
+        let changed = self.wanted.streaming || frame.damage().is_none_or(|rects| !rects.is_empty());
         if changed || self.wanted.whole || params.keyframe {
             self.wanted.whole = true;
             let (pixels, pitch) = frame.plane(0)?;

@@ -1,0 +1,221 @@
+//! `plugins check` against plugins that are right, and against plugins with one fault each.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::{
+        Mutex, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use serde_json::Value as Json;
+
+/// Each plugin of tests/faulty and the rule that catches it.
+const FAULTS: &[(&str, &str)] = &[
+    ("abort", "LIF-001"),
+    ("any-config", "LIF-018"),
+    ("beyond-capacity", "ENC-012"),
+    ("corrupt-picture", "ENC-031"),
+    ("descriptor-leak", "LIF-011"),
+    ("done-twice", "ENC-008"),
+    ("empty-packet", "ENC-011"),
+    ("exit", "LIF-002"),
+    ("forks", "LIF-009"),
+    ("frame-write", "ENC-026"),
+    ("hang-create", "LIF-003"),
+    ("hang-encode", "LIF-004"),
+    ("heap-leak", "LIF-012"),
+    ("ignores-damage", "ENC-024"),
+    ("ignores-keyframe", "ENC-023"),
+    ("late-call", "LIF-014"),
+    ("late-packet", "ENC-017"),
+    ("log-flood", "LIF-008"),
+    ("memory", "LIF-013"),
+    ("never-done", "ENC-008"),
+    ("overrun", "ENC-013"),
+    ("panic", "LIF-005"),
+    ("refused-format", "ENC-003"),
+    ("retains", "ENC-030"),
+    ("retains-too-many", "ENC-029"),
+    ("segfault", "LIF-001"),
+    ("slab-leak", "ENC-015"),
+    ("stdout", "LIF-007"),
+    ("takes-wrong-frames", "ENC-007"),
+    ("thread-leak", "LIF-010"),
+    ("underrun", "ENC-013"),
+    ("unknown-ids", "PKG-006"),
+    ("wrong-area", "ENC-019"),
+    ("wrong-frame-id", "ENC-016"),
+    ("wrong-picture", "ENC-032"),
+];
+
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A library that cargo built for this test; it lies beside the test.
+fn library(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let path = test.with_file_name(name);
+    assert!(path.is_file(), "{} is a dev-dependency", path.display());
+    path
+}
+
+/// The folder with the plugins of tests/faulty, built once.
+fn faulty() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faulty");
+        let built = Command::new(project().join("tests/faulty/build.sh"))
+            .arg(&folder)
+            .env("PANIC_LIBRARY", library("libselkies_faulty_panic.so"))
+            .output()
+            .expect("tests/faulty/build.sh runs");
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        folder
+    })
+}
+
+/// A folder with one of the host's own plugins.
+fn own(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("own").join(name);
+    std::fs::create_dir_all(&folder).expect("a folder for tests");
+    let manifest = project().join("plugins").join(name).join("selkies-plugin.json");
+    std::fs::copy(manifest, folder.join("selkies-plugin.json")).expect("the plugin has a manifest");
+    let file = format!("libselkies_{}.so", name.replace('-', "_"));
+    // Not in place: another run of this test may have the old file mapped.
+    let fresh = folder.join(format!("{file}.{}", std::process::id()));
+    std::fs::copy(library(&file), &fresh).expect("the library can be copied");
+    std::fs::rename(fresh, folder.join(file)).expect("the library can be renamed");
+    folder
+}
+
+fn run(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_selkies-host"));
+    command.args(["plugins", "check"]).args(args).output().expect("the binary runs")
+}
+
+/// The report of one plugin as JSON, and the exit code.
+fn check(folder: &Path, more: &[&str]) -> (Json, i32) {
+    let path = folder.to_str().expect("a plain path");
+    let output = run(&[&["--json", path], more].concat());
+    let report = serde_json::from_slice(&output.stdout);
+    let report: Json =
+        report.unwrap_or_else(|_| panic!("{path}: {}", String::from_utf8_lossy(&output.stderr)));
+    (report, output.status.code().unwrap_or(-1))
+}
+
+/// Rules of a report with one of these outcomes, with what was found.
+fn with_outcome(report: &Json, outcomes: &[&str]) -> Vec<(String, String)> {
+    let rules = report["plugins"].as_array().into_iter().flatten();
+    let rules = rules.flat_map(|plugin| plugin["rules"].as_array().into_iter().flatten());
+    rules
+        .filter(|rule| outcomes.iter().any(|outcome| rule["outcome"] == *outcome))
+        .map(|rule| (rule["rule"].as_str().unwrap_or_default().to_owned(), rule["found"].to_string()))
+        .collect()
+}
+
+const BROKEN: &[&str] = &["failed", "crashed", "timed-out"];
+
+#[test]
+fn each_fault_breaks_its_own_rule_and_no_other() {
+    let folders: BTreeSet<String> = std::fs::read_dir(faulty())
+        .expect("the folder is there")
+        .map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned())
+        .collect();
+    let listed: BTreeSet<String> =
+        FAULTS.iter().map(|(name, _)| (*name).to_owned()).chain(["none".to_owned()]).collect();
+    assert_eq!(folders, listed, "every plugin of tests/faulty is listed here");
+
+    let next = AtomicUsize::new(0);
+    let wrong = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some((name, rule)) = FAULTS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (report, code) = check(&faulty().join(name), &[]);
+                    let found = with_outcome(&report, BROKEN);
+                    let rules: BTreeSet<&str> = found.iter().map(|(rule, _)| rule.as_str()).collect();
+                    if rules != BTreeSet::from([*rule]) || code != 1 {
+                        wrong
+                            .lock()
+                            .unwrap()
+                            .push(format!("{name}: wanted {rule} and 1, found {code}, {found:?}"));
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Nothing was broken, warned of or left unjudged.
+fn assert_clean(folder: &Path, more: &[&str]) {
+    let (report, code) = check(folder, more);
+    let bad = with_outcome(&report, &["failed", "crashed", "timed-out", "warning", "unjudged"]);
+    assert!(bad.is_empty(), "{}: {bad:?}", folder.display());
+    assert_eq!(code, 0, "{}", folder.display());
+}
+
+#[test]
+fn an_encoder_without_fault_breaks_no_rule() {
+    assert_clean(&faulty().join("none"), &[]);
+}
+
+#[test]
+fn the_hosts_own_encoder_breaks_no_rule() {
+    assert_clean(&own("striped-jpeg"), &[]);
+}
+
+#[test]
+fn random_calls_find_a_fault_and_find_it_again() {
+    let folder = faulty().join("overrun");
+    let config = ["--plugin-config", r#"{"after": 20}"#];
+    let (report, code) = check(&folder, &[&config[..], &["--fuzz", "30", "--reproduce", "7"]].concat());
+    let first = with_outcome(&report, BROKEN);
+    assert_eq!((code, first.len(), first[0].0.as_str()), (1, 1, "ENC-013"), "{first:?}");
+    assert_eq!(report["plugins"][0]["seed"], 7);
+    let (again, _) = check(&folder, &[&config[..], &["--fuzz", "1", "--reproduce", "7"]].concat());
+    assert_eq!(with_outcome(&again, BROKEN), first);
+}
+
+#[test]
+fn a_rule_can_be_chosen_and_text_says_what_to_do() {
+    let folder = faulty().join("any-config");
+    let path = folder.to_str().expect("a plain path");
+    let output = run(&["--rule", "lif-018", path]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1));
+    for line in [
+        "failed     LIF-018  wrong configuration",
+        "           found   create took after \"text\"",
+        "           see     docs/specs/lifecycle.md#lif-018",
+        "faulty.any-config FAILS: 1 failed",
+    ] {
+        assert!(text.lines().any(|found| found.trim_end() == line), "{line} in\n{text}");
+    }
+    // The same without a child.
+    let output = run(&["--in-process", "--rule", "LIF-018", path]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("FAILS: 1 failed"));
+}
+
+#[test]
+fn what_cannot_be_checked_is_one_line() {
+    for (args, line) in [
+        (&["/no/such/plugin"][..], "CK001 /no/such/plugin: found no plugin"),
+        (&["--rule", "ENC-999", "/"], "CK002 \"ENC-999\": found no rule"),
+        (&["--plugin-config", "[]", "/"], "CL033 --plugin-config: found no object"),
+    ] {
+        let output = run(args);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert!(text.starts_with(line) && text.lines().count() == 1, "{text}");
+    }
+    let list = run(&["--list"]);
+    assert!(
+        String::from_utf8_lossy(&list.stdout).contains("ENC-026  frames are read-only: A plugin MUST NOT")
+    );
+}
