@@ -123,7 +123,9 @@ pub struct StripedJpeg {
     config: Config,
     packets: PacketSink,
     encoder: StripedEncoder,
-    /// The frame before, to notice gaps.
+    /// Width and height of the frames.
+    size: (u32, u32),
+    /// The frame before, to notice gaps; none of this size when the next one is to be a keyframe.
     last_frame: Option<u64>,
     /// Kept for its memory.
     areas: Vec<Area>,
@@ -162,11 +164,17 @@ impl Encoder for StripedJpeg {
         _completion: Completion,
     ) -> Result<Self> {
         let encoder = StripedEncoder::new(config.settings(params)?).map_err(refused)?;
-        Ok(Self { host, config, packets, encoder, last_frame: None, areas: Vec::new() })
+        let size = (params.width, params.height);
+        Ok(Self { host, config, packets, encoder, size, last_frame: None, areas: Vec::new() })
     }
 
     fn configure(&mut self, params: &EncoderParams) -> Result<()> {
-        self.encoder.configure(self.config.settings(params)?).map_err(refused)
+        self.encoder.configure(self.config.settings(params)?).map_err(refused)?;
+        let size = (params.width, params.height);
+        if std::mem::replace(&mut self.size, size) != size {
+            self.last_frame = None;
+        }
+        Ok(())
     }
 
     fn submit(&mut self, frame: FrameRef<'_>, params: Submit<'_>) -> Result<Progress> {
@@ -189,6 +197,8 @@ impl Encoder for StripedJpeg {
         };
         let order = match params {
             Submit { keyframe: true, .. } => Order::Keyframe,
+            // Whoever sees it can start with it, asked for or not.
+            _ if self.last_frame.is_none() => Order::Keyframe,
             // Only the frame of the submit before is known to be unchanged.
             Submit { refine: true, .. } if self.last_frame == Some(id) => Order::Refine,
             _ => Order::Changes,
