@@ -54,12 +54,11 @@ extern "C" fn on_signal(signal: i32, info: *mut libc::siginfo_t, _: *mut libc::c
         [b'0' + u8::try_from(signal / 10 % 10).unwrap_or(0), b'0' + u8::try_from(signal % 10).unwrap_or(0)];
     // A leading zero is no JSON number.
     let digits = if digits[0] == b'0' { &digits[1..] } else { &digits[..] };
-    // SAFETY: the system passes a valid record; only faults have an address.
-    let address = if signal == libc::SIGSEGV || signal == libc::SIGBUS {
-        unsafe { (*info).si_addr() }.addr()
-    } else {
-        0
-    };
+    let mut address = 0;
+    if signal == libc::SIGSEGV || signal == libc::SIGBUS {
+        // SAFETY: the system passes a valid record, and faults have an address.
+        address = unsafe { (*info).si_addr() }.addr();
+    }
     let rule = fence::rule_at(address).map_or("", |rule| rule.id);
     let mut line = Line { bytes: [0; 256], len: 0 };
     line.add(b"{\"kind\":\"signal\",\"signal\":");
