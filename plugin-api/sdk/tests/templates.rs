@@ -143,30 +143,61 @@ fn copied_rust_template(to: &Path) {
         assert!(asked.contains(&format!("[placeholders.{name}]")), "cargo-generate does not ask for {name}");
     }
     assert_eq!(asked.matches("[placeholders.").count(), placeholders.len() - 2);
-    // The versions that this workspace has fetched already, so that the build needs no network.
+    copy_lock(to);
+}
+
+/// The versions that this workspace has fetched already, so that a build needs no network.
+fn copy_lock(to: &Path) {
     let lock = plugin_api().parent().expect("the root").join("Cargo.lock");
     std::fs::copy(lock, to.join("Cargo.lock")).expect("copied");
 }
 
+/// Runs cargo in a crate outside of the workspace. Not a fresh target folder: what was built in it before is kept.
+fn cargo(verb: &str, crate_folder: &Path) {
+    let mut command = Command::new(env!("CARGO"));
+    command.args([verb, "--offline", "--quiet"]).current_dir(crate_folder);
+    command.env("CARGO_TARGET_DIR", outside().join("target")).env_remove("RUSTFLAGS");
+    run(&mut command);
+}
+
+fn outside() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("rust-template")
+}
+
+/// An empty folder for a crate.
+fn empty(name: &str) -> PathBuf {
+    let folder = outside().join(name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).expect("removed");
+    }
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
 #[test]
 fn the_rust_template_builds_and_passes_its_tests() -> Result<(), Failure> {
-    // Not a fresh folder: what was built for it before is kept.
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("rust-template");
-    let crate_folder = folder.join("crate");
-    if crate_folder.exists() {
-        std::fs::remove_dir_all(&crate_folder).expect("removed");
-    }
+    let crate_folder = empty("crate");
     copied_rust_template(&crate_folder);
-    let target = folder.join("target");
-    let cargo = |verb: &str| {
-        let mut command = Command::new(env!("CARGO"));
-        command.args([verb, "--offline", "--quiet"]).current_dir(&crate_folder);
-        command.env("CARGO_TARGET_DIR", &target).env_remove("RUSTFLAGS");
-        run(&mut command);
-    };
-    cargo("test");
-    cargo("build");
-    let library = target.join("debug/libexample_rust_capture.so");
+    cargo("test", &crate_folder);
+    cargo("build", &crate_folder);
+    let library = outside().join("target/debug/libexample_rust_capture.so");
     let table = capture_table(&library, &crate_folder.join("selkies-plugin.json"));
     drive(table, r#"{"width": 64, "height": 32, "period_ms": 500}"#)
+}
+
+/// The plugin that a release keeps (tests/abi) is only built at a release; until then this finds out.
+#[test]
+fn the_source_of_the_kept_plugin_compiles() {
+    let from = plugin_api().parent().expect("the root").join("tests/abi/source/rust");
+    let crate_folder = empty("kept");
+    std::fs::create_dir_all(crate_folder.join("src")).expect("a folder");
+    for file in ["selkies-plugin.json", "src/lib.rs", "src/source.rs", "src/encoder.rs"] {
+        std::fs::copy(from.join(file), crate_folder.join(file)).expect("copied");
+    }
+    let manifest = std::fs::read_to_string(from.join("Cargo.toml")).expect("Cargo.toml");
+    assert_eq!(manifest.matches("\"../../../../plugin-api/sdk\"").count(), 1);
+    let manifest = manifest.replace("../../../../plugin-api/sdk", env!("CARGO_MANIFEST_DIR"));
+    std::fs::write(crate_folder.join("Cargo.toml"), manifest).expect("written");
+    copy_lock(&crate_folder);
+    cargo("check", &crate_folder);
 }
