@@ -51,14 +51,18 @@ export function steps(file, path) {
   return found;
 }
 
-/** True when `said` is what the guide shows: line by line, `...` for any text, a line of `...` for any lines. */
+/**
+ * True when `said` is what the guide shows: line by line, `...` for any text, a line of `...` for any lines. How wide a
+ * column is does not matter.
+ */
 export function matches(wanted, said) {
+  const narrow = (text) => text.trimEnd().replace(/ +/g, " ").replace(/ $/gm, "");
   const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  const pattern = wanted.trimEnd().split("\n").map((line) => {
+  const pattern = narrow(wanted).split("\n").map((line) => {
     if (line === "...") return "(?:.*\\n)*?";
-    return `${line.trimEnd().split("...").map(escape).join(".*")} *\\n`;
+    return `${line.split("...").map(escape).join(".*")}\\n`;
   });
-  return new RegExp(`^${pattern.join("")}$`).test(`${said.trimEnd()}\n`);
+  return new RegExp(`^${pattern.join("")}$`).test(`${narrow(said)}\n`);
 }
 
 /** Someone who follows a guide: a folder, and the variables of their shell. */

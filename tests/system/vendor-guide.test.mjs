@@ -84,6 +84,7 @@ for (const [path, colours] of Object.entries(SHOWN)) {
 test("output is compared, and only what is marked may differ", () => {
   assert.ok(matches("one\n...\nfour\n", "one\ntwo\nthree\nfour\n"));
   assert.ok(matches("...\ntook ... ms\n", "took 5 ms"));
+  assert.ok(matches("id    state\n", "id  state\n"));
   assert.ok(!matches("one\nfour\n", "one\ntwo\nfour\n"));
   assert.ok(!matches("one\n...\nfour\n", "one\ntwo\n"));
   assert.ok(!matches("a.c\n", "abc\n"));
