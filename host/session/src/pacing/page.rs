@@ -8,11 +8,11 @@ const BOUNDED: Duration = Duration::from_millis(20);
 /// … and from this on it alone paces the page. A faster page may always have a batch waiting behind the one it works on.
 const SLOW: Duration = Duration::from_millis(35);
 /// What a batch may spend in the page, waiting and being drawn: 100 ms less grabbing, encoding and jitter.
-const STAY: Duration = Duration::from_millis(70);
+const STAY: Duration = Duration::from_millis(64);
 /// Longest that a batch should wait in a slow page.
-const AHEAD: Duration = Duration::from_millis(20);
+const AHEAD: Duration = Duration::from_millis(14);
 /// Batches that take longer than this are cut …
-const TOO_LONG: Duration = Duration::from_millis(76);
+const TOO_LONG: Duration = Duration::from_millis(66);
 /// … to what takes about this long.
 const TURN: Duration = Duration::from_millis(52);
 /// A cut batch that takes longer makes the next ones smaller.
