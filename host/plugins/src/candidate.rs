@@ -147,7 +147,7 @@ impl Candidate {
     fn fill(&self, policy: &Policy, findings: &mut Findings) -> Result<Admission, Refusal> {
         let rule = policy.admit(self.id(), &self.manifest_path)?;
         findings.rule = Some(rule.clone());
-        let placement = placement_of(&self.manifest)?;
+        let placement = placement_of(&self.manifest, &policy.isolation)?;
         findings.placement = Some(placement);
         let root = self.root()?;
         files::safe_path(&self.manifest_path, &root)?;

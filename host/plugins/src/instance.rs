@@ -30,6 +30,7 @@ mod wake;
 
 use crate::{Plugin, services::HostServices};
 
+pub(crate) use buffer::BufferShape;
 pub use buffer::{BufferError, BufferLease, MAX_FRAME_EDGE, SharedBuffer};
 pub use caps::{EncoderOffer, probe_encoder};
 pub use capture::{CaptureFailure, CaptureInfo, CaptureInstance, CaptureRequest, CaptureSignal};

@@ -1,12 +1,18 @@
 //! Every plugin that was found, with the decision about it.
 
-use std::path::PathBuf;
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
 
 use crate::{
-    Candidate, HostServices, LoadedPlugin, Plugin, Policy, Refusal, StartError,
+    Candidate, HostServices, LoadedPlugin, Placement, Plugin, Policy, Refusal, StartError,
     candidate::{Admission, Findings},
+    child::{ChildPlugin, Home},
     discovery::discover_where,
     loader::load,
+    placement::placement_of,
     quarantine::{Ledger, LibraryIdentity, Sentence},
 };
 
@@ -18,6 +24,8 @@ pub struct Inventory {
     ledger: Ledger,
     entries: Vec<Entry>,
     refusals: Vec<Refusal>,
+    /// Children of plugins that were started, by the name of their group or plugin.
+    homes: Arc<Mutex<BTreeMap<String, Weak<Home>>>>,
 }
 
 /// A plugin and the decision about it.
@@ -70,7 +78,14 @@ impl Inventory {
             judged.push(entry);
             admitted
         });
-        Self { policy, folders: folders.to_vec(), ledger, entries: judged, refusals: found.refusals }
+        Self {
+            policy,
+            folders: folders.to_vec(),
+            ledger,
+            entries: judged,
+            refusals: found.refusals,
+            homes: Arc::default(),
+        }
     }
 
     /// The rules by which it was judged.
@@ -134,12 +149,42 @@ impl Inventory {
         judged.map(|admission| admission.identity.clone())
     }
 
-    /// Makes the plugin with this id ready for use. `[control]`
+    /// Makes the plugin with this id ready for use, where the policy's rules say. `[control]`
     ///
     /// # Errors
-    /// As [`Self::load`], or what the plugin's `init` answers.
+    /// As [`Self::load`], what the plugin's `init` answers, or a child that does not start.
     pub fn start(&self, services: &HostServices, id: &str) -> Result<Plugin, StartError> {
-        Ok(Plugin::here(services, self.load(id)?)?)
+        let candidate = self.find(id)?;
+        match placement_of(candidate.manifest(), &self.policy.isolation)? {
+            Placement::InProcess => Ok(Plugin::here(services, load(candidate, &self.policy)?)?),
+            Placement::Process => {
+                let home = self.home(candidate);
+                Ok(Plugin::of_child(ChildPlugin::start(services, home, candidate)?))
+            }
+        }
+    }
+
+    /// The child of a plugin, which others of its group share.
+    fn home(&self, candidate: &Candidate) -> Arc<Home> {
+        let rules = &self.policy.isolation;
+        let group = rules.group_of(candidate.id());
+        // No id has a colon.
+        let key = group.map_or_else(|| candidate.id().to_owned(), |group| format!("group:{group}"));
+        let mut homes = self.homes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(home) = homes.get(&key).and_then(Weak::upgrade) {
+            return home;
+        }
+        let belongs = |other: &Candidate| match group {
+            Some(_) => {
+                rules.group_of(other.id()) == group
+                    && placement_of(other.manifest(), rules) == Ok(Placement::Process)
+            }
+            None => other.id() == candidate.id(),
+        };
+        let members: Vec<&Candidate> = self.usable().filter(|other| belongs(other)).collect();
+        let home = Home::new(&self.policy, &members);
+        homes.insert(key, Arc::downgrade(&home));
+        home
     }
 
     /// Loads the plugin with this id into this process, see [`load`].

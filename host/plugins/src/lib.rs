@@ -45,12 +45,13 @@ mod quarantine;
 mod refusal;
 mod report;
 mod services;
+mod shared_memory;
 mod signature;
 mod size;
 mod tables;
 
 pub use candidate::{Admission, Candidate, Findings, HashState};
-pub use child::Ending;
+pub use child::{CHILD_ARGUMENT, ChildOptions, Deadlines, Ending};
 pub use config_check::{validate_config, validate_schema};
 pub use discovery::{Discovery, MAX_FOLDER_ENTRIES, PATH_VARIABLE, discover, search_path};
 pub use elf::{ElfFacts, MAX_LIBRARY_BYTES};
@@ -73,7 +74,7 @@ pub use manifest::{
     PluginId, Requires, Sha256, Version,
 };
 pub use plugin::{Plugin, StartError};
-pub use policy::{FIRST_PARTY_PREFIX, Policy, SafeMode, matches};
+pub use policy::{FIRST_PARTY_PREFIX, IsolationRules, Policy, SafeMode, matches};
 pub use quarantine::{
     FAULT_LIMIT, FAULT_WINDOW, FaultNote, FaultRecord, LastFault, Ledger, LibraryIdentity, MAX_RECORDS,
     MAX_STORE_BYTES, Moment, Quarantine, Sentence, Verdict,

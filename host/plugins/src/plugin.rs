@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    HostServices, LoadedPlugin, Manifest, PluginError, Refusal, begin,
+    HostServices, LoadedPlugin, Manifest, Offer, Placement, PluginError, Refusal, begin,
+    child::ChildPlugin,
     tables::{Table, Tables},
 };
 
@@ -18,6 +19,8 @@ pub struct Plugin {
 enum Place {
     /// In a library that is mapped into this process.
     Here(Box<LoadedPlugin>),
+    /// In a child of this process.
+    Child(ChildPlugin),
     /// In this program itself.
     Linked { id: String, tables: Tables },
 }
@@ -43,6 +46,11 @@ impl Plugin {
         Ok(Self { place: Arc::new(Place::Here(Box::new(plugin))) })
     }
 
+    /// The plugin of a child.
+    pub(crate) fn of_child(plugin: ChildPlugin) -> Self {
+        Self { place: Arc::new(Place::Child(plugin)) }
+    }
+
     /// A plugin that is part of this program, with tables that nobody checked: for tests and measurements.
     #[must_use]
     pub fn linked(id: &str, tables: Tables) -> Self {
@@ -54,6 +62,7 @@ impl Plugin {
     pub fn id(&self) -> &str {
         match &*self.place {
             Place::Here(loaded) => loaded.id(),
+            Place::Child(child) => child.id(),
             Place::Linked { id, .. } => id,
         }
     }
@@ -63,6 +72,7 @@ impl Plugin {
     pub fn manifest(&self) -> Option<&Manifest> {
         match &*self.place {
             Place::Here(loaded) => Some(loaded.manifest()),
+            Place::Child(child) => Some(child.candidate().manifest()),
             Place::Linked { .. } => None,
         }
     }
@@ -76,26 +86,77 @@ impl Plugin {
     /// True when it has the usable table with this id, `selkies.capture/1`.
     #[must_use]
     pub fn offers(&self, table: &str) -> bool {
-        self.tables().ids().contains(&table)
+        match &*self.place {
+            Place::Child(child) => {
+                let mut offers = child.offers().iter();
+                offers.any(|offer| offer.id == table && offer.wanted.is_some() && offer.refusal.is_none())
+            }
+            Place::Here(_) | Place::Linked { .. } => self.tables().ids().contains(&table),
+        }
     }
 
     /// Why tables of the manifest are not used although the plugin is.
     pub fn left_out(&self) -> impl Iterator<Item = &Refusal> {
-        let offers = match &*self.place {
+        self.table_offers().iter().filter_map(|offer| offer.refusal.as_ref())
+    }
+
+    /// What its library answered for each table id.
+    pub(crate) fn table_offers(&self) -> &[Offer] {
+        match &*self.place {
             Place::Here(loaded) => loaded.offers(),
+            Place::Child(child) => child.offers(),
             Place::Linked { .. } => &[],
-        };
-        offers.iter().filter_map(|offer| offer.refusal.as_ref())
+        }
+    }
+
+    /// The ids of the plugins that end when this one's process ends, itself among them.
+    #[must_use]
+    pub fn shares_process_with(&self) -> &[String] {
+        match &*self.place {
+            Place::Child(child) => child.members(),
+            Place::Here(_) | Place::Linked { .. } => &[],
+        }
+    }
+
+    /// Where its code runs.
+    #[must_use]
+    pub fn placement(&self) -> Placement {
+        match &*self.place {
+            Place::Child(_) => Placement::Process,
+            Place::Here(_) | Place::Linked { .. } => Placement::InProcess,
+        }
+    }
+
+    /// The plugin in its child, if it is in one.
+    pub(crate) fn child(&self) -> Option<&ChildPlugin> {
+        match &*self.place {
+            Place::Child(child) => Some(child),
+            Place::Here(_) | Place::Linked { .. } => None,
+        }
+    }
+
+    /// Says which log level the host keeps, to a plugin in this process.
+    pub(crate) fn set_log_level(&self, level: u32) {
+        if let Some(set) = self.tables().lifecycle().and_then(|table| table.set_log_level) {
+            // SAFETY: may be called from any thread after `init`, which ran when this plugin was made.
+            unsafe { set(level) };
+        }
     }
 
     /// Its table of type `T`, for an instance in this process; `name` is for the error.
     pub(crate) fn table<T: Table>(&self, name: &'static str) -> Result<&'static T, PluginError> {
-        T::of(self.tables()).ok_or_else(|| PluginError::no_table(self.id(), name, T::ID))
+        let reason = match &*self.place {
+            Place::Child(_) if self.offers(T::ID) => "does not run in a child in this version",
+            _ => "is not offered by the plugin",
+        };
+        T::of(self.tables()).ok_or_else(|| PluginError::no_table(self.id(), name, T::ID, reason))
     }
 
     fn tables(&self) -> &Tables {
         match &*self.place {
             Place::Here(loaded) => loaded.tables(),
+            // Its tables are in another process.
+            Place::Child(_) => const { &Tables::none() },
             Place::Linked { tables, .. } => tables,
         }
     }

@@ -1,8 +1,11 @@
 //! Which plugins the operator wants.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use crate::{Refusal, TrustedKey};
+use crate::{ChildOptions, Placement, Refusal, TrustedKey};
 
 /// What ids of first-party plugins begin with.
 pub const FIRST_PARTY_PREFIX: &str = "selkies.";
@@ -20,6 +23,48 @@ pub struct Policy {
     pub trusted_keys: Vec<TrustedKey>,
     /// Only first-party plugins may be used.
     pub safe_mode: Option<SafeMode>,
+    /// Where they run.
+    pub isolation: IsolationRules,
+}
+
+/// Where plugins run, within what their manifests allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IsolationRules {
+    /// Patterns of ids: these run inside the host, all others in children.
+    pub in_process: Vec<String>,
+    /// Patterns of ids by the name of a group, whose plugins share a child.
+    pub groups: BTreeMap<String, Vec<String>>,
+    /// Everything runs here, whatever the patterns say. Not transports, which children cannot run.
+    pub forced: Option<Placement>,
+    /// How children are started.
+    pub children: ChildOptions,
+}
+
+impl Default for IsolationRules {
+    /// Everything may run inside the host.
+    fn default() -> Self {
+        Self {
+            in_process: vec!["*".into()],
+            groups: BTreeMap::new(),
+            forced: None,
+            children: ChildOptions::default(),
+        }
+    }
+}
+
+impl IsolationRules {
+    /// True when the operator wants this plugin inside the host.
+    #[must_use]
+    pub fn covers(&self, id: &str) -> bool {
+        self.in_process.iter().any(|pattern| matches(pattern, id))
+    }
+
+    /// The first group that the plugin belongs to.
+    #[must_use]
+    pub fn group_of(&self, id: &str) -> Option<&str> {
+        let has = |patterns: &Vec<String>| patterns.iter().any(|pattern| matches(pattern, id));
+        self.groups.iter().find(|(_, patterns)| has(patterns)).map(|(name, _)| name.as_str())
+    }
 }
 
 /// Safe mode: only plugins that came with the host are used. A name proves nothing, so that a plugin has to lie in one of
@@ -39,6 +84,7 @@ impl Default for Policy {
             require_signature: false,
             trusted_keys: Vec::new(),
             safe_mode: None,
+            isolation: IsolationRules::default(),
         }
     }
 }

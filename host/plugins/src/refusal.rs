@@ -4,11 +4,13 @@ mod line;
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 pub use line::MAX_LINE;
 pub(crate) use line::{clip, one_line};
 
 /// Why a plugin is not used. Prints as one line: code, subject, what is wrong, what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{}", self.line())]
 #[non_exhaustive]
 pub enum Refusal {
@@ -214,8 +216,13 @@ pub enum Refusal {
         /// What is wrong.
         reason: String,
     },
-    /// SP027: the plugin does not allow any place where this host can run it.
+    /// SP027: the operator does not let it run where its manifest wants to.
     NoPlacement {
+        /// The plugin's id.
+        id: String,
+    },
+    /// SP035: a transport that the operator does not let run inside the host.
+    TransportInChild {
         /// The plugin's id.
         id: String,
     },
@@ -311,6 +318,7 @@ impl Refusal {
             Self::HashMissing { .. } => "SP032",
             Self::SafeMode { .. } => "SP033",
             Self::Quarantined { .. } => "SP034",
+            Self::TransportInChild { .. } => "SP035",
         }
     }
 }

@@ -5,6 +5,7 @@
 //! slabs and retained frames, which plugins name by token.
 
 mod account;
+mod arena;
 mod clock;
 mod context;
 mod encoder;
@@ -20,9 +21,11 @@ mod transport;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use selkies_plugin_abi as abi;
+
+use crate::child::{Link, wire::Control};
 
 pub use account::LOG_LINES_PER_SECOND;
 pub use clock::now_ns;
@@ -37,6 +40,7 @@ pub use transport::{
 };
 
 pub(crate) use account::{LineBudget, PluginAccount, Verdict};
+pub(crate) use arena::{ARENA_BYTES, Arena, PacketArena, SlabPlace, capacity as slab_capacity};
 pub(crate) use context::{Context, HostContext, Role};
 pub(crate) use encoder::EncoderDesk;
 pub(crate) use foreign::{guarded, sized as foreign_sized, slice as foreign_slice, text as foreign_text};
@@ -57,6 +61,8 @@ struct Shared {
     pool: SlabPool,
     level: Arc<AtomicU32>,
     plugins: Mutex<BTreeMap<String, Arc<PluginAccount>>>,
+    /// Children that want to know the log level.
+    children: Mutex<Vec<Weak<Link>>>,
 }
 
 impl HostServices {
@@ -64,7 +70,9 @@ impl HostServices {
     #[must_use]
     pub fn new(pool: SlabPool) -> Self {
         let level = Arc::new(AtomicU32::new(abi::LEVEL_INFO));
-        Self { shared: Arc::new(Shared { pool, level, plugins: Mutex::new(BTreeMap::new()) }) }
+        Self {
+            shared: Arc::new(Shared { pool, level, plugins: Mutex::default(), children: Mutex::default() }),
+        }
     }
 
     /// The pool of packet slabs.
@@ -74,9 +82,24 @@ impl HostServices {
     }
 
     /// Sets the most verbose log level that is kept, one of the ABI's `LEVEL_*`; others are brought into the range.
-    /// Tell the plugins through their lifecycle tables as well.
+    /// Plugins in children are told; tell those in this process through their lifecycle tables.
     pub fn set_log_level(&self, level: u32) {
-        self.shared.level.store(level.clamp(abi::LEVEL_ERROR, abi::LEVEL_TRACE), Ordering::Relaxed);
+        let level = level.clamp(abi::LEVEL_ERROR, abi::LEVEL_TRACE);
+        self.shared.level.store(level, Ordering::Relaxed);
+        let mut children = self.shared.children.lock().unwrap_or_else(PoisonError::into_inner);
+        children.retain(|child| {
+            let Some(child) = child.upgrade() else { return false };
+            // Whoever meets a dead child in a call says so.
+            let _ = child.order(&Control::LogLevel(level), &[], "set_log_level");
+            true
+        });
+    }
+
+    /// Tells this child of changes of the log level.
+    pub(crate) fn keep_informed(&self, child: &Arc<Link>) {
+        let mut children = self.shared.children.lock().unwrap_or_else(PoisonError::into_inner);
+        children.retain(|child| child.strong_count() > 0);
+        children.push(Arc::downgrade(child));
     }
 
     /// The most verbose log level that is kept.

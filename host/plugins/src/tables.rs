@@ -66,6 +66,11 @@ macro_rules! tables {
                 }
             )*
 
+            /// No tables.
+            pub(crate) const fn none() -> Self {
+                Self { $($slot: None,)* }
+            }
+
             /// These tables and `table`, which nobody checked.
             #[must_use]
             pub fn with<T: Table>(mut self, table: &'static T) -> Self {

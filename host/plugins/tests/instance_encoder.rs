@@ -360,7 +360,10 @@ fn incomplete_tables_are_refused() {
     let plugin = Plugin::linked(PLUGIN, Tables::default());
     let none = Origin { services: &bench.services, plugin: &plugin, config_json: "" };
     let error = probe_encoder(&none).unwrap_err();
-    assert_eq!((error.code(), error.text.as_str()), ("SI003", "the plugin does not offer selkies.encoder/1"));
+    assert_eq!(
+        (error.code(), error.text.as_str()),
+        ("SI003", "selkies.encoder/1 is not offered by the plugin")
+    );
     let error = open(&bench.services, "fail-create", &bench.sink).unwrap_err();
     assert_eq!((error.detail, error.text.as_str()), (FaultDetail::Config, "no such display"));
     let error = open(&bench.services, "null-instance", &bench.sink).unwrap_err();

@@ -1,16 +1,14 @@
 //! Shared memory that capture writes and encoders read, in this process or in a child.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use rustix::fs::{MemfdFlags, SealFlags};
-use rustix::mm::{MapFlags, ProtFlags};
 use selkies_plugin_abi as abi;
+use serde::{Deserialize, Serialize};
 
 use super::layout;
-use crate::size::size_field;
+use crate::{shared_memory::SharedMemory, size::size_field};
 
 /// Longest edge of a frame in pixels.
 pub const MAX_FRAME_EDGE: u32 = 16384;
@@ -51,20 +49,34 @@ pub enum BufferError {
 /// While a [`BufferLease`] of it lives, no capture writes it.
 #[derive(Debug)]
 pub struct SharedBuffer {
-    fd: OwnedFd,
-    ptr: NonNull<u8>,
-    len: usize,
-    width: u32,
-    height: u32,
-    stride: u32,
-    fourcc: u32,
+    memory: SharedMemory,
+    /// Different for every buffer of this process.
+    id: u64,
+    shape: BufferShape,
     lent: AtomicUsize,
 }
 
-// SAFETY: the mapping belongs to the buffer; who writes and who reads is ordered by the leases.
-unsafe impl Send for SharedBuffer {}
-// SAFETY: as above.
-unsafe impl Sync for SharedBuffer {}
+/// How frames lie in a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BufferShape {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) stride: u32,
+    pub(crate) fourcc: u32,
+}
+
+impl BufferShape {
+    /// Bytes of memory for it, whole pages; `None` for what cannot be placed in memory.
+    fn bytes(&self) -> Option<usize> {
+        let edges = 1..=MAX_FRAME_EDGE;
+        if !edges.contains(&self.width) || !edges.contains(&self.height) {
+            return None;
+        }
+        let planes = layout::planes(self.fourcc, self.width, self.height)?;
+        let bytes: u64 = planes.iter().map(|p| u64::from(self.stride / p.stride_divisor) * p.rows).sum();
+        usize::try_from(bytes.next_multiple_of(PAGE)).ok()
+    }
+}
 
 impl SharedBuffer {
     /// A zeroed buffer for frames of this size and format, whose rows begin at multiples of `stride_align` bytes.
@@ -81,62 +93,66 @@ impl SharedBuffer {
             return Err(shape());
         }
         let stride = layout::stride(fourcc, width, stride_align).ok_or_else(shape)?;
-        let planes = layout::planes(fourcc, width, height).ok_or_else(shape)?;
-        let bytes: u64 = planes.iter().map(|p| u64::from(stride / p.stride_divisor) * p.rows).sum();
-        let len = bytes.next_multiple_of(PAGE);
-        let system = |source: rustix::io::Errno| BufferError::System { bytes: len, source: source.into() };
-        let fd = rustix::fs::memfd_create("selkies-frame", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
-            .map_err(system)?;
-        rustix::fs::ftruncate(&fd, len).map_err(system)?;
-        // Nobody who gets the descriptor can cut the memory away under us (SIGBUS).
-        rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)
-            .map_err(system)?;
-        let size = usize::try_from(len).map_err(|_| shape())?;
-        // SAFETY: a fresh mapping at an address of the kernel's choice, of a file that is as long and stays so.
-        let ptr = unsafe {
-            rustix::mm::mmap(
-                std::ptr::null_mut(),
-                size,
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::SHARED,
-                &fd,
-                0,
-            )
-        }
-        .map_err(system)?;
-        let ptr = NonNull::new(ptr.cast::<u8>()).ok_or_else(shape)?;
-        let lent = AtomicUsize::new(0);
-        Ok(Arc::new(Self { fd, ptr, len: size, width, height, stride, fourcc, lent }))
+        let buffer = BufferShape { width, height, stride, fourcc };
+        let len = buffer.bytes().ok_or_else(shape)?;
+        let memory = SharedMemory::new("selkies-frame", len)
+            .map_err(|source| BufferError::System { bytes: len as u64, source })?;
+        Ok(Self::of(memory, buffer))
+    }
+
+    /// A buffer that another process made.
+    pub(crate) fn of_fd(fd: OwnedFd, shape: BufferShape, writable: bool) -> std::io::Result<Arc<Self>> {
+        let len = shape.bytes().ok_or(std::io::ErrorKind::InvalidData)?;
+        Ok(Self::of(SharedMemory::of_fd(fd, len, writable)?, shape))
+    }
+
+    fn of(memory: SharedMemory, shape: BufferShape) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Self { memory, id, shape, lent: AtomicUsize::new(0) })
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn shape(&self) -> BufferShape {
+        self.shape
+    }
+
+    /// A descriptor that cannot be mapped writable.
+    pub(crate) fn read_only(&self) -> std::io::Result<OwnedFd> {
+        self.memory.read_only()
     }
 
     /// Width of its frames in pixels.
     #[must_use]
     pub fn width(&self) -> u32 {
-        self.width
+        self.shape.width
     }
 
     /// Height of its frames in pixels.
     #[must_use]
     pub fn height(&self) -> u32 {
-        self.height
+        self.shape.height
     }
 
     /// Bytes from one row of the first plane to the next.
     #[must_use]
     pub fn stride(&self) -> u32 {
-        self.stride
+        self.shape.stride
     }
 
     /// Format of its frames.
     #[must_use]
     pub fn fourcc(&self) -> u32 {
-        self.fourcc
+        self.shape.fourcc
     }
 
     /// Bytes of the mapping.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.len as u64
+        self.memory.len() as u64
     }
 
     /// True while somebody reads it: it must not be written.
@@ -153,7 +169,7 @@ impl SharedBuffer {
     }
 
     pub(super) fn as_ptr(&self) -> *mut u8 {
-        self.ptr.as_ptr()
+        self.memory.ptr().as_ptr()
     }
 
     pub(super) fn to_abi(&self) -> abi::FrameBuffer {
@@ -161,10 +177,10 @@ impl SharedBuffer {
             struct_size: size_field::<abi::FrameBuffer>(),
             memory: abi::MEMORY_MEMFD,
             ptr: self.as_ptr(),
-            len: self.len as u64,
-            fd: self.fd.as_raw_fd(),
-            stride: self.stride,
-            fourcc: self.fourcc,
+            len: self.bytes(),
+            fd: self.memory.as_fd().as_raw_fd(),
+            stride: self.shape.stride,
+            fourcc: self.shape.fourcc,
             reserved: 0,
         }
     }
@@ -172,14 +188,7 @@ impl SharedBuffer {
 
 impl AsFd for SharedBuffer {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}
-
-impl Drop for SharedBuffer {
-    fn drop(&mut self) {
-        // SAFETY: mapped in `new` with this length, and nothing refers to it any more. A failure leaves it mapped.
-        let _ = unsafe { rustix::mm::munmap(self.ptr.as_ptr().cast(), self.len) };
+        self.memory.as_fd()
     }
 }
 
@@ -201,7 +210,7 @@ impl BufferLease {
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: mapped for as long as the buffer lives. Writers are held off by the lease; the other processes that
         // have the descriptor are the X server and the host's own children, which write between `grab` and its end.
-        unsafe { std::slice::from_raw_parts(self.buffer.as_ptr(), self.buffer.len) }
+        unsafe { std::slice::from_raw_parts(self.buffer.as_ptr(), self.buffer.memory.len()) }
     }
 }
 
@@ -219,6 +228,8 @@ impl Drop for BufferLease {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::SealFlags;
+
     use super::*;
 
     #[test]

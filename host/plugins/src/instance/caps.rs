@@ -3,11 +3,16 @@
 use core::ffi::c_void;
 
 use selkies_plugin_abi::{self as abi, CapsSink, EncoderCaps, EncoderV1, Str};
+use serde::{Deserialize, Serialize};
 
 use super::buffer::MAX_FRAME_EDGE;
 use super::collector::{collect, deliver};
 use super::core::{required, sized_table};
-use super::{Origin, PluginError};
+use super::{FaultOrigin, Origin, PluginError};
+use crate::child::{
+    ChildPlugin, Fault,
+    wire::{Control, ControlAnswer},
+};
 use crate::services::{Role, foreign_sized, foreign_slice, foreign_text, guarded, said};
 
 /// Caps entries of one plugin.
@@ -18,7 +23,7 @@ const MAX_FOURCCS: usize = 32;
 const MAX_FRAMES: u32 = 64;
 
 /// One thing an encoder plugin can produce on this machine; the checked copy of the ABI's `EncoderCaps`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncoderOffer {
     /// Name that configuration uses, `[a-z0-9-]{1,32}`.
     pub name: String,
@@ -56,6 +61,9 @@ pub struct EncoderOffer {
 /// # Errors
 /// [`PluginError`] when the plugin has no such table, or an incomplete one, or fails.
 pub fn probe_encoder(origin: &Origin<'_>) -> Result<Vec<EncoderOffer>, PluginError> {
+    if let Some(child) = origin.plugin.child() {
+        return probe_child(origin, child);
+    }
     let plugin = origin.plugin.id();
     let table: &EncoderV1 = origin.plugin.table("encoder")?;
     sized_table::<EncoderV1>(plugin, "encoder", table.struct_size)?;
@@ -71,6 +79,26 @@ pub fn probe_encoder(origin: &Origin<'_>) -> Result<Vec<EncoderOffer>, PluginErr
         return Err(PluginError::from_call(context.account(), "encoder.probe", status));
     }
     Ok(offers)
+}
+
+fn probe_child(origin: &Origin<'_>, child: &ChildPlugin) -> Result<Vec<EncoderOffer>, PluginError> {
+    const PROBE: &str = "encoder.probe";
+    let account = origin.services.account(child.id());
+    let (link, plugin) = child.link(origin.services)?;
+    let failed = |fault: Fault| fault.error(&account, child.version(), PROBE);
+    let order = Control::Probe { plugin, config: origin.config_json.to_owned() };
+    let deadline = link.deadlines().start_up;
+    let (answer, misbehaved) = link.ask(&order, &[], deadline, PROBE).map_err(failed)?;
+    account.misbehaved(misbehaved);
+    match answer {
+        ControlAnswer::Offers(Ok(offers))
+            if offers.len() <= MAX_OFFERS && offers.iter().all(|offer| offer.wrong().is_none()) =>
+        {
+            Ok(offers)
+        }
+        ControlAnswer::Offers(Err(error)) => Err(error.into_error(&account, PROBE)),
+        _ => Err(failed(link.fail(FaultOrigin::Protocol, "its process answered with offers that are none"))),
+    }
 }
 
 unsafe extern "C" fn emit(ctx: *mut c_void, caps: *const EncoderCaps) {
@@ -90,35 +118,10 @@ unsafe fn read(caps: *const EncoderCaps) -> Result<EncoderOffer, String> {
     let (name, fourccs) = unsafe {
         (foreign_text(caps.name, 32), foreign_slice(caps.fourccs, caps.fourcc_count as usize, MAX_FOURCCS))
     };
-    let name = name.filter(|name| is_name(name)).ok_or("an encoder's name does not match [a-z0-9-]{1,32}")?;
-    let wrong = |what: &str| Err(format!("the encoder {name}: {what}"));
-    let Some(fourccs) = fourccs.filter(|list| !list.is_empty() && !list.contains(&0)) else {
-        return wrong("its formats are NULL, none, more than 32 or 0");
-    };
-    let codecs = abi::CODEC_JPEG..=abi::CODEC_AV1;
-    let one_of = |mask: u32, known: u32| mask & known != 0 && mask & !known == 0;
-    if !codecs.contains(&caps.codec) && caps.codec != abi::CODEC_NULL {
-        return wrong("its codec is unknown");
-    }
-    if !one_of(caps.memory_mask, 0b1_1110) {
-        return wrong("its memory mask names no memory kind, or an unknown one");
-    }
-    if !one_of(caps.chroma_mask, 0b111) || !one_of(caps.rate_mask, 0b1110) {
-        return wrong("its chroma or rate mask is empty or has unknown bits");
-    }
-    if caps.bit_depth_mask & !(0xffff << 1) != 0 || caps.bit_depth_mask == 0 {
-        return wrong("its bit depths are not within 1 to 16");
-    }
-    if !(1..=MAX_FRAMES).contains(&caps.depth) || caps.max_retained > MAX_FRAMES {
-        return wrong("its depth is not within 1 to 64, or it retains more than 64 frames");
-    }
-    if caps.max_width == 0 || caps.max_height == 0 || caps.quality_min > caps.quality_max {
-        return wrong("its largest size is 0, or its quality scale is reversed");
-    }
-    if caps.quality_max == abi::UNSET {
-        return wrong("its quality scale has the value that means `not set`");
-    }
-    Ok(EncoderOffer {
+    let name = name.ok_or("an encoder's name does not match [a-z0-9-]{1,32}")?;
+    let fourccs =
+        fourccs.ok_or_else(|| format!("the encoder {name}: its formats are NULL or more than 32"))?;
+    let offer = EncoderOffer {
         name: name.to_owned(),
         flags: caps.flags,
         codec: caps.codec,
@@ -133,9 +136,50 @@ unsafe fn read(caps: *const EncoderCaps) -> Result<EncoderOffer, String> {
         quality_min: caps.quality_min,
         quality_max: caps.quality_max,
         bit_depth_mask: caps.bit_depth_mask,
-    })
+    };
+    match offer.wrong() {
+        None => Ok(offer),
+        Some(what) if is_name(name) => Err(format!("the encoder {name}: {what}")),
+        Some(what) => Err(what.to_owned()),
+    }
+}
+
+impl EncoderOffer {
+    /// Which rule for offers it breaks.
+    fn wrong(&self) -> Option<&'static str> {
+        let codecs = abi::CODEC_JPEG..=abi::CODEC_AV1;
+        let one_of = |mask: u32, known: u32| mask & known != 0 && mask & !known == 0;
+        let edges = 1..=MAX_FRAME_EDGE;
+        let rules = [
+            (is_name(&self.name), "an encoder's name does not match [a-z0-9-]{1,32}"),
+            (
+                (1..=MAX_FOURCCS).contains(&self.fourccs.len()) && !self.fourccs.contains(&0),
+                "its formats are none, more than 32 or 0",
+            ),
+            (codecs.contains(&self.codec) || self.codec == abi::CODEC_NULL, "its codec is unknown"),
+            (one_of(self.memory_mask, 0b1_1110), "its memory mask names no memory kind, or an unknown one"),
+            (
+                one_of(self.chroma_mask, 0b111) && one_of(self.rate_mask, 0b1110),
+                "its chroma or rate mask is empty or has unknown bits",
+            ),
+            (one_of(self.bit_depth_mask, 0xffff << 1), "its bit depths are not within 1 to 16"),
+            (
+                (1..=MAX_FRAMES).contains(&self.depth) && self.max_retained <= MAX_FRAMES,
+                "its depth is not within 1 to 64, or it retains more than 64 frames",
+            ),
+            (
+                edges.contains(&self.max_width)
+                    && edges.contains(&self.max_height)
+                    && self.quality_min <= self.quality_max,
+                "its largest size is 0, or its quality scale is reversed",
+            ),
+            (self.quality_max != abi::UNSET, "its quality scale has the value that means `not set`"),
+        ];
+        rules.into_iter().find_map(|(kept, what)| (!kept).then_some(what))
+    }
 }
 
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    (1..=32).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use selkies_plugin_abi::{self as abi, CaptureV1, Instance, Rect, Status, Str};
+use serde::{Deserialize, Serialize};
 
 use super::buffer::{MAX_FRAME_EDGE, MAX_STRIDE_ALIGN, SharedBuffer};
 use super::core::{Core, required, sized_table};
@@ -17,7 +18,7 @@ use crate::size::{count_field, size_field};
 const MAX_BUFFERS: usize = 16;
 
 /// What a capture can do and how large its source is now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaptureInfo {
     /// Writes into buffers of the host; otherwise frames carry the plugin's own memory.
     pub host_buffers: bool,
@@ -48,7 +49,7 @@ pub struct CaptureRequest {
 }
 
 /// What ended a wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CaptureSignal {
     /// Something changed since the last grab.
     Damage,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use selkies_plugin_abi::{CursorImage, CursorV1, Instance, MAX_CURSOR_EDGE, Status};
+use serde::{Deserialize, Serialize};
 
 use super::core::{Core, is_nothing, required, sized_table, timeout_ns};
 use super::wake::{WakeGate, Waker};
@@ -11,7 +12,7 @@ use crate::services::{Role, foreign_slice};
 use crate::size::size_field;
 
 /// The shape of the pointer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CursorShape {
     /// False when the pointer is hidden.
     pub visible: bool,

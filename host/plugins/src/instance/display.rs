@@ -3,6 +3,7 @@
 use core::ffi::c_void;
 
 use selkies_plugin_abi::{self as abi, DisplayV1, Instance, OutputSink, Status, Str};
+use serde::{Deserialize, Serialize};
 
 use super::buffer::MAX_FRAME_EDGE;
 use super::collector::{collect, deliver};
@@ -17,7 +18,7 @@ pub const MAX_OUTPUTS: usize = 64;
 const MAX_NAME: usize = 128;
 
 /// One output of a display.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DisplayOutput {
     /// Its name, unique on the display.
     pub name: String,
@@ -44,7 +45,7 @@ pub struct DisplayOutput {
 }
 
 /// What one output is to become.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DisplayRequest {
     /// The output's name; empty for the primary one. A name that does not exist asks for a virtual output.
     pub name: String,

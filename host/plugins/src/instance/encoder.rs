@@ -1,13 +1,18 @@
 //! `selkies.encoder/1` and `selkies.encoder.rate/1`.
 
+mod here;
+mod remote;
+
 use std::sync::Arc;
+use std::time::Instant;
 
-use selkies_plugin_abi::{self as abi, EncoderRate, EncoderRateV1, EncoderV1, Instance, RoiRect, Status};
+use selkies_plugin_abi::RoiRect;
+use serde::{Deserialize, Serialize};
 
-use super::core::{Core, required, sized_table};
 use super::{EncoderOffer, EncoderSettings, FaultClass, FaultDetail, Origin, PluginError, VideoFrame, frame};
-use crate::services::{Context, EncoderDesk, EncoderSink, Flight, Role, now_ns};
-use crate::size::{count_field, size_field};
+use crate::services::{EncoderDesk, EncoderSink, Flight, PluginAccount, now_ns};
+use here::HereEncoder;
+use remote::RemoteEncoder;
 
 /// Regions of interest of one submit.
 const MAX_ROI: usize = 64;
@@ -28,7 +33,7 @@ pub struct SubmitOptions<'a> {
 }
 
 /// A change of rate that needs no new encoder. `None` leaves a value as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateChange {
     /// Target, kbit/s.
     pub bitrate_kbps: Option<u32>,
@@ -42,22 +47,17 @@ pub struct RateChange {
     pub vbv_ms: Option<u32>,
 }
 
-#[derive(Clone, Copy)]
-struct Functions {
-    configure: unsafe extern "C" fn(*mut Instance, *const abi::EncoderParams) -> Status,
-    submit: unsafe extern "C" fn(*mut Instance, *const abi::Frame, *const abi::SubmitParams) -> Status,
-    drain: unsafe extern "C" fn(*mut Instance) -> Status,
-    set_rate: Option<unsafe extern "C" fn(*mut Instance, *const EncoderRate) -> Status>,
-}
-
 /// An encoder. Packets and finished frames go to its [`EncoderSink`].
 pub struct EncoderInstance {
-    core: Core,
-    functions: Functions,
+    arm: Arm,
     offer: EncoderOffer,
     settings: EncoderSettings,
-    /// After the core, so that frames outlive `destroy`.
-    _leftovers: Leftovers,
+}
+
+/// Where it runs.
+enum Arm {
+    Here(Box<HereEncoder>),
+    Child(Box<RemoteEncoder>),
 }
 
 impl EncoderInstance {
@@ -72,34 +72,18 @@ impl EncoderInstance {
         settings: EncoderSettings,
         sink: Arc<dyn EncoderSink>,
     ) -> Result<Self, PluginError> {
-        let plugin = origin.plugin.id();
-        let table: &EncoderV1 = origin.plugin.table("encoder")?;
-        let rate: Option<&EncoderRateV1> = origin.plugin.table("encoder.rate").ok();
-        sized_table::<EncoderV1>(plugin, "encoder", table.struct_size)?;
-        let create = required(plugin, "encoder.create", table.create)?;
-        let destroy = required(plugin, "encoder.destroy", table.destroy)?;
-        if let Some(rate) = rate {
-            sized_table::<EncoderRateV1>(plugin, "encoder.rate", rate.struct_size)?;
-        }
-        let functions = Functions {
-            configure: required(plugin, "encoder.configure", table.configure)?,
-            submit: required(plugin, "encoder.submit", table.submit)?,
-            drain: required(plugin, "encoder.drain", table.drain)?,
-            set_rate: rate.map(|rate| required(plugin, "encoder.rate.set", rate.set)).transpose()?,
-        };
         if let Some(conflict) = settings.conflict(offer) {
             let (class, detail) = (FaultClass::Reconfigure, FaultDetail::Unsupported);
-            let account = origin.services.account(plugin);
+            let account = origin.services.account(origin.plugin.id());
             return Err(PluginError::caller(&account, "encoder.create", class, detail, conflict));
         }
-        let role = Role::Encoder(EncoderDesk::new(sink, offer.codec, offer.max_retained));
-        let params = settings.to_abi(&offer.name, offer.codec);
-        let core = Core::create(origin, role, "encoder.create", destroy, |host, config, out| {
-            // SAFETY: host, text, parameters and place are valid for the call, the host until `destroy` returned.
-            unsafe { create(host, config, &raw const params, out) }
-        })?;
-        let leftovers = Leftovers(Arc::clone(core.context()));
-        Ok(Self { core, functions, offer: offer.clone(), settings, _leftovers: leftovers })
+        let arm = match origin.plugin.child() {
+            None => Arm::Here(Box::new(HereEncoder::create(origin, offer, &settings, sink)?)),
+            Some(child) => {
+                Arm::Child(Box::new(RemoteEncoder::create(origin, child, offer, &settings, sink)?))
+            }
+        };
+        Ok(Self { arm, offer: offer.clone(), settings })
     }
 
     /// Changes parameters between frames. `[media]`
@@ -111,12 +95,10 @@ impl EncoderInstance {
             let class = FaultClass::Reconfigure;
             return Err(self.refusal("encoder.configure", class, FaultDetail::Unsupported, conflict));
         }
-        let params = settings.to_abi(&self.offer.name, self.offer.codec);
-        let configure = self.functions.configure;
-        self.core.call("encoder.configure", |instance| {
-            // SAFETY: a live instance; the parameters are valid for the call.
-            unsafe { configure(instance, &raw const params) }
-        })?;
+        match &mut self.arm {
+            Arm::Here(here) => here.configure(&self.offer, &settings)?,
+            Arm::Child(child) => child.configure(&settings)?,
+        }
         self.settings = settings;
         Ok(())
     }
@@ -148,41 +130,36 @@ impl EncoderInstance {
             let text = "the regions of interest are more than 64 or outside the frame".to_owned();
             return Err(self.refusal(SUBMIT, FaultClass::Retry, FaultDetail::InvalidArgument, text));
         }
-        let desk = self.desk()?;
-        let busy = {
+        let busy = self.desk().is_none_or(|desk| {
             let frames = desk.frames();
             frames.in_flight() >= self.offer.depth as usize || frames.flight(frame_id).is_some()
-        };
+        });
         if busy || frame_id == 0 {
             let text = format!("frame {frame_id} is 0 or in flight, or {} frames are", self.offer.depth);
             return Err(self.refusal(SUBMIT, FaultClass::Retry, FaultDetail::WrongState, text));
         }
-        // The token is not known before the frame is entered, and entering needs a frame that fits.
-        let Some(mut raw) = frame.to_abi(memory, frame_id, 0) else {
-            let text = format!("the frame is in memory kind {}, the encoder reads {memory}", shape.memory);
-            return Err(self.refusal(SUBMIT, FaultClass::Reconfigure, FaultDetail::InvalidArgument, text));
-        };
         let flight =
             Flight { frame_id, width, height, timestamp_ns: frame.timestamp_ns(), submitted_ns: now_ns() };
-        raw.token = desk.begin(flight, frame.keep());
-        let params = submit_params(options);
-        let submit = self.functions.submit;
-        let outcome = self.core.call(SUBMIT, |instance| {
-            // SAFETY: a live instance; frame and parameters are valid for the call, the frame's memory until it is
-            // released.
-            unsafe { submit(instance, &raw const raw, &raw const params) }
-        });
-        let mut frames = desk.frames();
-        let free = frames.end_call(raw.token);
-        let unfinished = outcome.is_err() && frames.finish(frame_id).is_none();
-        drop(frames);
-        drop(free);
-        if unfinished && outcome.as_ref().is_err_and(|error| error.origin == super::FaultOrigin::Reported) {
-            self.core.account().misbehaving(SUBMIT, "failed for a frame that it had reported as done");
-        }
-        match (outcome, desk.broken()) {
-            (Err(_), Some(what)) => Err(self.core.noted_contract("memory.commit", what)),
-            (outcome, _) => outcome.map(|_| ()),
+        let outcome = match &mut self.arm {
+            Arm::Here(here) => here.submit(frame, flight, memory, options),
+            Arm::Child(child) => child.submit(frame, flight, options),
+        };
+        outcome.unwrap_or_else(|| {
+            let text = format!("the frame is in memory kind {}, the encoder reads {memory}", shape.memory);
+            Err(self.refusal(SUBMIT, FaultClass::Reconfigure, FaultDetail::InvalidArgument, text))
+        })
+    }
+
+    /// Takes part in what an encoder in a child does while frames are in flight: waits until the child said something,
+    /// which went to the sink, or until `end`. False at once for an encoder in this process, whose own threads call the
+    /// sink. `[media]`
+    ///
+    /// # Errors
+    /// The child is gone, or did not finish a frame in its time and was ended.
+    pub fn pump(&mut self, end: Instant) -> Result<bool, PluginError> {
+        match &mut self.arm {
+            Arm::Here(_) => Ok(false),
+            Arm::Child(child) => child.pump(end).map(|()| true),
         }
     }
 
@@ -191,12 +168,9 @@ impl EncoderInstance {
     /// # Errors
     /// What the plugin answers, or a broken contract: frames are still in flight.
     pub fn drain(&mut self) -> Result<(), PluginError> {
-        let drain = self.functions.drain;
-        // SAFETY: a live instance.
-        self.core.call("encoder.drain", |instance| unsafe { drain(instance) })?;
-        match self.in_flight() {
-            0 => Ok(()),
-            left => Err(self.core.contract("encoder.drain", format!("{left} frames were not done"))),
+        match &mut self.arm {
+            Arm::Here(here) => here.drain(),
+            Arm::Child(child) => child.drain(),
         }
     }
 
@@ -206,41 +180,29 @@ impl EncoderInstance {
     /// # Errors
     /// What the plugin answers, or a quality outside the offer's scale.
     pub fn set_rate(&mut self, change: RateChange) -> Result<bool, PluginError> {
-        let Some(set) = self.functions.set_rate else { return Ok(false) };
         let scale = self.offer.quality_min..=self.offer.quality_max;
         if change.quality.is_some_and(|quality| !scale.contains(&quality)) {
             let text = format!("the quality is not within {} to {}", scale.start(), scale.end());
             let (class, detail) = (FaultClass::Retry, FaultDetail::InvalidArgument);
             return Err(self.refusal("encoder.rate.set", class, detail, text));
         }
-        let fps = change.fps.filter(|(num, den)| *num > 0 && *den > 0);
-        let rate = EncoderRate {
-            struct_size: size_field::<EncoderRate>(),
-            bitrate_kbps: change.bitrate_kbps.unwrap_or(0),
-            max_bitrate_kbps: change.max_bitrate_kbps.unwrap_or(0),
-            quality: change.quality.unwrap_or(abi::UNSET),
-            fps_num: fps.map_or(0, |fps| fps.0),
-            fps_den: fps.map_or(0, |fps| fps.1),
-            vbv_ms: change.vbv_ms.unwrap_or(0),
-            reserved32: 0,
-            reserved: [0; 2],
-        };
-        // SAFETY: a live instance; the change is valid for the call.
-        self.core.call("encoder.rate.set", |instance| unsafe { set(instance, &raw const rate) })?;
-        Ok(true)
+        match &mut self.arm {
+            Arm::Here(here) => here.set_rate(change),
+            Arm::Child(child) => child.set_rate(change),
+        }
     }
 
     /// Frames that were submitted and are not done. Any thread.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.core.context().encoder().map_or(0, |desk| desk.frames().in_flight())
+        self.desk().map_or(0, |desk| desk.frames().in_flight())
     }
 
     /// The frame that is in flight for longest and when it was submitted, nanoseconds of `CLOCK_MONOTONIC`: what a
     /// deadline is compared with. Any thread.
     #[must_use]
     pub fn oldest_in_flight(&self) -> Option<(u64, u64)> {
-        let oldest = self.core.context().encoder()?.frames().oldest()?;
+        let oldest = self.desk()?.frames().oldest()?;
         Some((oldest.frame_id, oldest.submitted_ns))
     }
 
@@ -256,9 +218,18 @@ impl EncoderInstance {
         &self.settings
     }
 
-    fn desk(&self) -> Result<&EncoderDesk, PluginError> {
-        let none = || PluginError::poisoned(self.core.account(), "encoder.submit");
-        self.core.context().encoder().ok_or_else(none)
+    fn desk(&self) -> Option<&EncoderDesk> {
+        match &self.arm {
+            Arm::Here(here) => here.desk(),
+            Arm::Child(child) => Some(child.desk()),
+        }
+    }
+
+    fn account(&self) -> &Arc<PluginAccount> {
+        match &self.arm {
+            Arm::Here(here) => here.account(),
+            Arm::Child(child) => child.account(),
+        }
     }
 
     fn refusal(
@@ -268,43 +239,18 @@ impl EncoderInstance {
         detail: FaultDetail,
         text: String,
     ) -> PluginError {
-        PluginError::caller(self.core.account(), function, class, detail, text)
-    }
-}
-
-/// Gives the memory of frames free that the encoder still had. Its `destroy` ran just before, with the core.
-struct Leftovers(Arc<Context>);
-
-impl Drop for Leftovers {
-    fn drop(&mut self) {
-        if let Some(desk) = self.0.encoder() {
-            let left = desk.frames().clear();
-            drop(left);
-        }
-    }
-}
-
-fn submit_params(options: &SubmitOptions<'_>) -> abi::SubmitParams {
-    let keyframe = if options.keyframe { abi::SUBMIT_KEYFRAME } else { 0 };
-    let refine = if options.refine { abi::SUBMIT_REFINE } else { 0 };
-    abi::SubmitParams {
-        struct_size: size_field::<abi::SubmitParams>(),
-        flags: keyframe | refine,
-        deadline_ns: options.deadline_ns.unwrap_or(0),
-        known_frame_id: options.known_frame_id.unwrap_or(0),
-        roi: if options.roi.is_empty() { std::ptr::null() } else { options.roi.as_ptr() },
-        roi_count: count_field(options.roi),
-        reserved32: 0,
-        reserved: [0; 4],
+        PluginError::caller(self.account(), function, class, detail, text)
     }
 }
 
 impl std::fmt::Debug for EncoderInstance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EncoderInstance")
-            .field("offer", &self.offer.name)
-            .field("settings", &self.settings)
-            .field("core", &self.core)
-            .finish_non_exhaustive()
+        let mut shown = f.debug_struct("EncoderInstance");
+        shown.field("offer", &self.offer.name).field("settings", &self.settings);
+        match &self.arm {
+            Arm::Here(here) => shown.field("here", here),
+            Arm::Child(child) => shown.field("child", child),
+        };
+        shown.finish_non_exhaustive()
     }
 }

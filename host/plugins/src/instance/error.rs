@@ -4,8 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use selkies_plugin_abi::{self as abi, Status};
+use serde::{Deserialize, Serialize};
 
-use crate::services::{PluginAccount, said};
+use crate::{
+    Refusal,
+    services::{PluginAccount, said},
+};
 
 /// A call to a plugin that failed. Prints as one line: code, plugin, function, class, detail, text, remedy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +30,7 @@ pub struct PluginError {
 }
 
 /// Who found a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FaultOrigin {
     /// SI001: the plugin reported it.
     Reported,
@@ -38,10 +42,16 @@ pub enum FaultOrigin {
     Poisoned,
     /// SI005: the host's own call does not fit the instance; the plugin was not called.
     Caller,
+    /// SI006: the plugin's process ended.
+    Died,
+    /// SI007: the plugin's process did not answer in time, and was ended.
+    Deadline,
+    /// SI008: the plugin's process said what none of ours says, and was ended.
+    Protocol,
 }
 
 /// What the host does after a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FaultClass {
     /// Try again with the next frame or event.
     Retry,
@@ -56,7 +66,7 @@ pub enum FaultClass {
 }
 
 /// What kind of thing went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FaultDetail {
     /// Nothing more than the text.
     Unspecified,
@@ -94,6 +104,9 @@ impl PluginError {
             FaultOrigin::Table => "SI003",
             FaultOrigin::Poisoned => "SI004",
             FaultOrigin::Caller => "SI005",
+            FaultOrigin::Died => "SI006",
+            FaultOrigin::Deadline => "SI007",
+            FaultOrigin::Protocol => "SI008",
         }
     }
 
@@ -106,6 +119,10 @@ impl PluginError {
             }
             (FaultOrigin::Poisoned, _) => "See the error before this one",
             (FaultOrigin::Caller, _) => "The host asked for something that this plugin does not offer",
+            (FaultOrigin::Died | FaultOrigin::Deadline, _) => {
+                "The host starts it again or goes on with another plugin; update it or report it to its vendor"
+            }
+            (FaultOrigin::Protocol, _) => "Do not use this plugin: its code took its process over",
             (_, FaultDetail::Config) => "Correct the plugin's `config` in the configuration file",
             (_, FaultDetail::Permission) => "Give the host's user access to the device or file that is named",
             (_, FaultDetail::NotFound) => "Check that what is named exists and is running",
@@ -190,6 +207,24 @@ impl PluginError {
         Self { plugin, function, origin: FaultOrigin::Caller, class, detail, text: text.into() }
     }
 
+    /// The plugin's process is gone, with every instance in it.
+    pub(crate) fn of_child(
+        account: &PluginAccount,
+        function: &'static str,
+        origin: FaultOrigin,
+        detail: FaultDetail,
+        text: String,
+    ) -> Self {
+        let (plugin, class) = (Arc::clone(&account.id), FaultClass::FatalInstance);
+        Self { plugin, function, origin, class, detail, text }
+    }
+
+    /// The plugin was refused when its child was started again.
+    pub(crate) fn refused(account: &PluginAccount, refusal: &Refusal) -> Self {
+        let (class, detail) = (FaultClass::FatalPlugin, FaultDetail::Config);
+        Self::caller(account, "lifecycle.init", class, detail, refusal.to_string())
+    }
+
     pub(crate) fn table(plugin: &str, function: &'static str) -> Self {
         Self {
             plugin: plugin.into(),
@@ -201,9 +236,9 @@ impl PluginError {
         }
     }
 
-    /// A plugin that has no table with this id.
-    pub(crate) fn no_table(plugin: &str, function: &'static str, id: &str) -> Self {
-        let text = format!("the plugin does not offer {id}");
+    /// A plugin that has no table with this id here, for this reason.
+    pub(crate) fn no_table(plugin: &str, function: &'static str, id: &str, reason: &str) -> Self {
+        let text = format!("{id} {reason}");
         Self { text, ..Self::table(plugin, function) }
     }
 

@@ -6,6 +6,7 @@ use selkies_plugin_abi::{self as abi, Color, MAX_DAMAGE_RECTS, Rect};
 
 use super::buffer::{BufferLease, MAX_FRAME_EDGE};
 use super::layout;
+use crate::child::wire::WirePlane;
 use crate::services::Keep;
 use crate::size::{count_field, size_field};
 
@@ -149,7 +150,64 @@ impl VideoFrame {
         self
     }
 
-    pub(super) fn keep(&self) -> Keep {
+    /// A frame of the host in a child: planes of a mapped buffer, and what is dropped with the last reference.
+    pub(crate) fn of_host(
+        lease: &BufferLease,
+        planes: &[WirePlane],
+        color: Color,
+        timestamp_ns: u64,
+        damage: Damage,
+        keep: Keep,
+    ) -> Self {
+        let buffer = lease.buffer();
+        let mut raw = empty();
+        raw.memory = abi::MEMORY_MEMFD;
+        (raw.width, raw.height, raw.fourcc) = (buffer.width(), buffer.height(), buffer.fourcc());
+        (raw.color, raw.timestamp_ns) = (color, timestamp_ns);
+        for (plane, from) in raw.planes.iter_mut().zip(planes) {
+            (plane.offset, plane.len, plane.stride) = (from.0, from.1, from.2);
+        }
+        raw.plane_count = count_field(planes).min(4);
+        Self::place(&mut raw, lease);
+        Self { raw, damage: Damage::Full, keep }.with_damage(damage)
+    }
+
+    /// The buffer of the host that it fills, if it does.
+    pub(crate) fn lease(&self) -> Option<&BufferLease> {
+        self.keep.downcast_ref::<BufferLease>()
+    }
+
+    /// Where its planes lie.
+    pub(crate) fn planes(&self) -> Vec<WirePlane> {
+        self.raw.planes.iter().take(self.raw.plane_count as usize).map(Into::into).collect()
+    }
+
+    /// The same picture in a buffer of the host with its size and format, row by row; `None` when its memory cannot be
+    /// read here.
+    pub(crate) fn copied_to(&self, lease: BufferLease) -> Option<Self> {
+        let shapes = layout::planes(self.raw.fourcc, self.raw.width, self.raw.height)?;
+        let readable = matches!(self.raw.memory, abi::MEMORY_CPU | abi::MEMORY_MEMFD) && self.is_mapped();
+        if !readable || self.raw.plane_count as usize != shapes.len() {
+            return None;
+        }
+        let (color, timestamp_ns) = (self.raw.color, self.raw.timestamp_ns);
+        let copy = Self::in_buffer(lease, color, timestamp_ns, self.damage.clone());
+        for ((from, to), shape) in self.raw.planes.iter().zip(&copy.raw.planes).zip(&shapes) {
+            let row_bytes = usize::try_from(shape.row_bytes).ok()?;
+            for row in 0..usize::try_from(shape.rows).ok()? {
+                // SAFETY: both planes hold `rows` rows of `row_bytes`: the source was checked when it came, the buffer
+                // is laid out for this format. Nobody reads the buffer before the frame is passed on.
+                unsafe {
+                    let source = from.ptr.add(row * from.stride as usize);
+                    let target = to.ptr.cast_mut().add(row * to.stride as usize);
+                    std::ptr::copy_nonoverlapping(source, target, row_bytes);
+                }
+            }
+        }
+        Some(copy)
+    }
+
+    pub(crate) fn keep(&self) -> Keep {
         std::sync::Arc::clone(&self.keep)
     }
 

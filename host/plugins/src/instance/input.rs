@@ -3,6 +3,7 @@
 use std::mem::MaybeUninit;
 
 use selkies_plugin_abi::{self as abi, InputV1, Instance, MAX_INPUT_TEXT, Status, Str};
+use serde::{Deserialize, Serialize};
 
 use super::core::{Core, required, sized_table};
 use super::{FaultClass, FaultDetail, Origin, PluginError};
@@ -13,7 +14,7 @@ use crate::size::{count_field, size_field};
 const BATCH: usize = 64;
 
 /// One input event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputEvent {
     /// What happens.
     pub action: InputAction,
@@ -22,7 +23,7 @@ pub struct InputEvent {
 }
 
 /// What an input event does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum InputAction {
     /// A key by X keysym.
     Keysym {
@@ -84,7 +85,7 @@ pub enum InputAction {
 }
 
 /// What a touch point does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TouchPhase {
     /// Touches.
     Down,

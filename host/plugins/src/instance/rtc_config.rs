@@ -4,6 +4,7 @@ use core::ffi::c_void;
 use std::time::Duration;
 
 use selkies_plugin_abi::{self as abi, Instance, MAX_RTC_CONFIG_BYTES, RtcConfigV1, Status, Str, TextSink};
+use serde::{Deserialize, Serialize};
 
 use super::collector::{collect, deliver};
 use super::core::{Core, is_nothing, required, sized_table, timeout_ns};
@@ -13,7 +14,7 @@ use crate::services::{Role, foreign_text, guarded};
 use crate::size::size_field;
 
 /// For whom a configuration is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RtcConfigRequest {
     /// The user the credentials are for.
     pub user: String,

@@ -1,12 +1,13 @@
 //! What an encoder is to produce.
 
 use selkies_plugin_abi::{self as abi, Color, EncoderParams, Str};
+use serde::{Deserialize, Serialize};
 
 use super::EncoderOffer;
 use crate::size::size_field;
 
 /// Parameters of an encoder; the safe form of the ABI's `EncoderParams`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncoderSettings {
     /// Frame width in pixels.
     pub width: u32,
@@ -49,6 +50,7 @@ pub struct EncoderSettings {
     /// Encode every frame whole, whatever the damage says.
     pub ignore_damage: bool,
     /// Colour description of the frames.
+    #[serde(with = "crate::child::wire::color")]
     pub color: Color,
 }
 

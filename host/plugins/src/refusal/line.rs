@@ -161,8 +161,13 @@ impl Refusal {
             }
             Self::NoPlacement { id } => (
                 clip(id, 64),
-                "isolation.allowed excludes in-process, the only placement of this host".into(),
-                "add \"in-process\" if the plugin may run there",
+                "its manifest lets it run inside the host only, the operator does not".into(),
+                "to trust it like the host itself, add its id to plugins.isolation.allow-in-process",
+            ),
+            Self::TransportInChild { id } => (
+                clip(id, 64),
+                "a transport runs inside the host only, and the operator or its manifest forbids that".into(),
+                "to trust it like the host itself, add its id to plugins.isolation.allow-in-process",
             ),
             Self::SignatureMissing { path, trusted } => (
                 shown(path),

@@ -115,6 +115,11 @@ impl PluginAccount {
         }
     }
 
+    /// The plugin broke the contract in its child, which said so in the log.
+    pub(crate) fn misbehaved(&self, times: u32) {
+        self.misbehaviours.fetch_add(times.into(), Ordering::Relaxed);
+    }
+
     /// How often it broke the contract since the host started.
     pub(crate) fn misbehaviours(&self) -> u64 {
         self.misbehaviours.load(Ordering::Relaxed)

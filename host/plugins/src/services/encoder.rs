@@ -76,7 +76,7 @@ impl EncoderDesk {
     }
 
     /// Takes a filled slab as a packet, or answers what is wrong with it.
-    pub(super) fn accept(
+    pub(crate) fn accept(
         &self,
         packet: &abi::Packet,
         memory: SlabMemory,
@@ -106,6 +106,11 @@ impl EncoderDesk {
         };
         self.sink.packet(EncodedPacket { info, data: PacketBuf::new(memory, packet.len) });
         Ok(())
+    }
+
+    /// Tells that a frame is finished, which is not in flight any more.
+    pub(crate) fn finished(&self, done: FrameFinished) {
+        self.sink.done(done);
     }
 
     pub(super) fn retain(&self, token: u64) -> Result<(), HoldRefusal> {

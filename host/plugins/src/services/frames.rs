@@ -56,6 +56,11 @@ pub(crate) enum HoldRefusal {
 }
 
 impl FrameTable {
+    /// A frame whose memory is counted elsewhere.
+    pub(crate) fn enter(&mut self, flight: Flight) {
+        self.flights.push(flight);
+    }
+
     pub(crate) fn begin(&mut self, flight: Flight, token: u64, keep: Keep) {
         self.flights.push(flight);
         self.held.push(Held { token, retains: 0, current: true, _keep: keep });

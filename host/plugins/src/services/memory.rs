@@ -124,6 +124,12 @@ unsafe extern "C" fn commit(
         if slab.ptr != memory.payload_ptr() {
             return refuse("the slab's pointer is not the one that was given out", INVALID);
         }
+        let overrun = memory.overrun();
+        if overrun > 0 {
+            // Whatever lies behind it is not ours any more either.
+            memory.leak();
+            return refuse(&format!("wrote {overrun} bytes past its slab"), INVALID);
+        }
         // SAFETY: as for the slab; its size is checked.
         let Some(packet) = (unsafe { foreign::sized(packet) }) else {
             return refuse("`packet` is NULL, not aligned, or its struct_size is wrong", INVALID);

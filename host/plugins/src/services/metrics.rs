@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use selkies_plugin_abi as abi;
+use serde::{Deserialize, Serialize};
 
 use super::context::{Context, enter};
 use super::foreign;
@@ -39,7 +40,7 @@ pub struct PluginMetrics {
 }
 
 /// One metric at one moment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum MetricValue {
     /// A sum that only grows.
     Counter(u64),
@@ -50,7 +51,7 @@ pub enum MetricValue {
 }
 
 /// Observations, sorted into buckets.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Histogram {
     /// Observations up to each of [`HISTOGRAM_BOUNDS`] and above the bound before (not cumulative).
     pub buckets: [u64; HISTOGRAM_BOUNDS.len()],
@@ -71,6 +72,18 @@ impl MetricSet {
     pub(crate) fn snapshot(&self) -> Vec<(String, MetricValue)> {
         let values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         values.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// Takes over what a child counted; what breaks the rules for metrics is left out.
+    pub(crate) fn replace(&self, counted: Vec<(String, MetricValue)>) {
+        let sound = |value: &MetricValue| match value {
+            MetricValue::Counter(_) => true,
+            MetricValue::Gauge(value) => value.is_finite(),
+            MetricValue::Histogram(histogram) => histogram.sum.is_finite(),
+        };
+        let counted = counted.into_iter().filter(|(name, value)| is_name(name) && sound(value));
+        let counted = counted.take(MAX_METRICS).collect();
+        *self.values.lock().unwrap_or_else(PoisonError::into_inner) = counted;
     }
 
     /// Changes the metric `name`, which `fresh` makes when it is new. `change` answers false when it is of another

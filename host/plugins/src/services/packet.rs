@@ -102,6 +102,11 @@ impl PacketBuf {
         self.filled.payload()
     }
 
+    /// The slab.
+    pub(crate) fn slab(&self) -> &SlabMemory {
+        &self.filled.memory
+    }
+
     /// The payload as a message without a header. Does not copy.
     #[must_use]
     pub fn message(&self) -> Bytes {

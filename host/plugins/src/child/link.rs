@@ -1,0 +1,314 @@
+//! A running child as the host uses it: what is asked of it as a whole, and how its end becomes errors.
+
+use std::{
+    collections::BTreeMap,
+    os::fd::{AsFd, BorrowedFd},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, Weak,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    channel::{Channel, ChannelError},
+    ending::Ending,
+    options::Deadlines,
+    process::{Child, Launch},
+    voice::Voice,
+    wire::{self, Control, ControlAnswer, FromChild, LoadFault, Loaded},
+};
+use crate::{
+    Candidate, FaultDetail, FaultOrigin, HostServices, Offer, PluginError, StartError,
+    services::{PacketArena, PluginAccount},
+};
+
+/// How long a child that closed its socket may take to be dead; usually it is already.
+const END_DEADLINE: Duration = Duration::from_millis(500);
+
+/// A running child. Dropping it kills the child; instances in it keep it alive.
+pub(crate) struct Link {
+    child: Child,
+    arena: Arc<PacketArena>,
+    deadlines: Deadlines,
+    /// One question at a time.
+    asking: Mutex<Asking>,
+    /// Numbers of the plugins that it has.
+    loaded: Mutex<BTreeMap<String, u32>>,
+    /// What ended it.
+    fault: OnceLock<Fault>,
+    /// The newest call.
+    last_call: Mutex<&'static str>,
+}
+
+struct Asking {
+    answers: Receiver<(ControlAnswer, u32)>,
+    message: Vec<u8>,
+}
+
+/// Why a child is not used any more.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    origin: FaultOrigin,
+    detail: FaultDetail,
+    text: String,
+}
+
+impl Fault {
+    fn new(origin: FaultOrigin, text: String) -> Self {
+        let detail = match origin {
+            FaultOrigin::Deadline => FaultDetail::Timeout,
+            FaultOrigin::Protocol => FaultDetail::InvalidArgument,
+            _ => FaultDetail::Unspecified,
+        };
+        Self { origin, detail, text }
+    }
+
+    /// The error of a call of this plugin.
+    pub(crate) fn error(
+        &self,
+        account: &PluginAccount,
+        version: &str,
+        function: &'static str,
+    ) -> PluginError {
+        let text = format!("{} {version}: {}", account.id, self.text);
+        PluginError::of_child(account, function, self.origin, self.detail, text)
+    }
+}
+
+impl Link {
+    /// Starts a child and waits until it answers.
+    pub(crate) fn start(
+        launch: Launch,
+        services: &HostServices,
+        deadlines: Deadlines,
+        members: Vec<String>,
+    ) -> Result<Arc<Self>, Fault> {
+        let failed = |error: &dyn std::fmt::Display| Fault::new(FaultOrigin::Died, error.to_string());
+        let arena = PacketArena::new()
+            .map_err(|error| failed(&format_args!("no memory for its packets: {error}")))?;
+        let child = Child::spawn(launch).map_err(|error| failed(&error))?;
+        let (sender, answers) = sync_channel(1);
+        let asking = Mutex::new(Asking { answers, message: Vec::new() });
+        let channel = Arc::clone(child.channel());
+        let link = Arc::new(Self {
+            child,
+            arena,
+            deadlines,
+            asking,
+            loaded: Mutex::default(),
+            fault: OnceLock::new(),
+            last_call: Mutex::new("start"),
+        });
+        let (weak, voice) = (Arc::downgrade(&link), Voice::new(services.clone(), members));
+        thread::Builder::new()
+            .name("plugin-control".into())
+            .spawn(move || hear(&channel, &weak, voice, &sender))
+            .map_err(|error| failed(&error))?;
+        let hello = Control::Hello { level: services.log_level() };
+        match link.ask(&hello, &[link.arena.memory().as_fd()], link.deadlines.start_up, "start")? {
+            (ControlAnswer::Ready, _) => Ok(link),
+            _ => Err(link.fail(FaultOrigin::Protocol, "answered something else than was asked")),
+        }
+    }
+
+    /// Loads a plugin, unless that was done before; answers its number, and what it offers if it was loaded now.
+    pub(crate) fn load(
+        &self,
+        services: &HostServices,
+        candidate: &Candidate,
+    ) -> Result<(u32, Option<Vec<Offer>>), StartError> {
+        let id = candidate.id();
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plugin) = loaded.get(id) {
+            return Ok((*plugin, None));
+        }
+        let account = services.account(id);
+        let version = candidate.manifest().version.as_str();
+        let order = Control::Load { manifest: candidate.manifest_path().to_owned(), id: id.to_owned() };
+        let error = |fault: Fault| fault.error(&account, version, "lifecycle.init");
+        let (answer, misbehaved) =
+            self.ask(&order, &[], self.deadlines.start_up, "lifecycle.init").map_err(error)?;
+        account.misbehaved(misbehaved);
+        match answer {
+            ControlAnswer::Loaded(Ok(Loaded { plugin, offers })) => {
+                loaded.insert(id.to_owned(), plugin);
+                let offers = offers.into_iter().map(|offer| Offer {
+                    id: offer.id,
+                    bytes: offer.bytes,
+                    wanted: offer.wanted,
+                    refusal: offer.refusal,
+                });
+                Ok((plugin, Some(offers.collect())))
+            }
+            ControlAnswer::Loaded(Err(LoadFault::Refused(refusal))) => Err(refusal.into()),
+            ControlAnswer::Loaded(Err(LoadFault::Failed(fault))) => {
+                Err(fault.into_error(&account, "lifecycle.init").into())
+            }
+            _ => {
+                Err(error(self.fail(FaultOrigin::Protocol, "answered something else than was asked")).into())
+            }
+        }
+    }
+
+    /// Asks the child as a whole. The second part of the answer is how often the contract was broken meanwhile.
+    pub(crate) fn ask(
+        &self,
+        order: &Control,
+        fds: &[BorrowedFd<'_>],
+        deadline: Duration,
+        function: &'static str,
+    ) -> Result<(ControlAnswer, u32), Fault> {
+        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        self.tell(order, fds, function, &mut asking.message)?;
+        match asking.answers.recv_timeout(deadline) {
+            Ok(answer) => Ok(answer),
+            Err(RecvTimeoutError::Timeout) => Err(self.late(function, deadline)),
+            Err(RecvTimeoutError::Disconnected) => Err(self.died()),
+        }
+    }
+
+    /// Sends what is not answered here.
+    pub(crate) fn order(
+        &self,
+        order: &Control,
+        fds: &[BorrowedFd<'_>],
+        function: &'static str,
+    ) -> Result<(), Fault> {
+        self.tell(order, fds, function, &mut Vec::new())
+    }
+
+    fn tell(
+        &self,
+        order: &Control,
+        fds: &[BorrowedFd<'_>],
+        function: &'static str,
+        message: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
+        if let Some(fault) = self.fault.get() {
+            return Err(fault.clone());
+        }
+        self.calls(function);
+        wire::encode(order, message).map_err(|error| Fault::new(FaultOrigin::Caller, error.to_string()))?;
+        self.child.channel().send(message, fds).map_err(|error| self.silent(&error, function, Duration::ZERO))
+    }
+
+    /// Notes the newest call, which is the most likely reason of an end.
+    pub(crate) fn calls(&self, function: &'static str) {
+        *self.last_call.lock().unwrap_or_else(PoisonError::into_inner) = function;
+    }
+
+    pub(crate) fn arena(&self) -> &Arc<PacketArena> {
+        &self.arena
+    }
+
+    pub(crate) fn deadlines(&self) -> &Deadlines {
+        &self.deadlines
+    }
+
+    /// What ended it; also notices an end that nobody met yet.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        if self.fault.get().is_none() && self.child.ended().is_some() {
+            return Some(self.died());
+        }
+        self.fault.get().cloned()
+    }
+
+    /// The child closed a socket, or does not serve it.
+    pub(crate) fn silent(&self, error: &ChannelError, function: &'static str, deadline: Duration) -> Fault {
+        match error {
+            ChannelError::Closed => self.died(),
+            ChannelError::Timeout => self.late(function, deadline),
+            ChannelError::TooLong | ChannelError::TooManyDescriptors | ChannelError::Io(_) => {
+                self.fail(FaultOrigin::Protocol, &error.to_string())
+            }
+        }
+    }
+
+    /// The child is dead, or ends.
+    pub(crate) fn died(&self) -> Fault {
+        self.fail(FaultOrigin::Died, "")
+    }
+
+    /// A call was not answered in time.
+    pub(crate) fn late(&self, function: &'static str, deadline: Duration) -> Fault {
+        let what = format!("{function} was not answered within {} ms", deadline.as_millis());
+        self.fail(FaultOrigin::Deadline, &what)
+    }
+
+    /// Ends the child for this reason, unless it has ended for another.
+    pub(crate) fn fail(&self, origin: FaultOrigin, what: &str) -> Fault {
+        let fault = self.fault.get_or_init(|| {
+            let ending = match origin {
+                FaultOrigin::Died => self.child.wait(END_DEADLINE),
+                _ => None,
+            };
+            let ending = ending.or_else(|| {
+                self.child.kill();
+                self.child.wait(END_DEADLINE)
+            });
+            let call = *self.last_call.lock().unwrap_or_else(PoisonError::into_inner);
+            let ended = match ending {
+                Some(ending @ Ending::Signal { .. }) => format!("was {ending}"),
+                Some(ending @ Ending::Exit(_)) => format!("ended with {ending}"),
+                Some(Ending::Unknown) | None => "ended in an unknown way".to_owned(),
+            };
+            let text = match origin {
+                FaultOrigin::Died => format!("its process {ended}, the last call was {call}{}", hint(ending)),
+                _ => format!("{what}; its process was ended, the last call was {call}"),
+            };
+            tracing::error!(target: "selkies::plugin", plugins = self.child.label(), "{text}");
+            Fault::new(origin, text)
+        });
+        fault.clone()
+    }
+}
+
+/// What an ending tells of its reason.
+fn hint(ending: Option<Ending>) -> &'static str {
+    match ending {
+        Some(Ending::Signal { number: libc::SIGSYS }) => {
+            "; it did what `requires` of its manifest does not let it do"
+        }
+        Some(Ending::Signal { number: libc::SIGKILL }) => "; memory may have run out",
+        _ => "",
+    }
+}
+
+/// Serves what a child says by itself, until its end.
+fn hear(channel: &Channel, link: &Weak<Link>, mut voice: Voice, answers: &SyncSender<(ControlAnswer, u32)>) {
+    let mut message = Vec::new();
+    let wrong = loop {
+        match channel.receive(&mut message, None) {
+            Ok(fds) => drop(fds),
+            Err(ChannelError::Closed) => return,
+            Err(error) => break error.to_string(),
+        }
+        match wire::decode(&message) {
+            Ok(FromChild::Line(line)) => {
+                if !voice.say(line, Instant::now()) {
+                    break "logs without end".to_owned();
+                }
+            }
+            Ok(FromChild::Answer { answer, misbehaved }) => {
+                if answers.try_send((answer, misbehaved)).is_err() {
+                    break "answers what nobody asked".to_owned();
+                }
+            }
+            Err(error) => break error.to_string(),
+        }
+    };
+    if let Some(link) = link.upgrade() {
+        let _ = link.fail(FaultOrigin::Protocol, &wrong);
+    }
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link")
+            .field("child", &self.child)
+            .field("fault", &self.fault.get())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,259 @@
+//! One instance in a child, as the host calls it.
+
+use std::{
+    os::fd::{BorrowedFd, OwnedFd},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    channel::{Channel, ChannelError},
+    home::ChildPlugin,
+    link::{Fault, Link},
+    wire::{self, Control, Create, Event, MAX_CONFIG, MAX_EVENTS, MAX_RETURNED, Order, Reply, Report, Task},
+};
+use crate::{FaultClass, FaultDetail, FaultOrigin, HostServices, PluginError, services::PluginAccount};
+
+/// An instance in a child. Dropping it destroys the instance, or ends a child that does not let it.
+pub(crate) struct Remote {
+    link: Arc<Link>,
+    channel: Channel,
+    account: Arc<PluginAccount>,
+    version: String,
+    /// The instance failed for good.
+    poisoned: bool,
+    /// There is an instance to be destroyed.
+    live: bool,
+    inbox: Vec<u8>,
+    outbox: Vec<u8>,
+}
+
+/// What an instance answered, and the descriptors that came with it.
+pub(crate) struct Answer {
+    pub(crate) reply: Reply,
+    pub(crate) fds: Vec<OwnedFd>,
+}
+
+/// Takes what an instance tells between calls; answers what is wrong with it.
+pub(crate) type Ear<'a> = &'a mut dyn FnMut(Event) -> Result<(), String>;
+
+/// For instances that tell nothing.
+pub(crate) fn deaf(_: Event) -> Result<(), String> {
+    Err("tells what only encoders tell".into())
+}
+
+impl Remote {
+    /// Makes an instance in the plugin's child.
+    pub(crate) fn create(
+        services: &HostServices,
+        plugin: &ChildPlugin,
+        config: &str,
+        what: Create,
+        fds: &[BorrowedFd<'_>],
+        function: &'static str,
+    ) -> Result<Self, PluginError> {
+        let account = services.account(plugin.id());
+        if config.len() > MAX_CONFIG {
+            let (class, detail) = (FaultClass::FatalPlugin, FaultDetail::Config);
+            let text = format!("a configuration of {} bytes is too long for a child", config.len());
+            return Err(PluginError::caller(&account, function, class, detail, text));
+        }
+        let (link, number) = plugin.link(services)?;
+        let version = plugin.candidate().manifest().version.to_string();
+        let failed = |fault: Fault| fault.error(&account, &version, function);
+        let (channel, theirs) = Channel::pair()
+            .map_err(|error| failed(link.fail(FaultOrigin::Died, &format!("no socket: {error}"))))?;
+        let order = Control::Create { plugin: number, config: config.to_owned(), what };
+        let mut all = vec![theirs.as_fd()];
+        all.extend_from_slice(fds);
+        link.order(&order, &all, function).map_err(failed)?;
+        // Only the child's end stays open, so that its death is seen.
+        drop(all);
+        drop(theirs);
+        let (inbox, outbox) = (Vec::new(), Vec::new());
+        let deadline = link.deadlines().start_up;
+        let mut remote =
+            Self { link, channel, account, version, poisoned: false, live: false, inbox, outbox };
+        match remote.answer(function, deadline, &mut deaf)?.reply {
+            Reply::Done => {
+                remote.live = true;
+                Ok(remote)
+            }
+            _ => Err(remote.wrong_reply(function)),
+        }
+    }
+
+    pub(crate) fn account(&self) -> &Arc<PluginAccount> {
+        &self.account
+    }
+
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    pub(crate) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// Sends a task and waits for its answer, hearing what comes before.
+    pub(crate) fn call(
+        &mut self,
+        function: &'static str,
+        task: Task,
+        deadline: Duration,
+        ear: Ear<'_>,
+    ) -> Result<Answer, PluginError> {
+        self.send(function, task, &[])?;
+        self.answer(function, deadline, ear)
+    }
+
+    /// A call of an instance that tells nothing, with the usual deadline.
+    pub(crate) fn ask(&mut self, function: &'static str, task: Task) -> Result<Answer, PluginError> {
+        let deadline = self.link.deadlines().call;
+        self.call(function, task, deadline, &mut deaf)
+    }
+
+    /// Sends a task.
+    pub(crate) fn send(
+        &mut self,
+        function: &'static str,
+        task: Task,
+        fds: &[BorrowedFd<'_>],
+    ) -> Result<(), PluginError> {
+        if self.poisoned {
+            return Err(PluginError::poisoned(&self.account, function));
+        }
+        self.link.calls(function);
+        let order = Order { returned: self.link.arena().returned(MAX_RETURNED), task };
+        if let Err(error) = wire::encode(&order, &mut self.outbox) {
+            let (class, detail) = (FaultClass::Retry, FaultDetail::InvalidArgument);
+            return Err(PluginError::caller(&self.account, function, class, detail, error.to_string()));
+        }
+        self.channel
+            .send(&self.outbox, fds)
+            .map_err(|error| self.gone(self.link.silent(&error, function, super::SEND_DEADLINE), function))
+    }
+
+    /// Waits for the answer to the task that was sent.
+    pub(crate) fn answer(
+        &mut self,
+        function: &'static str,
+        deadline: Duration,
+        ear: Ear<'_>,
+    ) -> Result<Answer, PluginError> {
+        let end = Instant::now().checked_add(deadline);
+        loop {
+            match self.hear(function, end, ear)? {
+                Heard::Answer(Ok(reply), fds) => return Ok(Answer { reply, fds }),
+                Heard::Answer(Err(error), _) => {
+                    let error = error.into_error(&self.account, function);
+                    self.poisoned |= error.is_final();
+                    return Err(error);
+                }
+                Heard::Events => {}
+                Heard::Nothing => return Err(self.gone(self.link.late(function, deadline), function)),
+            }
+        }
+    }
+
+    /// Hears one report that answers nothing; false when none came in time.
+    pub(crate) fn listen(
+        &mut self,
+        function: &'static str,
+        end: Instant,
+        ear: Ear<'_>,
+    ) -> Result<bool, PluginError> {
+        match self.hear(function, Some(end), ear)? {
+            Heard::Events => Ok(true),
+            Heard::Nothing => Ok(false),
+            Heard::Answer(..) => Err(self.broken(function, "answers what nobody asked")),
+        }
+    }
+
+    fn hear(
+        &mut self,
+        function: &'static str,
+        end: Option<Instant>,
+        ear: Ear<'_>,
+    ) -> Result<Heard, PluginError> {
+        let fds = match self.channel.receive(&mut self.inbox, end) {
+            Ok(fds) => fds,
+            Err(ChannelError::Timeout) => return Ok(Heard::Nothing),
+            Err(error) => return Err(self.gone(self.link.silent(&error, function, Duration::ZERO), function)),
+        };
+        let report: Report = match wire::decode(&self.inbox) {
+            Ok(report) => report,
+            Err(error) => return Err(self.broken(function, &error.to_string())),
+        };
+        let Report { events, answer, misbehaved, metrics } = report;
+        self.account.misbehaved(misbehaved);
+        if let Some(metrics) = metrics {
+            self.account.metrics.replace(metrics);
+        }
+        if events.len() > MAX_EVENTS {
+            return Err(self.broken(function, "tells too much at once"));
+        }
+        for event in events {
+            ear(event).map_err(|what| self.broken(function, &what))?;
+        }
+        Ok(answer.map_or(Heard::Events, |answer| Heard::Answer(answer, fds)))
+    }
+
+    /// A child that breaks the protocol, which no plugin does by mistake, is ended.
+    #[cold]
+    pub(crate) fn broken(&mut self, function: &'static str, what: &str) -> PluginError {
+        self.account.misbehaving(function, format_args!("its process {what}"));
+        let fault = self.link.fail(FaultOrigin::Protocol, &format!("its process {what}"));
+        self.gone(fault, function)
+    }
+
+    #[cold]
+    pub(crate) fn wrong_reply(&mut self, function: &'static str) -> PluginError {
+        self.broken(function, "answers something else than was asked")
+    }
+
+    /// The child is gone, and the instance with it.
+    #[cold]
+    pub(crate) fn gone(&mut self, fault: Fault, function: &'static str) -> PluginError {
+        self.poisoned = true;
+        fault.error(&self.account, &self.version, function)
+    }
+}
+
+enum Heard {
+    Events,
+    Answer(Result<Reply, wire::WireError>, Vec<OwnedFd>),
+    Nothing,
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        if !self.live || self.link.fault().is_some() {
+            return;
+        }
+        // An instance that failed for good can still be destroyed.
+        self.poisoned = false;
+        let deadline = self.link.deadlines().call;
+        // What it tells has no receiver any more; slabs go back all the same.
+        let arena = Arc::clone(self.link.arena());
+        let ended = self.call("destroy", Task::End, deadline, &mut |event| {
+            if let Event::Packet(packet) = event {
+                arena.take(packet.place)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = ended {
+            tracing::warn!(%error, "an instance was not destroyed");
+        }
+    }
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remote")
+            .field("plugin", &self.account.id)
+            .field("poisoned", &self.poisoned)
+            .field("link", &self.link)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,239 @@
+//! What host and child say to each other: one value per message, in the compact form of postcard.
+//!
+//! Both sides are the same program, so that the form needs no version. The child trusts what it reads; the host does
+//! not: every number is judged where it is used.
+
+mod abi_types;
+mod error;
+mod functions;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+pub(crate) use abi_types::{WirePlane, WireRect, WireRoi, color, color_bytes, color_of};
+pub(crate) use error::WireError;
+pub(crate) use functions::known_function;
+
+use super::channel::MAX_MESSAGE;
+use crate::{
+    EncoderOffer, EncoderSettings, Refusal,
+    instance::{BufferShape, RateChange},
+    services::{MetricValue, SlabPlace},
+};
+
+/// Longest configuration of a plugin in a child, in bytes; a message has room for little more.
+pub(crate) const MAX_CONFIG: usize = 48 << 10;
+/// Slabs that go back in one message.
+pub(crate) const MAX_RETURNED: usize = 1024;
+/// Events of one report.
+pub(crate) const MAX_EVENTS: usize = 256;
+
+/// To the child as a whole.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Control {
+    /// The first message, with the arena's descriptor; answered with `Ready`.
+    Hello {
+        /// The most verbose log level that is kept.
+        level: u32,
+    },
+    /// Load the plugin of this manifest; answered with `Loaded`.
+    Load {
+        manifest: PathBuf,
+        id: String,
+    },
+    /// Answered with `Offers`.
+    Probe {
+        plugin: u32,
+        config: String,
+    },
+    /// Make an instance and serve it on the channel that comes with the message, where the answer goes, too. A second
+    /// descriptor is the event that ends waits.
+    Create {
+        plugin: u32,
+        config: String,
+        what: Create,
+    },
+    LogLevel(u32),
+}
+
+/// What an instance is to be.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Create {
+    Encoder { offer: EncoderOffer, settings: EncoderSettings },
+}
+
+/// From the child as a whole.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromChild {
+    Answer {
+        answer: ControlAnswer,
+        /// How often the plugin broke the contract meanwhile.
+        misbehaved: u32,
+    },
+    Line(Line),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ControlAnswer {
+    Ready,
+    Loaded(Result<Loaded, LoadFault>),
+    Offers(Result<Vec<EncoderOffer>, WireError>),
+}
+
+/// A plugin in the child.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Loaded {
+    /// Names it from now on.
+    pub(crate) plugin: u32,
+    /// What its library answered for each table id.
+    pub(crate) offers: Vec<WireOffer>,
+}
+
+/// The crate's `Offer`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WireOffer {
+    pub(crate) id: String,
+    pub(crate) bytes: Option<u32>,
+    pub(crate) wanted: Option<u32>,
+    pub(crate) refusal: Option<Refusal>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum LoadFault {
+    Refused(Refusal),
+    Failed(WireError),
+}
+
+/// One line for the log.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Line {
+    /// One of the ABI's `LEVEL_ERROR` to `LEVEL_TRACE`.
+    pub(crate) level: u32,
+    /// The plugin's id, for lines of or about one.
+    pub(crate) plugin: Option<String>,
+    /// The host function that it is about.
+    pub(crate) function: Option<String>,
+    /// The plugin's own target.
+    pub(crate) module: Option<String>,
+    /// The plugin's own fields, a JSON object.
+    pub(crate) fields: Option<String>,
+    pub(crate) message: String,
+}
+
+/// To an instance.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// Slabs of the arena that the host does not need any more.
+    pub(crate) returned: Vec<u32>,
+    pub(crate) task: Task,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Task {
+    /// A buffer, whose descriptor comes with the message, has this number from now on. Not answered.
+    Buffer {
+        slot: u32,
+        shape: BufferShape,
+    },
+    /// The buffer with this number is not used any more. Not answered.
+    Forget(u32),
+    Submit(Box<Submit>),
+    Configure(EncoderSettings),
+    Drain,
+    SetRate(RateChange),
+    /// Destroy the instance. After the answer, the thread ends.
+    End,
+}
+
+/// A frame and how it is to be encoded.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Submit {
+    /// The buffer that it fills.
+    pub(crate) slot: u32,
+    /// Names the memory until the child gives it back.
+    pub(crate) token: u64,
+    pub(crate) frame_id: u64,
+    pub(crate) timestamp_ns: u64,
+    pub(crate) color: [u8; 4],
+    pub(crate) planes: Vec<WirePlane>,
+    /// `None`: everything.
+    pub(crate) damage: Option<Vec<WireRect>>,
+    pub(crate) keyframe: bool,
+    pub(crate) refine: bool,
+    pub(crate) deadline_ns: Option<u64>,
+    pub(crate) known_frame_id: Option<u64>,
+    pub(crate) roi: Vec<WireRoi>,
+}
+
+/// From an instance.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Report {
+    pub(crate) events: Vec<Event>,
+    /// The answer to the task; the events before it came earlier.
+    pub(crate) answer: Option<Result<Reply, WireError>>,
+    /// How often the plugin broke the contract since the last report.
+    pub(crate) misbehaved: u32,
+    /// The plugin's metrics, once in a while.
+    pub(crate) metrics: Option<Vec<(String, MetricValue)>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Event {
+    Packet(WirePacket),
+    Done {
+        frame_id: u64,
+        outcome: Result<(), WireError>,
+        refine_at_ns: Option<u64>,
+    },
+    /// The plugin does not need the memory of the frame with this token any more.
+    Returned(u64),
+}
+
+/// A filled slab. The frame's timestamp is the host's own.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WirePacket {
+    pub(crate) place: SlabPlace,
+    pub(crate) len: u32,
+    pub(crate) codec: u32,
+    pub(crate) flags: u32,
+    pub(crate) layer: u32,
+    pub(crate) frame_id: u64,
+    pub(crate) reference_frame_id: u64,
+    pub(crate) duration_ns: u64,
+    pub(crate) area: WireRect,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Reply {
+    /// It is done.
+    Done,
+    /// `SetRate`: whether the plugin can.
+    Rate(bool),
+}
+
+/// Why a value is no message.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WireFault {
+    #[error("a message of {0} bytes is too long")]
+    TooLong(usize),
+    #[error("a message that cannot be understood: {0}")]
+    Form(#[from] postcard::Error),
+    #[error("a message with {0} bytes too many")]
+    Rest(usize),
+}
+
+/// Writes a message into `buffer`.
+pub(crate) fn encode<T: Serialize>(message: &T, buffer: &mut Vec<u8>) -> Result<(), WireFault> {
+    buffer.clear();
+    *buffer = postcard::to_extend(message, std::mem::take(buffer))?;
+    if buffer.len() > MAX_MESSAGE { Err(WireFault::TooLong(buffer.len())) } else { Ok(()) }
+}
+
+/// Reads a message, all of it.
+pub(crate) fn decode<T: DeserializeOwned>(message: &[u8]) -> Result<T, WireFault> {
+    match postcard::take_from_bytes(message)? {
+        (value, []) => Ok(value),
+        (_, rest) => Err(WireFault::Rest(rest.len())),
+    }
+}

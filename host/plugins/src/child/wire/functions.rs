@@ -1,0 +1,66 @@
+//! The functions that errors name.
+
+/// Every function that a [`PluginError`](crate::PluginError) can name.
+const FUNCTIONS: &[&str] = &[
+    "capture",
+    "capture.create",
+    "capture.destroy",
+    "capture.done_with",
+    "capture.grab",
+    "capture.info",
+    "capture.start",
+    "capture.stop",
+    "capture.wait",
+    "capture.wake",
+    "cursor",
+    "cursor.create",
+    "cursor.destroy",
+    "cursor.wait",
+    "cursor.wake",
+    "display",
+    "display.apply",
+    "display.create",
+    "display.destroy",
+    "display.outputs",
+    "encoder",
+    "encoder.configure",
+    "encoder.create",
+    "encoder.destroy",
+    "encoder.done",
+    "encoder.drain",
+    "encoder.probe",
+    "encoder.rate",
+    "encoder.rate.set",
+    "encoder.submit",
+    "input",
+    "input.create",
+    "input.destroy",
+    "input.inject",
+    "input.kinds",
+    "lifecycle",
+    "lifecycle.init",
+    "memory.commit",
+    "rtc-config",
+    "rtc-config.create",
+    "rtc-config.destroy",
+    "rtc-config.fetch",
+    "rtc-config.wait",
+    "rtc-config.wake",
+];
+
+/// The name with its static life.
+pub(crate) fn known_function(name: &str) -> Option<&'static str> {
+    FUNCTIONS.binary_search(&name).ok().map(|at| FUNCTIONS[at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found() {
+        assert!(FUNCTIONS.is_sorted());
+        assert!(FUNCTIONS.iter().all(|name| known_function(name) == Some(name)));
+        assert_eq!(known_function("encoder.subm"), None);
+    }
+}

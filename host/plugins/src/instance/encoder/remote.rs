@@ -1,0 +1,348 @@
+//! An encoder in a child.
+
+use std::{
+    collections::BTreeMap,
+    os::fd::AsFd,
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use selkies_plugin_abi as abi;
+
+use super::{RateChange, SubmitOptions};
+use crate::{
+    child::{
+        ChildPlugin, Link, Remote,
+        wire::{Create, Event, Reply, Submit, Task, WirePacket, color_bytes},
+    },
+    instance::{
+        Damage, EncoderOffer, EncoderSettings, FaultClass, FaultDetail, Origin, PluginError, SharedBuffer,
+        VideoFrame,
+    },
+    services::{EncoderDesk, EncoderSink, Flight, FrameFinished, Keep, PluginAccount, now_ns, slab_capacity},
+    size::size_field,
+};
+
+const SUBMIT: &str = "encoder.submit";
+
+/// Asks an instance in a child.
+pub(super) struct RemoteEncoder {
+    /// First, so that the child has let go of every frame before their memory is given free.
+    remote: Remote,
+    desk: EncoderDesk,
+    books: Books,
+    /// The buffers that the child knows, by their number there.
+    slots: BTreeMap<u64, (u32, Weak<SharedBuffer>)>,
+    next_slot: u32,
+    /// Takes frames whose memory no other process can map.
+    spare: Option<Arc<SharedBuffer>>,
+    /// Three frames' time.
+    period: Duration,
+    max_retained: usize,
+}
+
+/// What the child has, and how long it takes.
+#[derive(Default)]
+struct Books {
+    /// Frames whose memory the child has.
+    lent: BTreeMap<u64, Keep>,
+    next_token: u64,
+    /// The longest frame so far; `None` before the first.
+    longest: Option<Duration>,
+}
+
+impl RemoteEncoder {
+    pub(super) fn create(
+        origin: &Origin<'_>,
+        child: &ChildPlugin,
+        offer: &EncoderOffer,
+        settings: &EncoderSettings,
+        sink: Arc<dyn EncoderSink>,
+    ) -> Result<Self, PluginError> {
+        const CREATE: &str = "encoder.create";
+        if ![abi::MEMORY_CPU, abi::MEMORY_MEMFD].contains(&settings.memory) {
+            let text = format!("memory kind {} does not reach a plugin in a child", settings.memory);
+            let (class, detail) = (FaultClass::FatalPlugin, FaultDetail::Unsupported);
+            let account = origin.services.account(child.id());
+            return Err(PluginError::caller(&account, CREATE, class, detail, text));
+        }
+        let what = Create::Encoder { offer: offer.clone(), settings: settings.clone() };
+        let remote = Remote::create(origin.services, child, origin.config_json, what, &[], CREATE)?;
+        let desk = EncoderDesk::new(sink, offer.codec, offer.max_retained);
+        Ok(Self {
+            remote,
+            desk,
+            books: Books::default(),
+            slots: BTreeMap::new(),
+            next_slot: 0,
+            spare: None,
+            period: period(settings),
+            max_retained: offer.max_retained as usize,
+        })
+    }
+
+    pub(super) fn configure(&mut self, settings: &EncoderSettings) -> Result<(), PluginError> {
+        let reply = self.ask("encoder.configure", Task::Configure(settings.clone()))?;
+        self.period = period(settings);
+        self.done("encoder.configure", &reply)
+    }
+
+    /// Submits a frame that fits; `None` when its memory cannot be read by a child.
+    pub(super) fn submit(
+        &mut self,
+        frame: &VideoFrame,
+        flight: Flight,
+        options: &SubmitOptions<'_>,
+    ) -> Option<Result<(), PluginError>> {
+        let frame = match frame.lease() {
+            Some(_) => frame.clone(),
+            None => match self.copied(frame)? {
+                Ok(copy) => copy,
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        Some(self.submit_shared(&frame, flight, options))
+    }
+
+    fn submit_shared(
+        &mut self,
+        frame: &VideoFrame,
+        flight: Flight,
+        options: &SubmitOptions<'_>,
+    ) -> Result<(), PluginError> {
+        let Some(lease) = frame.lease() else {
+            return Err(PluginError::poisoned(self.account(), SUBMIT));
+        };
+        let slot = self.slot(lease.buffer())?;
+        let token = self.books.next_token;
+        self.books.next_token += 1;
+        let damage = match frame.damage() {
+            Damage::Full => None,
+            Damage::Rects(rects) => Some(rects.iter().map(|rect| (*rect).into()).collect()),
+        };
+        let submit = Submit {
+            slot,
+            token,
+            frame_id: flight.frame_id,
+            timestamp_ns: flight.timestamp_ns,
+            color: color_bytes(frame.shape().color),
+            planes: frame.planes(),
+            damage,
+            keyframe: options.keyframe,
+            refine: options.refine,
+            deadline_ns: options.deadline_ns,
+            known_frame_id: options.known_frame_id,
+            roi: options.roi.iter().map(Into::into).collect(),
+        };
+        self.desk.frames().enter(flight);
+        self.books.lent.insert(token, frame.keep());
+        let allowance = self.allowance();
+        let outcome = self.call(SUBMIT, Task::Submit(Box::new(submit)), allowance);
+        if outcome.is_err() {
+            self.desk.frames().finish(flight.frame_id);
+        }
+        let reply = outcome?;
+        if self.books.lent.len() > self.max_retained {
+            let what = format!("keeps {} frames, {} are allowed", self.books.lent.len(), self.max_retained);
+            return Err(self.remote.broken(SUBMIT, &what));
+        }
+        self.done(SUBMIT, &reply)
+    }
+
+    /// Waits until the child said something, or until `end`.
+    pub(super) fn pump(&mut self, end: Instant) -> Result<(), PluginError> {
+        let allowance = self.allowance();
+        let oldest = self.desk.frames().oldest();
+        // What the oldest frame has left of its time.
+        let late = oldest.map(|flight| {
+            let age = Duration::from_nanos(now_ns().saturating_sub(flight.submitted_ns));
+            Instant::now() + allowance.saturating_sub(age)
+        });
+        let limit = late.map_or(end, |late| late.min(end));
+        let (desk, books, link) = (&self.desk, &mut self.books, Arc::clone(self.remote.link()));
+        let account = Arc::clone(self.remote.account());
+        let heard =
+            self.remote.listen(SUBMIT, limit, &mut |event| hear(&link, desk, books, &account, event))?;
+        if !heard && late.is_some_and(|late| late <= Instant::now()) {
+            let fault = self.remote.link().late(SUBMIT, allowance);
+            return Err(self.remote.gone(fault, SUBMIT));
+        }
+        Ok(())
+    }
+
+    pub(super) fn drain(&mut self) -> Result<(), PluginError> {
+        let allowance = self.allowance() * 2;
+        let deadline = allowance.max(self.remote.link().deadlines().call);
+        let reply = self.call("encoder.drain", Task::Drain, deadline)?;
+        self.done("encoder.drain", &reply)?;
+        match self.desk.frames().in_flight() {
+            0 => Ok(()),
+            // The child's own check would have found that.
+            _ => Err(self.remote.broken("encoder.drain", "says that frames are done that it did not finish")),
+        }
+    }
+
+    pub(super) fn set_rate(&mut self, change: RateChange) -> Result<bool, PluginError> {
+        match self.ask("encoder.rate.set", Task::SetRate(change))? {
+            Reply::Rate(can) => Ok(can),
+            _ => Err(self.remote.wrong_reply("encoder.rate.set")),
+        }
+    }
+
+    pub(super) fn desk(&self) -> &EncoderDesk {
+        &self.desk
+    }
+
+    pub(super) fn account(&self) -> &Arc<PluginAccount> {
+        self.remote.account()
+    }
+
+    /// The number by which the child knows a buffer. A new one is sent, those that are gone are forgotten.
+    fn slot(&mut self, buffer: &Arc<SharedBuffer>) -> Result<u32, PluginError> {
+        if let Some((slot, _)) = self.slots.get(&buffer.id()) {
+            return Ok(*slot);
+        }
+        let gone: Vec<u64> = self
+            .slots
+            .iter()
+            .filter(|(_, (_, buffer))| buffer.strong_count() == 0)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in gone {
+            if let Some((slot, _)) = self.slots.remove(&id) {
+                self.remote.send(SUBMIT, Task::Forget(slot), &[])?;
+            }
+        }
+        // The child can read it and nothing else.
+        let fd = buffer.read_only().map_err(|error| {
+            let (class, detail) = (FaultClass::FatalInstance, FaultDetail::OutOfResources);
+            let text = format!("a frame buffer cannot be passed on: {error}");
+            PluginError::caller(self.remote.account(), SUBMIT, class, detail, text)
+        })?;
+        let slot = self.next_slot;
+        self.next_slot += 1;
+        self.remote.send(SUBMIT, Task::Buffer { slot, shape: buffer.shape() }, &[fd.as_fd()])?;
+        self.slots.insert(buffer.id(), (slot, Arc::downgrade(buffer)));
+        Ok(slot)
+    }
+
+    /// A copy of a frame that lies in a plugin's own memory; `None` when it cannot be read here.
+    fn copied(&mut self, frame: &VideoFrame) -> Option<Result<VideoFrame, PluginError>> {
+        let shape = frame.shape();
+        let fits = |buffer: &&Arc<SharedBuffer>| {
+            !buffer.is_lent()
+                && (buffer.width(), buffer.height(), buffer.fourcc())
+                    == (shape.width, shape.height, shape.fourcc)
+        };
+        let buffer = match self.spare.as_ref().filter(fits) {
+            Some(buffer) => Arc::clone(buffer),
+            None => match SharedBuffer::new(shape.width, shape.height, shape.fourcc, 64) {
+                Ok(buffer) => Arc::clone(self.spare.insert(buffer)),
+                Err(error) => {
+                    let (class, detail) = (FaultClass::Retry, FaultDetail::OutOfResources);
+                    let text = error.to_string();
+                    return Some(Err(PluginError::caller(self.account(), SUBMIT, class, detail, text)));
+                }
+            },
+        };
+        frame.copied_to(buffer.lend()).map(Ok)
+    }
+
+    /// How long the next frame may take.
+    fn allowance(&self) -> Duration {
+        let deadlines = self.remote.link().deadlines();
+        match self.books.longest {
+            None => deadlines.first_frame.max(self.period),
+            Some(longest) => deadlines.frame.max(self.period).max(longest * 4),
+        }
+    }
+
+    fn ask(&mut self, function: &'static str, task: Task) -> Result<Reply, PluginError> {
+        let deadline = self.remote.link().deadlines().call;
+        self.call(function, task, deadline)
+    }
+
+    fn call(&mut self, function: &'static str, task: Task, deadline: Duration) -> Result<Reply, PluginError> {
+        let (desk, books, link) = (&self.desk, &mut self.books, Arc::clone(self.remote.link()));
+        let account = Arc::clone(self.remote.account());
+        let mut ear = |event| hear(&link, desk, books, &account, event);
+        Ok(self.remote.call(function, task, deadline, &mut ear)?.reply)
+    }
+
+    fn done(&mut self, function: &'static str, reply: &Reply) -> Result<(), PluginError> {
+        match reply {
+            Reply::Done => Ok(()),
+            _ => Err(self.remote.wrong_reply(function)),
+        }
+    }
+}
+
+fn period(settings: &EncoderSettings) -> Duration {
+    let (numerator, denominator) = settings.fps;
+    Duration::from_secs(3) * denominator / numerator.max(1)
+}
+
+/// Takes what the child says; answers what is wrong with it.
+fn hear(
+    link: &Link,
+    desk: &EncoderDesk,
+    books: &mut Books,
+    account: &PluginAccount,
+    event: Event,
+) -> Result<(), String> {
+    match event {
+        Event::Packet(packet) => {
+            take(link, desk, &packet).map_err(|what| format!("sent a bad packet: {what}"))
+        }
+        Event::Done { frame_id, outcome, refine_at_ns } => {
+            let Some(flight) = desk.frames().finish(frame_id) else {
+                return Err(format!("finished frame {frame_id}, which is not in flight"));
+            };
+            let took = Duration::from_nanos(now_ns().saturating_sub(flight.submitted_ns));
+            books.longest = Some(books.longest.map_or(took, |longest| longest.max(took)));
+            let outcome = outcome.map_err(|error| error.into_error(account, "encoder.done"));
+            desk.finished(FrameFinished { frame_id, outcome, refine_at_ns });
+            Ok(())
+        }
+        Event::Returned(token) => match books.lent.remove(&token) {
+            Some(keep) => {
+                drop(keep);
+                Ok(())
+            }
+            None => Err(format!("gave back frame memory {token}, which it does not have")),
+        },
+    }
+}
+
+fn take(link: &Link, desk: &EncoderDesk, packet: &WirePacket) -> Result<(), &'static str> {
+    let memory = link.arena().take(packet.place)?;
+    let len = packet.len as usize;
+    if len == 0 || len > slab_capacity(packet.place) {
+        return Err("its length is 0 or over its slab's");
+    }
+    let raw = abi::Packet {
+        struct_size: size_field::<abi::Packet>(),
+        codec: packet.codec,
+        flags: packet.flags,
+        layer: packet.layer,
+        len,
+        frame_id: packet.frame_id,
+        reference_frame_id: packet.reference_frame_id,
+        timestamp_ns: 0,
+        duration_ns: packet.duration_ns,
+        area: packet.area.into(),
+        stream: 0,
+        reserved32: 0,
+        reserved: [0; 3],
+    };
+    desk.accept(&raw, memory).map_err(|(what, _)| what)
+}
+
+impl std::fmt::Debug for RemoteEncoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RemoteEncoder")
+            .field("remote", &self.remote)
+            .field("lent", &self.books.lent.len())
+            .finish_non_exhaustive()
+    }
+}
