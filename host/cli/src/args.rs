@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use selkies_plugin_host::Placement;
 use selkies_plugin_host::environment;
 
 use crate::trust;
@@ -25,10 +26,15 @@ pub(crate) fn command() -> Command {
         .action(ArgAction::Append)
         .global(true)
         .help(
-            "Ids of plugins (*: any text) that may run inside the host, beside selkies.* and those of the file; others \
-             are refused until a later version runs them in children; may be given several times \
-             [env: SELKIES_ALLOW_IN_PROCESS]",
+            "Ids of plugins (*: any text) that run inside the host, beside selkies.* and those of the file; others run \
+             in a child process; may be given several times [env: SELKIES_ALLOW_IN_PROCESS]",
         );
+    let isolation = Arg::new("isolation")
+        .long("isolation")
+        .value_name("PLACE")
+        .value_parser(["process", "in-process"])
+        .global(true)
+        .help("Run all plugins in children (but transports), or all inside the host, whatever the file says");
     let signature = Arg::new("require-signature")
         .long("require-signature")
         .action(ArgAction::SetTrue)
@@ -63,6 +69,7 @@ pub(crate) fn command() -> Command {
         .args(selkies_config::args())
         .arg(plugins)
         .arg(in_process)
+        .arg(isolation)
         .arg(signature)
         .arg(keys)
         .arg(safe_mode)
@@ -133,6 +140,14 @@ pub(crate) fn command() -> Command {
 /// The folders given with `--plugins`.
 pub(crate) fn plugin_folders(matches: &ArgMatches) -> Vec<PathBuf> {
     matches.get_many::<PathBuf>("plugins").unwrap_or_default().cloned().collect()
+}
+
+/// The place given with `--isolation`.
+pub(crate) fn isolation(matches: &ArgMatches) -> Option<Placement> {
+    matches.get_one::<String>("isolation").map(|place| match place.as_str() {
+        "in-process" => Placement::InProcess,
+        _ => Placement::Process,
+    })
 }
 
 /// The patterns given with `--allow-in-process` and by its variable.

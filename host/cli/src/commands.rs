@@ -3,8 +3,8 @@
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::ArgMatches;
-use selkies_config::{Config, KnownPlugin, Loader, PluginRules};
-use selkies_plugin_host::{Depth, Inspection, Inventory, Listing, inspect, matches as covers};
+use selkies_config::{Config, KnownPlugin, Loader};
+use selkies_plugin_host::{Depth, Inspection, Inventory, inspect};
 use serde_json::Value as Json;
 
 use crate::{
@@ -27,7 +27,7 @@ pub(crate) fn load(matches: &ArgMatches) -> Result<(Config, Inventory), Failure>
 fn load_from(loader: Loader, matches: &ArgMatches) -> Result<(Config, Inventory), Failure> {
     let mut found = None;
     let config = loader.load_with(|rules| match found.insert(trust::inventory(matches, rules)) {
-        Ok(inventory) => known_plugins(inventory, rules),
+        Ok(inventory) => known_plugins(inventory),
         Err(_) => Vec::new(),
     });
     // Without an inventory there are no plugins to miss.
@@ -45,31 +45,13 @@ fn loader(matches: &ArgMatches) -> Loader {
         .other_variables(trust::VARIABLES)
 }
 
-/// Whether a plugin may run inside the host, the only place where this version runs plugins.
-///
-/// # Errors
-/// One line with the remedy.
-pub(crate) fn may_run_in_process(rules: &PluginRules, id: &str) -> Result<(), String> {
-    if rules.in_process.iter().any(|pattern| covers(pattern, id)) {
-        return Ok(());
-    }
-    let id = id.escape_debug();
-    Err(format!(
-        "CL012 plugin {id}: would need a child process, which this version does not have; to trust it like the host \
-         itself, add its id to plugins.isolation.allow-in-process, or start with --allow-in-process {id}"
-    ))
-}
-
-fn known_plugins(inventory: &Inventory, rules: &PluginRules) -> Vec<KnownPlugin> {
+fn known_plugins(inventory: &Inventory) -> Vec<KnownPlugin> {
     let entries = inventory.entries().iter();
     let mut known: Vec<KnownPlugin> = entries
-        .map(|entry| {
-            let refused = entry.verdict().err().map(|refusal| refusal.to_string());
-            KnownPlugin {
-                id: entry.candidate.id().to_owned(),
-                schema: entry.candidate.manifest().config_schema.clone().map(Json::Object),
-                refusal: refused.or_else(|| may_run_in_process(rules, entry.candidate.id()).err()),
-            }
+        .map(|entry| KnownPlugin {
+            id: entry.candidate.id().to_owned(),
+            schema: entry.candidate.manifest().config_schema.clone().map(Json::Object),
+            refusal: entry.verdict().err().map(|refusal| refusal.to_string()),
         })
         .collect();
     // Of several with one id the first counts; one that is refused does not hide another one that may be used.
@@ -95,23 +77,13 @@ fn list(matches: &ArgMatches) -> Outcome {
         // Where standard error is closed, the list is still good.
         let _ = writeln!(std::io::stderr(), "{line}");
     }
-    let listing = listing(&inventory, rules);
+    let listing = inventory.listing();
     if matches.get_flag("json") {
         print(&format!("{:#}", listing.to_json()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut text = listing.to_text();
-    for line in inventory.usable().filter_map(|plugin| may_run_in_process(rules, plugin.id()).err()) {
-        text.push_str(&line);
-        text.push('\n');
-    }
-    print(&text)?;
+    print(&listing.to_text())?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Every decision about plugins, as it stands now.
-pub(crate) fn listing(inventory: &Inventory, rules: &PluginRules) -> Listing {
-    inventory.listing(&|id| may_run_in_process(rules, id).is_ok())
 }
 
 fn clear(matches: &ArgMatches) -> Outcome {
@@ -169,7 +141,7 @@ fn inspect_some(matches: &ArgMatches) -> Outcome {
         let list: Vec<_> = inspections.iter().map(Inspection::to_json).collect();
         print(&format!("{:#}", Json::from(list)))?;
     } else {
-        let texts: Vec<String> = inspections.iter().map(|inspection| report(inspection, rules)).collect();
+        let texts: Vec<String> = inspections.iter().map(report).collect();
         print(&texts.join("\n\n"))?;
     }
     let refused = inspections.iter().any(|inspection| inspection.refusal.is_some());
@@ -177,14 +149,11 @@ fn inspect_some(matches: &ArgMatches) -> Outcome {
 }
 
 /// The inspection with its verdict first, where a reader looks.
-fn report(inspection: &Inspection, rules: &PluginRules) -> String {
+fn report(inspection: &Inspection) -> String {
     let text = inspection.to_text();
     let (facts, verdict) = text.trim_end().rsplit_once('\n').unwrap_or(("", text.trim_end()));
-    let manifest = inspection.manifest.as_ref().filter(|_| inspection.refusal.is_none());
-    let in_process = manifest.and_then(|manifest| may_run_in_process(rules, manifest.id.as_str()).err());
-    let lines = [Some(verdict), in_process.as_deref(), Some(facts)];
-    let lines: Vec<&str> = lines.into_iter().flatten().filter(|line| !line.is_empty()).collect();
-    lines.join("\n")
+    let lines = [verdict, facts].into_iter().filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 pub(crate) fn config(matches: &ArgMatches) -> Outcome {
@@ -204,8 +173,7 @@ pub(crate) fn config(matches: &ArgMatches) -> Outcome {
         }
         Some(("schema", matches)) => {
             let config = loader(matches).load()?;
-            let known =
-                known_plugins(&trust::inventory(matches, config.plugin_rules())?, config.plugin_rules());
+            let known = known_plugins(&trust::inventory(matches, config.plugin_rules())?);
             let usable = known.into_iter().filter(|plugin| plugin.refusal.is_none());
             let schemas: Vec<_> = usable.filter_map(|plugin| Some((plugin.id, plugin.schema?))).collect();
             print(&format!("{:#}", selkies_config::config_schema(&schemas)))?;
@@ -223,20 +191,4 @@ pub(crate) fn config(matches: &ArgMatches) -> Outcome {
         _ => return Ok(ExitCode::FAILURE),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_covered_plugins_run_inside_the_host() {
-        let config = Loader::new().allow_in_process(["acme.*".to_owned()]).load().ok();
-        let config = config.as_ref().map(Config::plugin_rules);
-        let may_run = |id| config.is_some_and(|rules| may_run_in_process(rules, id).is_ok());
-        assert!(may_run("selkies.x11") && may_run("acme.cam"));
-        assert!(!may_run("other.cam") && !may_run("not.acme.cam"));
-        let line = may_run_in_process(&PluginRules::default(), "a.b\n").unwrap_err();
-        assert!(line.starts_with("CL012 plugin a.b\\n: ") && line.lines().count() == 1, "{line}");
-    }
 }

@@ -19,12 +19,18 @@ mod xvfb;
 use std::process::ExitCode;
 
 use failure::Failure;
+use selkies_plugin_host::CHILD_ARGUMENT;
 
 fn main() -> ExitCode {
+    // Before anything else: a plugin's process opens nothing until it is confined.
     let mut words = std::env::args_os().skip(1);
-    if words.next().is_some_and(|word| word == selkies_plugin_check::CHILD_ARGUMENT) {
+    match words.next() {
+        Some(word) if word == CHILD_ARGUMENT => return selkies_plugin_host::child::run(),
         // This process is the plugin's: no configuration, no logging, nothing of the host.
-        return selkies_plugin_check::run_child(words.next().unwrap_or_default().as_ref());
+        Some(word) if word == selkies_plugin_check::CHILD_ARGUMENT => {
+            return selkies_plugin_check::run_child(words.next().unwrap_or_default().as_ref());
+        }
+        _ => {}
     }
     let matches = args::command().get_matches();
     let outcome = match matches.subcommand() {

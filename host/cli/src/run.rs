@@ -61,8 +61,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         any_host: config.allow_unauthenticated(),
     })
     .map_err(|error| error.to_string())?;
-    let (judged, rules) = (inventory.clone(), config.plugin_rules().clone());
-    let listening = listening.with_plugins(move || commands::listing(&judged, &rules).to_json());
+    let judged = inventory.clone();
+    let listening = listening.with_plugins(move || judged.listing().to_json());
 
     // The environment can be changed only while this is the only thread.
     let needs_own = config.display().is_none() && stage::wants_display(&config, &inventory);

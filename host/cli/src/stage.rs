@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use selkies_config::{Config, PluginRules, PluginUse};
+use selkies_config::{Config, PluginUse};
 use selkies_media::{Backend, Backends, EncoderBackend};
 use selkies_plugin_host::{HostServices, Inventory, Manifest, Plugin, ids};
 use tracing::{info, warn};
 
-use crate::{commands, defaults};
+use crate::defaults;
 
 /// What the session is made of.
 pub(crate) struct Stage {
@@ -19,7 +19,6 @@ pub(crate) struct Stage {
 struct Loader<'a> {
     inventory: &'a Inventory,
     services: &'a HostServices,
-    rules: &'a PluginRules,
     display: &'a str,
     loaded: BTreeMap<String, Plugin>,
 }
@@ -29,7 +28,6 @@ impl Loader<'_> {
         if let Some(plugin) = self.loaded.get(id) {
             return Ok(plugin.clone());
         }
-        commands::may_run_in_process(self.rules, id)?;
         let plugin = self.inventory.start(self.services, id).map_err(|error| error.to_string())?;
         for refusal in plugin.left_out() {
             warn!(plugin = id, %refusal, "a table is not used");
@@ -87,8 +85,7 @@ pub(crate) fn set(
     display: &str,
 ) -> Result<Stage, String> {
     let file = config.file();
-    let mut loader =
-        Loader { inventory, services, rules: config.plugin_rules(), display, loaded: BTreeMap::new() };
+    let mut loader = Loader { inventory, services, display, loaded: BTreeMap::new() };
     let capture_use = file.capture.clone().unwrap_or_else(|| used(defaults::DESKTOP_PLUGIN));
     let capture = loader.backend(&capture_use)?;
     // What the capture plugin offers beside pictures serves unless the file names another plugin.

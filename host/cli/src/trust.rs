@@ -5,7 +5,8 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::ArgMatches;
 use selkies_config::{KeySource, PluginRules};
 use selkies_plugin_host::{
-    Inventory, Ledger, PATH_VARIABLE, Policy, Quarantine, SafeMode, TrustedKey, environment, search_path,
+    Inventory, IsolationRules, Ledger, PATH_VARIABLE, Policy, Quarantine, SafeMode, TrustedKey, environment,
+    search_path,
 };
 
 use crate::{args, defaults, failure::Failure};
@@ -79,6 +80,12 @@ pub(crate) fn policy(matches: &ArgMatches, rules: &PluginRules) -> Result<Policy
         require_signature,
         trusted_keys,
         safe_mode,
+        isolation: IsolationRules {
+            in_process: rules.in_process.clone(),
+            groups: rules.groups.clone(),
+            forced: args::isolation(matches),
+            ..IsolationRules::default()
+        },
     })
 }
 

@@ -79,9 +79,11 @@ used, and runs none of it. Signatures, quarantine and safe mode: see [plugins.md
 
 A plugin inside the host is trusted like the host itself: when it crashes, the host does. Which may run there is said by
 `plugins.isolation.allow-in-process`, by `--allow-in-process PATTERN` and by `SELKIES_ALLOW_IN_PROCESS` (separated by
-commas), all together; without the first, by `selkies.*`. All others belong into a child process. Children come in a
-later version. Until then a plugin that no pattern covers is refused, unless `plugins.isolation.default` is
-`in-process`.
+commas), all together; without the first, by `selkies.*`. All others run in a child process each, unless
+`plugins.isolation.default` is `in-process`. A child is confined to what its manifest asks for; when it crashes or hangs,
+the host ends it and goes on. `plugins.isolation.groups` names plugins that share a child. `--isolation process` sends
+everything but transports to children for once, `--isolation in-process` everything into the host. Transports run inside
+the host only.
 
 ## Settings
 

@@ -1,6 +1,6 @@
 //! The configuration file's sections, as read after the schema has accepted them.
 
-use std::{fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -110,23 +110,31 @@ impl Default for PluginsSection {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Isolation {
-    /// Where a plugin runs that no pattern below covers. A later version runs children; until then, a plugin that
-    /// `process` sends to one is refused.
+    /// Where a plugin runs that no pattern below covers.
     pub default: Placement,
     /// Patterns of plugin ids (`*`: any text, `?`: one character) that may run inside the host, where a plugin is
     /// trusted like the host itself. `--allow-in-process` and SELKIES_ALLOW_IN_PROCESS add to them.
     #[serde(rename = "allow-in-process")]
     #[schemars(length(max = 256))]
     pub allow_in_process: Vec<String>,
+    /// Names of groups with patterns of plugin ids. The plugins of a group share a child, so that a capture and an
+    /// encoder of one GPU can; all others have a child each.
+    #[schemars(extend("maxProperties" = 32))]
+    pub groups: BTreeMap<String, Vec<String>>,
     /// Keep the encoder that would go on after a fault of the one in use ready. It costs that encoder's memory; worth it
     /// where making one takes long, as on a GPU.
     pub standby: bool,
 }
 
 impl Default for Isolation {
-    /// First-party plugins run in the host, all others in a child: as long as there are none, not at all.
+    /// First-party plugins run in the host, all others in a child each.
     fn default() -> Self {
-        Self { default: Placement::Process, allow_in_process: vec!["selkies.*".into()], standby: false }
+        Self {
+            default: Placement::Process,
+            allow_in_process: vec!["selkies.*".into()],
+            groups: BTreeMap::new(),
+            standby: false,
+        }
     }
 }
 
@@ -134,7 +142,7 @@ impl Default for Isolation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Placement {
-    /// In a child of the host; not in this version.
+    /// In a child of the host.
     #[default]
     Process,
     /// In the host.

@@ -1,6 +1,9 @@
 //! What the file says about plugins, judged with the plugins that were found.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Map, Value as Json};
 
@@ -30,6 +33,8 @@ pub struct PluginRules {
     pub deny: Vec<String>,
     /// Patterns of ids that may run inside the host.
     pub in_process: Vec<String>,
+    /// Patterns of ids that share a child, by the name of their group.
+    pub groups: BTreeMap<String, Vec<String>>,
     /// Keep the encoder that would go on after a fault ready.
     pub standby: bool,
     /// Only signed plugins may be used.
@@ -69,6 +74,7 @@ impl PluginRules {
             paths: section.paths.iter().map(path).collect(),
             allow: section.allow.clone(),
             deny: section.deny.clone(),
+            groups: section.isolation.groups.clone(),
             in_process: section
                 .isolation
                 .allow_in_process

@@ -114,12 +114,30 @@ impl Encoding {
     ) -> Result<Encoded, EncodeError> {
         self.basket.lock().packets.clear();
         self.instance.submit(frame, frame_id, options).map_err(EncodeError::Plugin)?;
-        let finished = self.basket.wait(frame_id, Instant::now() + FRAME_DEADLINE);
-        let Some((packets, finished)) = finished else {
+        let Some((packets, finished)) = self.wait(frame_id)? else {
             return Err(EncodeError::Hung(self.instance.offer().name.clone()));
         };
         finished.outcome.map_err(EncodeError::Plugin)?;
         Ok(Encoded { packets, refine_at_ns: finished.refine_at_ns })
+    }
+}
+
+impl Encoding {
+    /// Waits until a frame is done. What a child says is heard by this thread; the threads of an encoder in this
+    /// process fill the basket themselves.
+    fn wait(&mut self, frame_id: u64) -> Result<Option<(Vec<EncodedPacket>, FrameFinished)>, EncodeError> {
+        let limit = Instant::now() + FRAME_DEADLINE;
+        loop {
+            if let Some(done) = self.basket.take(frame_id) {
+                return Ok(Some(done));
+            }
+            if Instant::now() >= limit {
+                return Ok(None);
+            }
+            if !self.instance.pump(limit).map_err(EncodeError::Plugin)? {
+                return Ok(self.basket.wait(frame_id, limit));
+            }
+        }
     }
 }
 
@@ -151,6 +169,13 @@ struct Basket {
 impl Basket {
     fn lock(&self) -> MutexGuard<'_, Collected> {
         self.collected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a frame became, if it is done.
+    fn take(&self, frame_id: u64) -> Option<(Vec<EncodedPacket>, FrameFinished)> {
+        let mut collected = self.lock();
+        let finished = collected.finished.take_if(|finished| finished.frame_id == frame_id)?;
+        Some((std::mem::take(&mut collected.packets), finished))
     }
 
     fn wait(&self, frame_id: u64, limit: Instant) -> Option<(Vec<EncodedPacket>, FrameFinished)> {

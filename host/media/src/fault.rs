@@ -51,7 +51,7 @@ impl PluginFault {
             call: error.function,
             text: error.to_string(),
             class: error.class.to_string(),
-            ending: None,
+            ending: error.ending.map(|ending| ending.to_string()),
             counts: error.class != FaultClass::DeviceLost,
         })
     }

@@ -48,8 +48,9 @@ mod served;
 mod spawner;
 mod voice;
 mod watch;
-pub(crate) mod wire;
+pub mod wire;
 
+pub use crate::services::SlabPlace;
 pub use channel::{Channel, ChannelError, MAX_DESCRIPTORS, MAX_MESSAGE, SEND_DEADLINE};
 pub use ending::Ending;
 pub use entry::{Adopted, BY_HAND, EntryError, adopt};

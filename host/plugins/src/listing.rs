@@ -129,10 +129,10 @@ impl From<&FaultRecord> for ListedFault {
 }
 
 impl Inventory {
-    /// The decisions as they stand now; `in_process` says which plugins may run inside the host. Files are judged as they
+    /// The decisions as they stand now. Files are judged as they
     /// were when they were scanned, faults as they are now.
     #[must_use]
-    pub fn listing(&self, in_process: &dyn Fn(&str) -> bool) -> Listing {
+    pub fn listing(&self) -> Listing {
         let policy = self.policy();
         let text = |path: PathBuf| path.display().to_string();
         Listing {
@@ -142,13 +142,13 @@ impl Inventory {
             require_signature: policy.require_signature,
             trusted_keys: policy.trusted_keys.iter().map(|key| key.id().to_owned()).collect(),
             fault_file: self.ledger().path().map(text),
-            plugins: self.entries().iter().map(|entry| listed(entry, self, in_process)).collect(),
+            plugins: self.entries().iter().map(|entry| listed(entry, self)).collect(),
             refusals: self.refusals().iter().map(ListedRefusal::from).collect(),
         }
     }
 }
 
-fn listed(entry: &Entry, inventory: &Inventory, in_process: &dyn Fn(&str) -> bool) -> ListedPlugin {
+fn listed(entry: &Entry, inventory: &Inventory) -> ListedPlugin {
     let (candidate, findings) = (&entry.candidate, &entry.findings);
     let manifest = candidate.manifest();
     let verdict = entry.verdict();
@@ -173,7 +173,7 @@ fn listed(entry: &Entry, inventory: &Inventory, in_process: &dyn Fn(&str) -> boo
         sha256: findings.sha256,
         signature: findings.signature.clone(),
         placement: findings.placement,
-        in_process: in_process(candidate.id()),
+        in_process: inventory.policy().isolation.covers(candidate.id()),
         quarantine: entry.sentence().map(|sentence| ListedQuarantine {
             since: rfc3339(sentence.since_unix_ms),
             reason: sentence.reason,
@@ -253,8 +253,7 @@ impl ListedPlugin {
         };
         let place = match self.placement {
             None => "runs nowhere",
-            Some(Placement::InProcess) if self.in_process => "runs in the host",
-            Some(Placement::InProcess) => "may not run in the host",
+            Some(Placement::InProcess) => "runs in the host",
             Some(Placement::Process) => "runs in a child",
         };
         format!(

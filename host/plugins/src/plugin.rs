@@ -20,7 +20,7 @@ enum Place {
     /// In a library that is mapped into this process.
     Here(Box<LoadedPlugin>),
     /// In a child of this process.
-    Child(ChildPlugin),
+    Child(Box<ChildPlugin>),
     /// In this program itself.
     Linked { id: String, tables: Tables },
 }
@@ -48,7 +48,7 @@ impl Plugin {
 
     /// The plugin of a child.
     pub(crate) fn of_child(plugin: ChildPlugin) -> Self {
-        Self { place: Arc::new(Place::Child(plugin)) }
+        Self { place: Arc::new(Place::Child(Box::new(plugin))) }
     }
 
     /// A plugin that is part of this program, with tables that nobody checked: for tests and measurements.

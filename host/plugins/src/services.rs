@@ -40,7 +40,8 @@ pub use transport::{
 };
 
 pub(crate) use account::{LineBudget, PluginAccount, Verdict};
-pub(crate) use arena::{ARENA_BYTES, Arena, PacketArena, SlabPlace, capacity as slab_capacity};
+pub use arena::SlabPlace;
+pub(crate) use arena::{ARENA_BYTES, Arena, PacketArena, capacity as slab_capacity};
 pub(crate) use context::{Context, HostContext, Role};
 pub(crate) use encoder::EncoderDesk;
 pub(crate) use foreign::{guarded, sized as foreign_sized, slice as foreign_slice, text as foreign_text};

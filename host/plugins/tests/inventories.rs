@@ -4,7 +4,7 @@ mod support;
 
 use std::{ffi::OsString, fs, path::PathBuf};
 
-use selkies_plugin_host::{Depth, Inventory, Policy, discover, inspect, search_path};
+use selkies_plugin_host::{Depth, Inventory, IsolationRules, Policy, discover, inspect, search_path};
 use serde_json::json;
 use support::{Outcome, PluginFolder, assert_refusal};
 
@@ -106,9 +106,10 @@ fn the_list_is_a_table_and_json() -> Outcome {
     bad.manifest["sha256"] = json!("1".repeat(64));
     bad.write_manifest()?;
     let folders = [good.path().to_owned(), bad.path().to_owned(), PathBuf::from("/nonexistent/plugins")];
-    let inventory = Inventory::scan(&folders, Policy::default());
+    let isolation = IsolationRules { in_process: vec!["test.good".into()], ..IsolationRules::default() };
+    let inventory = Inventory::scan(&folders, Policy { isolation, ..Policy::default() });
 
-    let listing = inventory.listing(&|id| id == "test.good");
+    let listing = inventory.listing();
     let text = listing.to_text();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 9, "{text}");
@@ -122,7 +123,7 @@ fn the_list_is_a_table_and_json() -> Outcome {
         "{text}"
     );
     assert!(lines[5].starts_with("test.bad: refused SP006, rule allow \"*\"; "), "{text}");
-    assert!(lines[5].contains("; may not run in the host; unsigned; sha256 differs; "), "{text}");
+    assert!(lines[5].contains("; runs in a child; unsigned; sha256 differs; "), "{text}");
     assert!(lines[6].starts_with("SP006 ") && lines[7].starts_with("SP001 "), "{text}");
     assert!(lines[8].starts_with("safe mode off; signatures not required, trusted keys none; "), "{text}");
 
@@ -144,7 +145,7 @@ fn the_list_is_a_table_and_json() -> Outcome {
     assert_refusal(inventory.load("test.bad"), "SP006", "SHA-256");
     assert_refusal(inventory.load("test.none"), "SP024", "found: test.good");
     let nothing = Inventory::scan(&[], Policy::default());
-    assert!(nothing.listing(&|_| false).to_text().starts_with("no plugins found\n"));
+    assert!(nothing.listing().to_text().starts_with("no plugins found\n"));
     assert_refusal(nothing.load("test.none"), "SP024", "found: none");
     Ok(())
 }

@@ -218,7 +218,7 @@ fn a_plugin_in_quarantine_is_refused_until_it_is_cleared_or_replaced() -> Outcom
     let inventory = Inventory::scan_with(&[plugin.path().to_owned()], Policy::default(), ledger.clone());
     let library = inventory.library_identity("test.failing").ok_or("no identity")?;
     ledger.fault("test.failing", &library, crash(), at(0));
-    let json = inventory.listing(&|_| true).to_json();
+    let json = inventory.listing().to_json();
     assert_eq!(json["plugins"][0]["last_fault"]["ending"], "SIGSEGV");
     assert_eq!(json["plugins"][0]["usable"], true, "one fault is none too many");
     assert_listing(&json);
@@ -236,7 +236,7 @@ fn a_plugin_in_quarantine_is_refused_until_it_is_cleared_or_replaced() -> Outcom
     assert_refusal(inventory.load("test.failing"), "SP034", "selkies-host plugins clear test.failing");
     assert_eq!(inventory.usable().count(), 0);
     assert_eq!(inventory.library_identity("test.failing"), Some(library.clone()));
-    let listing = inventory.listing(&|_| true);
+    let listing = inventory.listing();
     let json = listing.to_json();
     assert_eq!(json["plugins"][0]["refusal"]["code"], "SP034");
     assert_eq!(json["plugins"][0]["quarantine"]["since"], json["plugins"][0]["last_fault"]["at"]);
@@ -261,7 +261,7 @@ fn a_plugin_in_quarantine_is_refused_until_it_is_cleared_or_replaced() -> Outcom
     plugin.build(&["-DPADDING=4096"])?;
     let again = Inventory::scan_with(&[plugin.path().to_owned()], Policy::default(), ledger);
     again.load("test.failing")?;
-    let json = again.listing(&|_| true).to_json();
+    let json = again.listing().to_json();
     assert_eq!(json["plugins"][0]["quarantine"], serde_json::Value::Null);
     assert_eq!(json["plugins"][0]["last_fault"]["ending"], "SIGSEGV", "what happened is still told");
     Ok(())

@@ -6,7 +6,7 @@ mod support;
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use selkies_plugin_abi::{EncoderRateV1, EncoderV1};
-use selkies_plugin_host::{Inventory, LayoutCheck, LoadedPlugin, Policy, Refusal, load};
+use selkies_plugin_host::{Inventory, IsolationRules, LayoutCheck, LoadedPlugin, Policy, Refusal, load};
 use serde_json::json;
 use support::{Outcome, PluginFolder, assert_refusal, lines::Lines};
 
@@ -341,8 +341,10 @@ fn the_operator_decides() -> Outcome {
     assert_refusal(load(&plugin.candidate()?, &deny), "SP004", "deny \"test.*\"");
     let allow = Policy { allow: vec!["selkies.*".into()], ..Policy::default() };
     assert_refusal(load(&plugin.candidate()?, &allow), "SP004", "allow list");
-    plugin.manifest["isolation"] = json!({ "allowed": ["process"] });
+    plugin.manifest["isolation"] = json!({ "allowed": ["in-process"] });
     plugin.write_manifest()?;
-    assert_refusal(attempt(&plugin), "SP027", "excludes in-process");
+    let isolation = IsolationRules { in_process: vec!["selkies.*".into()], ..IsolationRules::default() };
+    let nowhere = Policy { isolation, ..Policy::default() };
+    assert_refusal(load(&plugin.candidate()?, &nowhere), "SP027", "inside the host only");
     Ok(())
 }

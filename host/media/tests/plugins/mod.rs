@@ -67,7 +67,7 @@ impl Plugins {
             fs::set_permissions(&home, fs::Permissions::from_mode(0o755)).expect("changed");
         }
         let inventory = Inventory::scan(&[folder.path().to_owned()], Policy::default());
-        assert_eq!(inventory.usable().count(), PLUGINS.len(), "{}", inventory.listing(&|_| true).to_text());
+        assert_eq!(inventory.usable().count(), PLUGINS.len(), "{}", inventory.listing().to_text());
         Self { inventory, services: HostServices::new(SlabPool::default()), folder }
     }
 

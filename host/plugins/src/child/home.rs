@@ -114,9 +114,11 @@ impl ChildPlugin {
 
     #[allow(clippy::type_complexity, reason = "said in the function's name and used twice above")]
     fn enter(&self, services: &HostServices) -> Result<(Arc<Link>, u32, Option<Vec<Offer>>), StartError> {
-        // The files are judged again, as they are for a plugin in this process.
-        self.candidate.admit(&self.home.policy)?;
         let link = self.home.link(services, &self.candidate)?;
+        if !link.has(self.id()) {
+            // The files are judged again, as they are for a plugin in this process.
+            self.candidate.admit(&self.home.policy)?;
+        }
         let (number, offers) = link.load(services, &self.candidate)?;
         Ok((link, number, offers))
     }

@@ -53,6 +53,8 @@ pub(crate) struct Fault {
     origin: FaultOrigin,
     detail: FaultDetail,
     text: String,
+    /// How the process ended, where it did so by itself.
+    ending: Option<Ending>,
 }
 
 impl Fault {
@@ -62,7 +64,7 @@ impl Fault {
             FaultOrigin::Protocol => FaultDetail::InvalidArgument,
             _ => FaultDetail::Unspecified,
         };
-        Self { origin, detail, text }
+        Self { origin, detail, text, ending: None }
     }
 
     /// The error of a call of this plugin.
@@ -73,7 +75,7 @@ impl Fault {
         function: &'static str,
     ) -> PluginError {
         let text = format!("{} {version}: {}", account.id, self.text);
-        PluginError::of_child(account, function, self.origin, self.detail, text)
+        PluginError::of_child(account, function, self.origin, self.detail, text, self.ending)
     }
 }
 
@@ -111,6 +113,11 @@ impl Link {
             (ControlAnswer::Ready, _) => Ok(link),
             _ => Err(link.fail(FaultOrigin::Protocol, "answered something else than was asked")),
         }
+    }
+
+    /// True when the plugin with this id was loaded.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).contains_key(id)
     }
 
     /// Loads a plugin, unless that was done before; answers its number, and what it offers if it was loaded now.
@@ -259,7 +266,7 @@ impl Link {
                 _ => format!("{what}; its process was ended, the last call was {call}"),
             };
             tracing::error!(target: "selkies::plugin", plugins = self.child.label(), "{text}");
-            Fault::new(origin, text)
+            Fault { ending: ending.filter(|_| origin == FaultOrigin::Died), ..Fault::new(origin, text) }
         });
         fault.clone()
     }

@@ -1,7 +1,7 @@
 //! One instance in a child, as the host calls it.
 
 use std::{
-    os::fd::{BorrowedFd, OwnedFd},
+    os::fd::BorrowedFd,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -28,10 +28,9 @@ pub(crate) struct Remote {
     outbox: Vec<u8>,
 }
 
-/// What an instance answered, and the descriptors that came with it.
+/// What an instance answered.
 pub(crate) struct Answer {
     pub(crate) reply: Reply,
-    pub(crate) fds: Vec<OwnedFd>,
 }
 
 /// Takes what an instance tells between calls; answers what is wrong with it.
@@ -91,10 +90,6 @@ impl Remote {
         &self.link
     }
 
-    pub(crate) fn channel(&self) -> &Channel {
-        &self.channel
-    }
-
     /// Sends a task and waits for its answer, hearing what comes before.
     pub(crate) fn call(
         &mut self,
@@ -105,12 +100,6 @@ impl Remote {
     ) -> Result<Answer, PluginError> {
         self.send(function, task, &[])?;
         self.answer(function, deadline, ear)
-    }
-
-    /// A call of an instance that tells nothing, with the usual deadline.
-    pub(crate) fn ask(&mut self, function: &'static str, task: Task) -> Result<Answer, PluginError> {
-        let deadline = self.link.deadlines().call;
-        self.call(function, task, deadline, &mut deaf)
     }
 
     /// Sends a task.
@@ -144,8 +133,8 @@ impl Remote {
         let end = Instant::now().checked_add(deadline);
         loop {
             match self.hear(function, end, ear)? {
-                Heard::Answer(Ok(reply), fds) => return Ok(Answer { reply, fds }),
-                Heard::Answer(Err(error), _) => {
+                Heard::Answer(Ok(reply)) => return Ok(Answer { reply }),
+                Heard::Answer(Err(error)) => {
                     let error = error.into_error(&self.account, function);
                     self.poisoned |= error.is_final();
                     return Err(error);
@@ -166,7 +155,7 @@ impl Remote {
         match self.hear(function, Some(end), ear)? {
             Heard::Events => Ok(true),
             Heard::Nothing => Ok(false),
-            Heard::Answer(..) => Err(self.broken(function, "answers what nobody asked")),
+            Heard::Answer(_) => Err(self.broken(function, "answers what nobody asked")),
         }
     }
 
@@ -176,8 +165,8 @@ impl Remote {
         end: Option<Instant>,
         ear: Ear<'_>,
     ) -> Result<Heard, PluginError> {
-        let fds = match self.channel.receive(&mut self.inbox, end) {
-            Ok(fds) => fds,
+        match self.channel.receive(&mut self.inbox, end) {
+            Ok(fds) => drop(fds),
             Err(ChannelError::Timeout) => return Ok(Heard::Nothing),
             Err(error) => return Err(self.gone(self.link.silent(&error, function, Duration::ZERO), function)),
         };
@@ -196,7 +185,7 @@ impl Remote {
         for event in events {
             ear(event).map_err(|what| self.broken(function, &what))?;
         }
-        Ok(answer.map_or(Heard::Events, |answer| Heard::Answer(answer, fds)))
+        Ok(answer.map_or(Heard::Events, Heard::Answer))
     }
 
     /// A child that breaks the protocol, which no plugin does by mistake, is ended.
@@ -222,7 +211,7 @@ impl Remote {
 
 enum Heard {
     Events,
-    Answer(Result<Reply, wire::WireError>, Vec<OwnedFd>),
+    Answer(Result<Reply, wire::WireError>),
     Nothing,
 }
 

@@ -49,8 +49,6 @@ pub(super) struct Place {
     pub(super) arena: Arena,
     pub(super) packets: Arc<Packets>,
     pub(super) outbox: Arc<Outbox>,
-    /// Readable when a wait is to end.
-    pub(super) event: Option<OwnedFd>,
 }
 
 impl Place {

@@ -11,9 +11,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-pub(crate) use abi_types::{WirePlane, WireRect, WireRoi, color, color_bytes, color_of};
-pub(crate) use error::WireError;
-pub(crate) use functions::known_function;
+pub use abi_types::{WirePlane, WireRect, WireRoi, color, color_bytes, color_of};
+pub use error::WireError;
+pub use functions::known_function;
 
 use super::channel::MAX_MESSAGE;
 use crate::{
@@ -23,15 +23,15 @@ use crate::{
 };
 
 /// Longest configuration of a plugin in a child, in bytes; a message has room for little more.
-pub(crate) const MAX_CONFIG: usize = 48 << 10;
+pub const MAX_CONFIG: usize = 48 << 10;
 /// Slabs that go back in one message.
-pub(crate) const MAX_RETURNED: usize = 1024;
+pub const MAX_RETURNED: usize = 1024;
 /// Events of one report.
-pub(crate) const MAX_EVENTS: usize = 256;
+pub const MAX_EVENTS: usize = 256;
 
 /// To the child as a whole.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Control {
+pub enum Control {
     /// The first message, with the arena's descriptor; answered with `Ready`.
     Hello {
         /// The most verbose log level that is kept.
@@ -59,13 +59,13 @@ pub(crate) enum Control {
 
 /// What an instance is to be.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Create {
+pub enum Create {
     Encoder { offer: EncoderOffer, settings: EncoderSettings },
 }
 
 /// From the child as a whole.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum FromChild {
+pub enum FromChild {
     Answer {
         answer: ControlAnswer,
         /// How often the plugin broke the contract meanwhile.
@@ -75,7 +75,7 @@ pub(crate) enum FromChild {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum ControlAnswer {
+pub enum ControlAnswer {
     Ready,
     Loaded(Result<Loaded, LoadFault>),
     Offers(Result<Vec<EncoderOffer>, WireError>),
@@ -83,54 +83,54 @@ pub(crate) enum ControlAnswer {
 
 /// A plugin in the child.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Loaded {
+pub struct Loaded {
     /// Names it from now on.
-    pub(crate) plugin: u32,
+    pub plugin: u32,
     /// What its library answered for each table id.
-    pub(crate) offers: Vec<WireOffer>,
+    pub offers: Vec<WireOffer>,
 }
 
 /// The crate's `Offer`.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct WireOffer {
-    pub(crate) id: String,
-    pub(crate) bytes: Option<u32>,
-    pub(crate) wanted: Option<u32>,
-    pub(crate) refusal: Option<Refusal>,
+pub struct WireOffer {
+    pub id: String,
+    pub bytes: Option<u32>,
+    pub wanted: Option<u32>,
+    pub refusal: Option<Refusal>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum LoadFault {
+pub enum LoadFault {
     Refused(Refusal),
     Failed(WireError),
 }
 
 /// One line for the log.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Line {
+pub struct Line {
     /// One of the ABI's `LEVEL_ERROR` to `LEVEL_TRACE`.
-    pub(crate) level: u32,
+    pub level: u32,
     /// The plugin's id, for lines of or about one.
-    pub(crate) plugin: Option<String>,
+    pub plugin: Option<String>,
     /// The host function that it is about.
-    pub(crate) function: Option<String>,
+    pub function: Option<String>,
     /// The plugin's own target.
-    pub(crate) module: Option<String>,
+    pub module: Option<String>,
     /// The plugin's own fields, a JSON object.
-    pub(crate) fields: Option<String>,
-    pub(crate) message: String,
+    pub fields: Option<String>,
+    pub message: String,
 }
 
 /// To an instance.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Order {
+pub struct Order {
     /// Slabs of the arena that the host does not need any more.
-    pub(crate) returned: Vec<u32>,
-    pub(crate) task: Task,
+    pub returned: Vec<u32>,
+    pub task: Task,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Task {
+pub enum Task {
     /// A buffer, whose descriptor comes with the message, has this number from now on. Not answered.
     Buffer {
         slot: u32,
@@ -148,38 +148,38 @@ pub(crate) enum Task {
 
 /// A frame and how it is to be encoded.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Submit {
+pub struct Submit {
     /// The buffer that it fills.
-    pub(crate) slot: u32,
+    pub slot: u32,
     /// Names the memory until the child gives it back.
-    pub(crate) token: u64,
-    pub(crate) frame_id: u64,
-    pub(crate) timestamp_ns: u64,
-    pub(crate) color: [u8; 4],
-    pub(crate) planes: Vec<WirePlane>,
+    pub token: u64,
+    pub frame_id: u64,
+    pub timestamp_ns: u64,
+    pub color: [u8; 4],
+    pub planes: Vec<WirePlane>,
     /// `None`: everything.
-    pub(crate) damage: Option<Vec<WireRect>>,
-    pub(crate) keyframe: bool,
-    pub(crate) refine: bool,
-    pub(crate) deadline_ns: Option<u64>,
-    pub(crate) known_frame_id: Option<u64>,
-    pub(crate) roi: Vec<WireRoi>,
+    pub damage: Option<Vec<WireRect>>,
+    pub keyframe: bool,
+    pub refine: bool,
+    pub deadline_ns: Option<u64>,
+    pub known_frame_id: Option<u64>,
+    pub roi: Vec<WireRoi>,
 }
 
 /// From an instance.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Report {
-    pub(crate) events: Vec<Event>,
+pub struct Report {
+    pub events: Vec<Event>,
     /// The answer to the task; the events before it came earlier.
-    pub(crate) answer: Option<Result<Reply, WireError>>,
+    pub answer: Option<Result<Reply, WireError>>,
     /// How often the plugin broke the contract since the last report.
-    pub(crate) misbehaved: u32,
+    pub misbehaved: u32,
     /// The plugin's metrics, once in a while.
-    pub(crate) metrics: Option<Vec<(String, MetricValue)>>,
+    pub metrics: Option<Vec<(String, MetricValue)>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Event {
+pub enum Event {
     Packet(WirePacket),
     Done {
         frame_id: u64,
@@ -192,20 +192,20 @@ pub(crate) enum Event {
 
 /// A filled slab. The frame's timestamp is the host's own.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct WirePacket {
-    pub(crate) place: SlabPlace,
-    pub(crate) len: u32,
-    pub(crate) codec: u32,
-    pub(crate) flags: u32,
-    pub(crate) layer: u32,
-    pub(crate) frame_id: u64,
-    pub(crate) reference_frame_id: u64,
-    pub(crate) duration_ns: u64,
-    pub(crate) area: WireRect,
+pub struct WirePacket {
+    pub place: SlabPlace,
+    pub len: u32,
+    pub codec: u32,
+    pub flags: u32,
+    pub layer: u32,
+    pub frame_id: u64,
+    pub reference_frame_id: u64,
+    pub duration_ns: u64,
+    pub area: WireRect,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Reply {
+pub enum Reply {
     /// It is done.
     Done,
     /// `SetRate`: whether the plugin can.
@@ -214,7 +214,7 @@ pub(crate) enum Reply {
 
 /// Why a value is no message.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum WireFault {
+pub enum WireFault {
     #[error("a message of {0} bytes is too long")]
     TooLong(usize),
     #[error("a message that cannot be understood: {0}")]
@@ -224,14 +224,14 @@ pub(crate) enum WireFault {
 }
 
 /// Writes a message into `buffer`.
-pub(crate) fn encode<T: Serialize>(message: &T, buffer: &mut Vec<u8>) -> Result<(), WireFault> {
+pub fn encode<T: Serialize>(message: &T, buffer: &mut Vec<u8>) -> Result<(), WireFault> {
     buffer.clear();
     *buffer = postcard::to_extend(message, std::mem::take(buffer))?;
     if buffer.len() > MAX_MESSAGE { Err(WireFault::TooLong(buffer.len())) } else { Ok(()) }
 }
 
 /// Reads a message, all of it.
-pub(crate) fn decode<T: DeserializeOwned>(message: &[u8]) -> Result<T, WireFault> {
+pub fn decode<T: DeserializeOwned>(message: &[u8]) -> Result<T, WireFault> {
     match postcard::take_from_bytes(message)? {
         (value, []) => Ok(value),
         (_, rest) => Err(WireFault::Rest(rest.len())),

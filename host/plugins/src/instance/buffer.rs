@@ -58,7 +58,7 @@ pub struct SharedBuffer {
 
 /// How frames lie in a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct BufferShape {
+pub struct BufferShape {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) stride: u32,

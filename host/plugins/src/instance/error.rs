@@ -7,7 +7,7 @@ use selkies_plugin_abi::{self as abi, Status};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Refusal,
+    Ending, Refusal,
     services::{PluginAccount, said},
 };
 
@@ -27,6 +27,8 @@ pub struct PluginError {
     pub detail: FaultDetail,
     /// What the plugin said about it, or the host's finding.
     pub text: String,
+    /// How the plugin's process ended, where it did so by itself.
+    pub ending: Option<Ending>,
 }
 
 /// Who found a fault.
@@ -164,7 +166,7 @@ impl PluginError {
         let text = if text.is_empty() { "the plugin gave no reason".to_owned() } else { text };
         let plugin = Arc::clone(&account.id);
         let detail = FaultDetail::of(status);
-        Self { plugin, function, origin: FaultOrigin::Reported, class, detail, text }
+        Self { plugin, function, origin: FaultOrigin::Reported, class, detail, text, ending: None }
     }
 
     /// What a failed call on this thread answered.
@@ -192,6 +194,7 @@ impl PluginError {
             class: FaultClass::FatalInstance,
             detail: FaultDetail::InvalidArgument,
             text: text.into(),
+            ending: None,
         }
     }
 
@@ -204,7 +207,7 @@ impl PluginError {
         text: impl Into<String>,
     ) -> Self {
         let plugin = Arc::clone(&account.id);
-        Self { plugin, function, origin: FaultOrigin::Caller, class, detail, text: text.into() }
+        Self { plugin, function, origin: FaultOrigin::Caller, class, detail, text: text.into(), ending: None }
     }
 
     /// The plugin's process is gone, with every instance in it.
@@ -214,9 +217,10 @@ impl PluginError {
         origin: FaultOrigin,
         detail: FaultDetail,
         text: String,
+        ending: Option<Ending>,
     ) -> Self {
         let (plugin, class) = (Arc::clone(&account.id), FaultClass::FatalInstance);
-        Self { plugin, function, origin, class, detail, text }
+        Self { plugin, function, origin, class, detail, text, ending }
     }
 
     /// The plugin was refused when its child was started again.
@@ -233,6 +237,7 @@ impl PluginError {
             class: FaultClass::FatalPlugin,
             detail: FaultDetail::Unsupported,
             text: "the function is missing".into(),
+            ending: None,
         }
     }
 
@@ -250,6 +255,7 @@ impl PluginError {
             class: FaultClass::FatalInstance,
             detail: FaultDetail::WrongState,
             text: "the instance failed for good before".into(),
+            ending: None,
         }
     }
 }

@@ -73,11 +73,11 @@ impl Arena {
 
 /// A slab in an arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(crate) struct SlabPlace {
+pub struct SlabPlace {
     /// Where it begins, in units of 64 bytes; names it.
-    pub(crate) unit: u32,
+    pub unit: u32,
     /// Which size it has.
-    pub(crate) class: u8,
+    pub class: u8,
 }
 
 /// Whoever gets slabs of a child back.

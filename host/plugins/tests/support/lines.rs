@@ -30,6 +30,21 @@ impl Lines {
         (lines, tracing::subscriber::set_default(subscriber))
     }
 
+    /// Collects the log of all threads of the process, from the first call on.
+    pub(crate) fn everywhere() -> &'static Self {
+        static LINES: std::sync::LazyLock<Lines> = std::sync::LazyLock::new(|| {
+            let lines = Lines::default();
+            let writer = lines.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::DEBUG)
+                .with_ansi(false)
+                .with_writer(move || writer.clone());
+            let _ = tracing::subscriber::set_global_default(subscriber.finish());
+            lines
+        });
+        &LINES
+    }
+
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A rectangle: left, top, width, height.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct WireRect(u32, u32, u32, u32);
+pub struct WireRect(pub u32, pub u32, pub u32, pub u32);
 
 impl From<Rect> for WireRect {
     fn from(rect: Rect) -> Self {
@@ -21,7 +21,7 @@ impl From<WireRect> for Rect {
 
 /// A region of interest and its change of quality.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct WireRoi(WireRect, i32);
+pub struct WireRoi(WireRect, i32);
 
 impl From<&RoiRect> for WireRoi {
     fn from(roi: &RoiRect) -> Self {
@@ -37,7 +37,7 @@ impl From<WireRoi> for RoiRect {
 
 /// Where a plane lies in its buffer: offset, length, bytes from row to row.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct WirePlane(pub(crate) u64, pub(crate) u64, pub(crate) u32);
+pub struct WirePlane(pub u64, pub u64, pub u32);
 
 impl From<&abi::Plane> for WirePlane {
     fn from(plane: &abi::Plane) -> Self {
@@ -46,24 +46,24 @@ impl From<&abi::Plane> for WirePlane {
 }
 
 /// The bytes of a colour description.
-pub(crate) fn color_bytes(color: Color) -> [u8; 4] {
+pub fn color_bytes(color: Color) -> [u8; 4] {
     [color.primaries, color.transfer, color.matrix, color.full_range]
 }
 
 /// The colour description with these bytes.
-pub(crate) fn color_of([primaries, transfer, matrix, full_range]: [u8; 4]) -> Color {
+pub fn color_of([primaries, transfer, matrix, full_range]: [u8; 4]) -> Color {
     Color { primaries, transfer, matrix, full_range }
 }
 
 /// `#[serde(with)]` for a colour description.
-pub(crate) mod color {
+pub mod color {
     use super::{Color, Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(crate) fn serialize<S: Serializer>(color: &Color, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(color: &Color, serializer: S) -> Result<S::Ok, S::Error> {
         super::color_bytes(*color).serialize(serializer)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Color, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Color, D::Error> {
         Ok(super::color_of(Deserialize::deserialize(deserializer)?))
     }
 }

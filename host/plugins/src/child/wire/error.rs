@@ -10,7 +10,7 @@ const MAX_TEXT: usize = 2048;
 
 /// A [`PluginError`] without the plugin's id, which the host knows.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct WireError {
+pub struct WireError {
     function: String,
     origin: FaultOrigin,
     class: FaultClass,
@@ -42,6 +42,7 @@ impl WireError {
             class,
             detail,
             text: one_line(&text),
+            ending: None,
         }
     }
 }

@@ -49,7 +49,7 @@ const FUNCTIONS: &[&str] = &[
 ];
 
 /// The name with its static life.
-pub(crate) fn known_function(name: &str) -> Option<&'static str> {
+pub fn known_function(name: &str) -> Option<&'static str> {
     FUNCTIONS.binary_search(&name).ok().map(|at| FUNCTIONS[at])
 }
 

@@ -161,10 +161,11 @@ impl RemoteEncoder {
         let limit = late.map_or(end, |late| late.min(end));
         let (desk, books, link) = (&self.desk, &mut self.books, Arc::clone(self.remote.link()));
         let account = Arc::clone(self.remote.account());
-        let heard =
-            self.remote.listen(SUBMIT, limit, &mut |event| hear(&link, desk, books, &account, event))?;
+        let heard = self.remote.listen(SUBMIT, limit, &mut |event| hear(&link, desk, books, &account, event));
+        let heard = heard.inspect_err(|_| self.mourn())?;
         if !heard && late.is_some_and(|late| late <= Instant::now()) {
             let fault = self.remote.link().late(SUBMIT, allowance);
+            self.mourn();
             return Err(self.remote.gone(fault, SUBMIT));
         }
         Ok(())
@@ -266,7 +267,16 @@ impl RemoteEncoder {
         let (desk, books, link) = (&self.desk, &mut self.books, Arc::clone(self.remote.link()));
         let account = Arc::clone(self.remote.account());
         let mut ear = |event| hear(&link, desk, books, &account, event);
-        Ok(self.remote.call(function, task, deadline, &mut ear)?.reply)
+        let answer = self.remote.call(function, task, deadline, &mut ear);
+        Ok(answer.inspect_err(|_| self.mourn())?.reply)
+    }
+
+    /// Gives free what the child had, if it is dead.
+    fn mourn(&mut self) {
+        if self.remote.link().fault().is_some() {
+            self.books.lent.clear();
+            drop(self.desk.frames().clear());
+        }
     }
 
     fn done(&mut self, function: &'static str, reply: &Reply) -> Result<(), PluginError> {

@@ -1,0 +1,9 @@
+//! Plugins in a child of this test: the same instances, the same bytes, and what becomes of a child that fails.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod faults;
+mod rogues;
+mod stage;
+mod streams;

@@ -1,0 +1,101 @@
+//! A child that an attacker has taken over can end its own plugin and nothing else.
+
+use std::time::Duration;
+
+use selkies_plugin_host::{Deadlines, FaultClass, FaultOrigin, PluginError};
+
+use crate::{
+    stage::{Failure, GENEROUS, Outcome, Stage, buffer, children, faulty, frame, in_children},
+    support::lines::Lines,
+};
+
+/// What a rogue that does `act` brings in its first frame.
+fn attacked(act: &str, deadlines: Deadlines) -> Result<Result<(), PluginError>, Failure> {
+    let stage = Stage::with(&faulty("none")?, in_children(children(Some(act), deadlines)?))?;
+    let mut encoding = stage.encoder("{}")?;
+    let buffer = buffer();
+    let mut outcome = encoding.submit(&frame(&buffer, 1));
+    if outcome.is_ok() {
+        outcome = encoding.submit(&frame(&buffer, 1));
+    }
+    drop(encoding);
+    assert!(!buffer.is_lent(), "{act}");
+    Ok(outcome)
+}
+
+#[test]
+fn a_rogue_that_obeys_is_none() -> Outcome {
+    attacked("nothing", GENEROUS)??;
+    Ok(())
+}
+
+#[test]
+fn what_breaks_the_protocol_is_refused() -> Outcome {
+    for (act, words) in [
+        ("place behind the arena", "the slab ends behind the arena"),
+        ("end behind the arena", "the slab ends behind the arena"),
+        ("unknown size", "no such size of slabs"),
+        ("one slab twice", "has that slab already"),
+        ("slabs that overlap", "has that slab already"),
+        ("too long", "its length is 0 or over"),
+        ("empty", "its length is 0 or over"),
+        ("another frame", "not in flight"),
+        ("another codec", "codec is not the instance's"),
+        ("area outside", "area is empty or outside"),
+        ("future reference", "predicts from itself"),
+        ("done twice", "finished frame 1, which is not in flight"),
+        ("unknown token", "which it does not have"),
+        ("too many events", "tells too much at once"),
+        ("garbage", "cannot be understood"),
+        ("too much", "bytes too many"),
+        ("another answer", "something else than was asked"),
+        ("keeps the frame", "keeps 1 frames, 0 are allowed"),
+    ] {
+        let error = attacked(act, GENEROUS)?.err().ok_or_else(|| format!("{act} is not refused"))?;
+        let line = error.to_string();
+        assert_eq!((error.code(), error.class), ("SI008", FaultClass::FatalInstance), "{act}: {line}");
+        assert!(line.contains(words), "{act}: {words:?} is not in: {line}");
+        assert!(line.contains("faulty.none 1.2.3: "), "{act}: {line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_second_answer_is_refused_when_it_is_met() -> Outcome {
+    let error = attacked("two answers in a frame", GENEROUS)?;
+    // The answer to the next call looks right, the one after it has nothing left to answer.
+    assert!(error.is_ok() || error.is_err_and(|error| error.origin == FaultOrigin::Protocol));
+    Ok(())
+}
+
+#[test]
+fn silence_ends_at_the_deadline() -> Outcome {
+    let first_frame = Duration::from_millis(500);
+    let error = attacked("silence", Deadlines { first_frame, ..GENEROUS })?.err().ok_or("no error")?;
+    assert_eq!(error.code(), "SI007", "{error}");
+    Ok(())
+}
+
+#[test]
+fn a_child_that_lies_at_its_start_is_not_used() -> Outcome {
+    for act in ["no hello", "bad offer", "two answers"] {
+        let policy = in_children(children(Some(act), GENEROUS)?);
+        let refused = Stage::with(&faulty("none")?, policy).and_then(|stage| stage.encoder("{}").map(drop));
+        let line = refused.err().ok_or_else(|| format!("{act} is not refused"))?.to_string();
+        assert!(line.starts_with("SI008 "), "{act}: {line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn lines_without_end_are_cut_off_and_forge_nothing() -> Outcome {
+    let lines = Lines::everywhere();
+    let error = attacked("endless lines", GENEROUS)?.err().ok_or("it goes on")?;
+    assert_eq!(error.code(), "SI008", "{error}");
+    assert!(error.text.contains("logs without end"), "{error}");
+    let text = lines.text();
+    assert!(!text.contains("{broken") && !text.contains("\n2026 ERROR forged"), "{text}");
+    assert!(!text.contains("selkies.x11"), "it speaks for another plugin: {text}");
+    assert!(lines.count("no end") <= 2000, "{}", lines.count("no end"));
+    Ok(())
+}
