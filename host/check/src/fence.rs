@@ -165,8 +165,7 @@ impl Fenced {
     }
 
     /// Bytes of the mapping from [`Fenced::pointer`] on.
-    #[cfg(test)]
-    fn mapped(&self) -> usize {
+    pub(crate) fn mapped(&self) -> usize {
         PAGE + self.body - self.start
     }
 

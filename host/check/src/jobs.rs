@@ -1,6 +1,8 @@
 //! Scenarios that judge rules.
 
+mod capture;
 mod config;
+mod desktop;
 mod encoder_change;
 mod encoder_frames;
 mod encoder_long;
@@ -8,6 +10,9 @@ mod encoder_offers;
 mod fuzz;
 mod instances;
 mod packaging;
+mod rtc_config;
+mod transport;
+pub(crate) mod waiting;
 
 use std::{
     collections::BTreeSet,
@@ -65,6 +70,10 @@ pub(crate) static JOBS: &[&[Job]] = &[
     encoder_frames::JOBS,
     encoder_change::JOBS,
     encoder_long::JOBS,
+    capture::JOBS,
+    desktop::JOBS,
+    transport::JOBS,
+    rtc_config::JOBS,
     fuzz::JOBS,
 ];
 

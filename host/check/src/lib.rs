@@ -24,6 +24,7 @@
 )]
 
 mod call;
+mod capture;
 mod child;
 mod decode;
 mod encoder;

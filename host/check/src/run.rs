@@ -198,6 +198,14 @@ fn check_one(
             stderr = remains.stderr;
         }
     }
+    // Rules of jobs that none of the plugin's tables needs.
+    let judged =
+        |rule: &'static Rule| jobs::all().any(|job| ran.contains(&job.name) && job.rules.contains(&rule));
+    if candidate.is_ok() && wanted.is_empty() && options.fuzz.is_none() {
+        for rule in rules().filter(|rule| !COMMON.contains(rule) && !judged(rule)) {
+            verdicts.add(rule, Outcome::Skipped, Some("none of the plugin's tables is concerned".into()));
+        }
+    }
     let id =
         candidate.as_ref().map_or_else(|_| manifest.display().to_string(), |plugin| plugin.id().to_owned());
     let shown = |rule: &&'static Rule| match (wanted.is_empty(), options.fuzz.is_some()) {

@@ -50,7 +50,9 @@ fn configuration(task: &Task) -> Result<(), Blocked> {
             config.insert(name.clone(), value);
             Value::Object(config)
         };
-        for value in samples(property) {
+        // What was given is needed on this machine; other values may rightly fail here.
+        let given = base.contains_key(name);
+        for value in samples(property).into_iter().filter(|_| !given) {
             let config = with(value.clone());
             if validate_config(&manifest, &config).is_err() {
                 continue;
