@@ -84,6 +84,11 @@ pub(crate) fn command() -> Command {
                         .arg(json()),
                 )
                 .subcommand(
+                    Command::new("reload")
+                        .about("Let the running host take a new version of a plugin into use; SIGHUP: all that changed")
+                        .arg(Arg::new("id").value_name("ID").required(true).help("The plugin's id")),
+                )
+                .subcommand(
                     Command::new("clear")
                         .about("Forget the faults of a plugin, so that it may run again")
                         .arg(

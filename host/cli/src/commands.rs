@@ -64,6 +64,7 @@ pub(crate) fn plugins(matches: &ArgMatches) -> Outcome {
         Some(("inspect", matches)) => inspect_some(matches),
         Some(("check", matches)) => crate::check::check(matches),
         Some(("clear", matches)) => clear(matches),
+        Some(("reload", matches)) => reload(matches),
         Some((_, matches)) => list(matches),
         None => Ok(ExitCode::FAILURE),
     }
@@ -107,6 +108,14 @@ fn clear(matches: &ArgMatches) -> Outcome {
             id.escape_debug()
         )));
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reload(matches: &ArgMatches) -> Outcome {
+    let config = loader(matches).load()?;
+    let plugin = matches.get_one::<String>("id").cloned().unwrap_or_default();
+    let answer = control::ask(config.port(), &Request::Reload { plugin });
+    print(&answer.map_err(|error| error.to_string())?.map_err(Failure::Other)?.join("\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -35,6 +35,11 @@ const ANSWER_TIME: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Request {
+    /// Take a new version of a plugin into use.
+    Reload {
+        /// The plugin's id.
+        plugin: String,
+    },
     /// Let plugins be used again whose quarantine ended.
     Admit {
         /// Their ids.

@@ -101,7 +101,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     if command.is_some() && display.is_empty() {
         return Err("CL032 --desktop has no display to run on; name one with --display".into());
     }
-    let supervision = Supervision::new(&inventory);
+    let supervision = Supervision::new(&inventory, matches, config.plugin_rules(), &services);
     let parts = Parts { listening, config, stage, services, own, command, desktop, stop, supervision };
     Ok(runtime.block_on(serve(parts, &display))?)
 }
@@ -150,7 +150,8 @@ async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
             .map_err(|error| format!("CL030 --desktop: {error}. Name a command that exists"))?;
         *lock(&desktop) = Some(started);
     }
-    let _control = control(server.local(), &hub, supervision);
+    let _control = control(server.local(), &hub, &supervision);
+    reload_on_hangup(&stop, &hub, supervision);
     announce(server.local());
     server
         .run(stop.asked())
@@ -234,7 +235,7 @@ fn initial_size(config: &Config, own: bool) -> Option<(u32, u32)> {
 }
 
 /// The sockets for commands, one per port. Without one the host runs, and commands cannot reach it.
-fn control(local: &[SocketAddr], hub: &Arc<Hub>, supervision: Supervision) -> Vec<Control> {
+fn control(local: &[SocketAddr], hub: &Arc<Hub>, supervision: &Supervision) -> Vec<Control> {
     let ports: BTreeSet<u16> = local.iter().map(SocketAddr::port).collect();
     let serve = |port| {
         let (hub, supervision) = (Arc::downgrade(hub), supervision.clone());
@@ -245,6 +246,22 @@ fn control(local: &[SocketAddr], hub: &Arc<Hub>, supervision: Supervision) -> Ve
         Control::serve(port, Arc::new(handler)).inspect_err(|error| warn!("{error}")).ok()
     };
     ports.into_iter().filter_map(serve).collect()
+}
+
+/// A hangup that does not end the host makes it look for new versions of its plugins.
+fn reload_on_hangup(stop: &Stop, hub: &Arc<Hub>, supervision: Supervision) {
+    let (hangups, hub) = (stop.hangups(), Arc::downgrade(hub));
+    tokio::spawn(async move {
+        loop {
+            hangups.notified().await;
+            let Some(hub) = hub.upgrade() else { return };
+            let supervision = supervision.clone();
+            let reload = tokio::task::spawn_blocking(move || supervision.reload_changed(&hub));
+            if reload.await.is_err() {
+                warn!("plugins could not be reloaded; this is a defect of the host");
+            }
+        }
+    });
 }
 
 /// Prints the address to open, on standard output, for people and scripts.

@@ -1,6 +1,7 @@
 //! How the host is asked to end, and what happens when it cannot.
 
 use std::{
+    io::IsTerminal,
     path::PathBuf,
     process,
     sync::{Arc, Mutex, PoisonError},
@@ -10,7 +11,7 @@ use std::{
 use rustix::process::{Signal, kill_process_group};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{Notify, watch},
 };
 use tracing::warn;
 
@@ -29,10 +30,12 @@ struct LastResort {
     access_file: Option<PathBuf>,
 }
 
-/// The signals that end the host: TERM, INT and HUP. Listened for from the start on, so that none kills it half-way.
+/// The signals that end the host: TERM, INT, and HUP of a terminal that is closed; without a terminal, HUP asks for new
+/// versions of plugins, as of any daemon. Listened for from the start on, so that none kills the host half-way.
 #[derive(Debug)]
 pub(crate) struct Stop {
     asked: watch::Receiver<bool>,
+    hangups: Arc<Notify>,
     last: Arc<Mutex<LastResort>>,
 }
 
@@ -49,6 +52,16 @@ impl Stop {
         let heeds_interrupt = heeded(SignalKind::interrupt());
         let heeds_hangup = heeded(SignalKind::hangup());
         let mut hangup = heeds_hangup.then(|| signal(SignalKind::hangup())).transpose()?;
+        let hangups: Arc<Notify> = Arc::default();
+        if !std::io::stdin().is_terminal() {
+            let (mut hangup, hangups) = (hangup.take(), hangups.clone());
+            tokio::spawn(async move {
+                loop {
+                    received(&mut hangup).await;
+                    hangups.notify_one();
+                }
+            });
+        }
         let mut interrupt = heeds_interrupt.then(|| signal(SignalKind::interrupt())).transpose()?;
         let (ask, asked) = watch::channel(false);
         let last: Arc<Mutex<LastResort>> = Arc::default();
@@ -80,7 +93,12 @@ impl Stop {
             resort.lock().unwrap_or_else(PoisonError::into_inner).act();
             process::exit(0);
         });
-        Ok(Self { asked, last })
+        Ok(Self { asked, hangups, last })
+    }
+
+    /// Told of each hangup that does not end the host.
+    pub(crate) fn hangups(&self) -> Arc<Notify> {
+        self.hangups.clone()
     }
 
     /// Completes when the host is to end.

@@ -11,7 +11,7 @@ use std::{
 use selkies_config::StreamSettings;
 use selkies_plugin_host::Waker;
 
-use crate::{Renewal, Stream};
+use crate::{Stream, renewal::Renewal};
 
 /// What was asked for since the last look.
 #[derive(Debug, Default)]

@@ -12,11 +12,11 @@ use crate::{
 
 /// A new version of a plugin, already started, and what it can encode here.
 #[derive(Clone, Debug)]
-pub struct Renewal {
+pub(crate) struct Renewal {
     /// The plugin, in a process of its own.
-    pub plugin: Plugin,
+    pub(crate) plugin: Plugin,
     /// The offers of its encoder, if it has one, probed with the configuration in use.
-    pub offers: Vec<EncoderOffer>,
+    pub(crate) offers: Vec<EncoderOffer>,
 }
 
 impl Video {

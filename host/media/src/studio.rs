@@ -12,7 +12,7 @@ use std::{
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use selkies_config::StreamSettings;
 use selkies_plugin_abi::ids;
-use selkies_plugin_host::{CaptureInstance, FaultClass, HostServices, PluginError};
+use selkies_plugin_host::{CaptureInstance, FaultClass, HostServices, Plugin, PluginError};
 use selkies_session::{
     InputEvent,
     fallback::{BackOff, Fallback},
@@ -20,12 +20,13 @@ use selkies_session::{
 use tracing::{debug, warn};
 
 use crate::{
-    Backend, Backends, Figures, Observer, Renewal, Stream,
+    Backend, Backends, EncoderBackend, Figures, Observer, Stream,
     cursor::{self, CursorStop},
     display::{self, DisplayDesk, Wish},
     gate::Gate,
     input,
     orders::Orders,
+    renewal::Renewal,
     slot::Slot,
     video::{self, Revive, Video},
 };
@@ -86,6 +87,9 @@ pub struct Studio {
     gate: Arc<Gate>,
     /// The plugins of the threads that have one of their own.
     slots: Vec<Arc<Slot>>,
+    /// The plugins of the video thread.
+    in_use: Vec<Backend>,
+    services: HostServices,
     figures: Arc<Figures>,
     threads: Vec<JoinHandle<()>>,
     can_resize: bool,
@@ -127,10 +131,13 @@ impl Studio {
             dropped_input: Arc::default(),
             gate: gate.clone(),
             slots: Vec::new(),
+            in_use: vec![backends.capture.clone()],
+            services: services.clone(),
             figures: Arc::default(),
             threads: Vec::new(),
             can_resize: backends.display.is_some(),
         };
+        studio.in_use.extend(backends.encoders.iter().map(|encoder| encoder.backend.clone()));
         if let Some(backend) = backends.display.clone() {
             let (services, desk, gate) = (services.clone(), studio.display.clone(), gate.clone());
             let slot = studio.slot(backend);
@@ -190,16 +197,29 @@ impl Studio {
         self.orders.forgive(plugin);
     }
 
-    /// Takes a new version of a plugin into use, wherever the old one is in use.
-    pub fn renew(&self, renewal: Renewal) {
-        self.gate.admit(renewal.plugin.id());
-        let changed = self.slots.iter().filter(|slot| slot.renew(&renewal.plugin)).count();
-        if changed > 0 {
+    /// Takes a new version of a plugin into use, wherever the old one is in use, with the configuration that it has there.
+    /// Answers in how many places that is. May block while its devices are looked for.
+    ///
+    /// # Errors
+    /// What its probe answers; the old version stays in use then.
+    pub fn renew(&self, plugin: &Plugin) -> Result<usize, PluginError> {
+        let mut offers = Vec::new();
+        let used = self.in_use.iter().filter(|backend| backend.plugin.id() == plugin.id());
+        let encodes = used.clone().count();
+        if let Some(used) = used.last() {
+            let backend = Backend { plugin: plugin.clone(), config: used.config.clone() };
+            let probed = EncoderBackend::probe(&self.services, &backend)?;
+            offers.extend(probed.into_iter().map(|encoder| encoder.offer));
+        }
+        self.gate.admit(plugin.id());
+        let places = self.slots.iter().filter(|slot| slot.renew(plugin)).count();
+        if places > 0 {
             // Also lets go of the old one.
             self.display.again();
             self.cursor.look();
         }
-        self.orders.renew(renewal);
+        self.orders.renew(Renewal { plugin: plugin.clone(), offers });
+        Ok(places + encodes)
     }
 
     /// Makes the next frame stand alone.

@@ -6,7 +6,6 @@ mod plugins;
 use std::time::{Duration, Instant};
 
 use bench::{Bench, SOON, settings};
-use selkies_media::Renewal;
 use selkies_session::pacing::Priority;
 use serde_json::json;
 
@@ -17,11 +16,9 @@ fn a_new_encoder_takes_over_from_a_keyframe_and_a_new_capture_reopens_the_source
     for _ in 0..10 {
         client.draw(SOON).expect("a frame");
     }
-    // The first frame was whole; those of a moving pattern are whole anyway, so the keyframe flag is what tells.
     let encoder = bench.plugins().backend("selkies.striped-jpeg", &json!({}));
-    let offers = bench.plugins().encoders().into_iter().map(|encoder| encoder.offer).collect();
-    bench.studio.renew(Renewal { plugin: encoder.plugin, offers });
     let before = bench.figures().encoders;
+    assert_eq!(bench.studio.renew(&encoder.plugin).expect("it probes"), 1);
     let end = Instant::now() + SOON;
     while bench.figures().encoders == before {
         assert!(Instant::now() < end, "no new encoder was made");
@@ -32,7 +29,7 @@ fn a_new_encoder_takes_over_from_a_keyframe_and_a_new_capture_reopens_the_source
 
     let capture = bench.plugins().backend("selkies.test-pattern", &json!({}));
     let opened = bench.heard.count("display");
-    bench.studio.renew(Renewal { plugin: capture.plugin, offers: Vec::new() });
+    assert_eq!(bench.studio.renew(&capture.plugin).expect("it has nothing to probe"), 1);
     let end = Instant::now() + SOON;
     while bench.heard.count("display") == opened {
         assert!(Instant::now() < end, "the source was not opened again");
@@ -42,5 +39,7 @@ fn a_new_encoder_takes_over_from_a_keyframe_and_a_new_capture_reopens_the_source
         client.draw(SOON).expect("a frame of the new capture");
     }
     assert_eq!(bench.heard.count("failed"), 0);
+    let other = bench.plugins().backend("selkies.websocket", &json!({}));
+    assert_eq!(bench.studio.renew(&other.plugin).expect("nothing to probe"), 0, "it is not in use");
     bench.studio.stop();
 }

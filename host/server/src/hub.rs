@@ -15,7 +15,7 @@ use std::{
 
 use selkies_config::{ClientSettings, Config, StreamSettings};
 use selkies_media::{FaultVerdict, Observer, PluginFault, Stream, Studio};
-use selkies_plugin_host::{Channel, MessageKind, TransportInstance};
+use selkies_plugin_host::{Channel, MessageKind, Plugin, PluginError, TransportInstance};
 use selkies_session::{
     Action, Admission, ClientId, CursorShape, Event, Session, pacing::Priority, wire::Tuning,
 };
@@ -107,6 +107,16 @@ impl Hub {
     /// Lets a plugin be used again that a fault barred.
     pub fn admit_plugin(&self, plugin: &str) {
         self.with_studio(|studio| studio.admit(plugin));
+    }
+
+    /// Takes a new version of a plugin into use, see [`Studio::renew`]; 0 places when there is no studio.
+    ///
+    /// # Errors
+    /// What the new version's probe answers.
+    pub fn renew_plugin(&self, plugin: &Plugin) -> Result<usize, PluginError> {
+        let mut outcome = Ok(0);
+        self.with_studio(|studio| outcome = studio.renew(plugin));
+        outcome
     }
 
     /// The stream, for the studio.
