@@ -204,9 +204,9 @@ impl Studio {
     /// What its probe answers; the old version stays in use then.
     pub fn renew(&self, plugin: &Plugin) -> Result<usize, PluginError> {
         let mut offers = Vec::new();
-        let used = self.in_use.iter().filter(|backend| backend.plugin.id() == plugin.id());
+        let mut used = self.in_use.iter().filter(|backend| backend.plugin.id() == plugin.id());
         let encodes = used.clone().count();
-        if let Some(used) = used.last() {
+        if let Some(used) = used.next_back() {
             let backend = Backend { plugin: plugin.clone(), config: used.config.clone() };
             let probed = EncoderBackend::probe(&self.services, &backend)?;
             offers.extend(probed.into_iter().map(|encoder| encoder.offer));
