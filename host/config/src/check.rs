@@ -98,7 +98,7 @@ impl Document {
                 salvaged(&json)
             }
         };
-        errors.extend(self.repeated_encoders(&file));
+        errors.extend(self.repeated_encoders(&json));
         Parsed { names_plugins: plugins_section(&json).is_some(), file, json, errors }
     }
 
@@ -117,17 +117,20 @@ impl Document {
         ConfigError::new(Code::Syntax, origin, format!("no JSON ({})", one_line(what)), "one JSON object")
     }
 
-    fn repeated_encoders(&self, file: &ConfigFile) -> Vec<ConfigError> {
-        let names: Vec<&str> =
-            file.encoders.iter().take(MAX_ENCODERS).map(|encoder| encoder.name.as_str()).collect();
-        let repeated = (0..names.len()).filter(|&index| names[..index].contains(&names[index]));
+    /// One name may stand for encoders of several plugins: after a fault the next of them goes on.
+    fn repeated_encoders(&self, json: &Json) -> Vec<ConfigError> {
+        let entries = json.get("encoders").and_then(Json::as_array).into_iter().flatten().take(MAX_ENCODERS);
+        let text = |entry: &Json, key| entry.get(key).and_then(Json::as_str).map(str::to_owned);
+        let uses: Vec<_> = entries.map(|entry| text(entry, "name").zip(text(entry, "plugin"))).collect();
+        let repeated = uses.iter().enumerate().filter(|(index, one)| uses[..*index].contains(one));
         repeated
-            .map(|index| {
+            .filter_map(|(index, one)| Some((index, one.as_ref()?)))
+            .map(|(index, (name, plugin))| {
                 ConfigError::new(
                     Code::Duplicate,
                     self.origin(&format!("/encoders/{index}/name"), Part::Value),
-                    format!("{:?} for a second time", names[index]),
-                    "each encoder's name once",
+                    format!("{name:?} of plugin {plugin:?} for a second time"),
+                    "each encoder of a plugin once",
                 )
             })
             .collect()

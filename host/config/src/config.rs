@@ -128,9 +128,12 @@ impl Config {
         let (mut kept, dropped): (Vec<String>, Vec<String>) =
             allowed.drain(..).partition(|name| available.contains(&name.as_str()));
         if kept.is_empty() || !is_explicit {
-            let others = available.iter().filter(|name| !kept.iter().any(|known| known == *name));
-            let others: Vec<String> = others.map(ToString::to_string).collect();
-            kept.extend(others);
+            for name in available {
+                // Several plugins may offer an encoder of one name.
+                if !kept.iter().any(|known| known == name) {
+                    kept.push((*name).to_owned());
+                }
+            }
         }
         if let (false, Some(first)) = (kept.contains(value), kept.first()) {
             value.clone_from(first);
