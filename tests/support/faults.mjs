@@ -1,0 +1,149 @@
+// Live sessions with an encoder that fails: what the person in the browser sees of it.
+
+import assert from "node:assert/strict";
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
+import { folder, Host, PLUGINS } from "./host.mjs";
+import { must, ROOT, sleep, until } from "./tools.mjs";
+
+/**
+ * The encoders of tests/faulty that a session meets, with what the host must say of them; null for those that a session
+ * survives without another encoder. `first`: the fault shows when the encoder is made, not at a frame.
+ */
+export const FAULTS = {
+  segfault: { says: /SIGSEGV/ },
+  abort: { says: /SIGABRT/ },
+  exit: { says: /exit code/ },
+  "hang-encode": { says: /SI007/ },
+  "hang-create": { says: /SI007/, first: true },
+  panic: { says: /panic/ },
+  "beyond-capacity": { says: /capacity/ },
+  "empty-packet": { says: /len is 0/ },
+  "wrong-frame-id": { says: /frame_id/ },
+  overrun: { says: /past its slab/ },
+  "refused-format": { says: null },
+  retains: { says: null },
+  "log-flood": { says: null },
+  memory: { says: null },
+  forks: { says: /SIGSYS/ },
+};
+
+let built;
+
+/** Builds the faulty encoders once; answers their folder. */
+export async function faultyPlugins() {
+  if (!built) {
+    const place = folder("faulty");
+    chmodSync(place, 0o755);
+    built = must(join(ROOT, "tests/faulty/build.sh"), [place], { timeout: 300_000 }).then(() => place);
+  }
+  return built;
+}
+
+/** A host whose first encoder is the faulty one and whose second is ours. The fault shows at the frame `after`. */
+export async function faultyHost(x, name, { after = 60, args = [] } = {}) {
+  const place = await faultyPlugins();
+  const encoders = [
+    { name: "jpeg", plugin: `faulty.${name}`, config: { after } },
+    { name: "jpeg", plugin: "selkies.striped-jpeg" },
+  ];
+  const env = { SELKIES_STATE_DIR: folder("state") };
+  return Host.start({ x, plugins: [join(place, name), PLUGINS], config: { encoders }, env, args });
+}
+
+/** Watches a part of the canvas that changes all the time, and notes the longest time that it did not. */
+export async function watchGaps(desk, { x = 0, y = 0, edge = 48 } = {}) {
+  await desk.page.evaluate(({ x, y, edge }) => {
+    const copy = new OffscreenCanvas(edge, edge).getContext("2d", { willReadFrequently: true });
+    const watch = { last: performance.now(), longest: 0, changes: 0, sum: -1, on: true };
+    window.testGaps = watch;
+    const look = () => {
+      if (!watch.on) return;
+      copy.drawImage(window.testScreen(), x, y, edge, edge, 0, 0, edge, edge);
+      let sum = 0;
+      const { data } = copy.getImageData(0, 0, edge, edge);
+      for (let i = 0; i < data.length; i += 4) sum = (sum * 31 + data[i] * 7 + data[i + 1] * 3 + data[i + 2]) | 0;
+      const now = performance.now();
+      if (sum !== watch.sum) {
+        watch.longest = Math.max(watch.longest, now - watch.last);
+        [watch.sum, watch.last] = [sum, now];
+        watch.changes += 1;
+      }
+      requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+  }, { x, y, edge });
+}
+
+/** Ends the watch; milliseconds of the longest gap, the one that is still open included, and changes seen. */
+export function gaps(desk) {
+  return desk.page.evaluate(() => {
+    const watch = window.testGaps;
+    watch.on = false;
+    return { longest: Math.max(watch.longest, performance.now() - watch.last), changes: watch.changes };
+  });
+}
+
+/** Forgets the gaps so far. */
+export async function forgetGaps(desk) {
+  await desk.page.evaluate(() => {
+    window.testGaps.longest = 0;
+    window.testGaps.last = performance.now();
+  });
+}
+
+/**
+ * Lives through one fault: a page on a moving scene until well after it. Answers the longest gap in milliseconds, the
+ * frames a second afterwards, and the host's fault. Throws where the session did not survive.
+ */
+export async function liveThrough(session, name, { typed } = {}) {
+  const { says, first } = FAULTS[name];
+  const host = await faultyHost(session.x, name, { after: first ? 1 : 90 });
+  let desk;
+  try {
+    desk = await session.browser.open(host.url, {});
+    await desk.waitState("connected");
+    await until("the canvas has a size", async () => (await desk.size()).width > 1);
+    let lost = 0;
+    await desk.page.exposeFunction("testLost", () => (lost += 1));
+    await desk.page.evaluate(() => {
+      new MutationObserver(() => {
+        if (document.getElementById("state").dataset.state !== "connected") window.testLost();
+      }).observe(document.getElementById("state"), { attributes: true });
+    });
+    await watchGaps(desk);
+    if (!first) await until("the picture moves", () => desk.page.evaluate(() => window.testGaps.changes > 5));
+    if (!first) await forgetGaps(desk);
+    const typing = typed?.(desk);
+    let fault;
+    if (says) {
+      await until(() => `the host tells of ${name}: ${host.log.slice(-1500)}`, async () => {
+        const { faults } = await host.status();
+        return (fault = faults.find((entry) => entry.plugin === `faulty.${name}`)) !== undefined;
+      }, 15_000);
+    } else {
+      // As many frames as the fault needs, and more.
+      const from = await host.encodedFrames();
+      await until("frames go on", async () => (await host.encodedFrames()) > from + 150, 15_000);
+    }
+    const { changes: before } = await desk.page.evaluate(() => window.testGaps);
+    await sleep(1000);
+    await typing;
+    const { longest, changes } = await gaps(desk);
+    const status = await host.status();
+    if (says) {
+      assert.equal(status.video.encoder, "selkies.striped-jpeg/jpeg", `after ${name}`);
+      assert.match(fault.message, says, `the reason of ${name}`);
+      assert.equal(fault.version, "0.1.0");
+      assert.ok(fault.last_call.startsWith("encoder.") || fault.last_call === "memory.commit", fault.last_call);
+    }
+    assert.equal(lost, 0, `the page lost its connection during ${name}`);
+    assert.ok(await host.healthy());
+    assert.equal(await desk.state(), "connected");
+    assert.deepEqual(desk.complaints, []);
+    return { longest, fps: changes - before, fault, log: host.log };
+  } finally {
+    await desk?.close();
+    await host.stop();
+  }
+}
