@@ -92,7 +92,7 @@ fn every_mistake_is_reported_with_its_place() {
         r#"SC004 h.json:4:54: /plugins/path: found "path", which is not a key here; did you mean "paths"?"#,
         r#"SC007 h.json:5:14: /capture: found no "plugin", allowed an object with "plugin""#,
         r#"SC008 h.json:6:59: /encoders/1/name: found "a" of plugin "p" for a second time, allowed each encoder of a plugin once"#,
-        r#"SC006 h.json:6:107: /encoders/2/plugin: found "", allowed 1 or more characters"#,
+        r#"SC006 h.json:6:106: /encoders/2/plugin: found "", allowed 1 or more characters"#,
         r#"SC005 h.json:7:12: /input: found an object of 0, allowed array"#,
         r#"SC004 h.json:8:3: /captur: found "captur", which is not a key here; did you mean "capture"?"#,
     ];
