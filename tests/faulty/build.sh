@@ -2,6 +2,9 @@
 # Builds the plugins with a fault, each in a folder with its manifest: OUTDIR/segfault/, OUTDIR/hang-encode/ and so on.
 # Their ids are `faulty.` and the folder's name; `faulty.none` is the same encoder without a fault.
 #
+# Those of desktop/faults have another table than the encoder's in their name: OUTDIR/capture-deaf/ is
+# `faulty.capture-deaf`.
+#
 #   tests/faulty/build.sh OUTDIR
 #
 # The one in Rust (panic) is built by cargo, or taken from PANIC_LIBRARY where that names it.
@@ -12,7 +15,7 @@ out=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
 root=$(cd ../.. && pwd)
 
-# Arguments: id, title, default of `after`, file name of the library.
+# Arguments: name, title, table, properties of the configuration as JSON.
 manifest() {
     cat <<JSON
 {
@@ -21,36 +24,46 @@ manifest() {
   "version": "0.1.0",
   "vendor": "selkies-host tests",
   "license": "MIT OR Apache-2.0",
-  "library": "$4",
-  "interfaces": ["selkies.encoder/1"],
-  "kinds": ["encoder"],
-  "config_schema": {
-    "type": "object",
-    "additionalProperties": false,
-    "properties": { "after": { "type": "integer", "minimum": 0, "maximum": 4294967295, "default": $3 } }
-  }
+  "library": "libfaulty.so",
+  "interfaces": ["selkies.$3/1"],
+  "kinds": ["$3"],
+  "config_schema": { "type": "object", "additionalProperties": false, "properties": $4 }
 }
 JSON
 }
 
-build_c() {
-    local source=$1 name title after place
-    name=$(basename "$source" .c | tr _ -)
-    title=$(sed -n '1s|^/\* \(.*\)\. \*/$|\1|p' "$source")
-    after=$(sed -n 's/^#define AFTER //p' "$source")
-    place="$out/$name"
+# Arguments: name, title, table, properties, source, more for the compiler.
+build() {
+    local place="$out/$1" properties=$4 source=$5
     mkdir -p "$place/build"
-    manifest "$name" "$title" "$after" "libfaulty.so" > "$place/selkies-plugin.json"
+    manifest "$1" "$2" "$3" "$properties" > "$place/selkies-plugin.json"
+    shift 5
     # The library carries the same text, as a C string.
     sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$/\\n"/' "$place/selkies-plugin.json" > "$place/build/manifest.inc"
     gcc -std=gnu11 -O2 -Wall -Wextra -Werror -Wno-empty-body -fPIC -fvisibility=hidden -shared -Wl,-z,defs -Wl,-z,now \
-        -I "$root/plugin-api/include" -I "$place/build" "$source" -o "$place/libfaulty.so.new" -pthread -lm
+        -I "$root/plugin-api/include" -I "$root/tests/faulty" -I "$place/build" "$@" "$source" \
+        -o "$place/libfaulty.so.new" -pthread -lm
     mv "$place/libfaulty.so.new" "$place/libfaulty.so"
     rm -r "$place/build"
 }
-export -f build_c manifest
+
+build_encoder() {
+    local title after
+    title=$(sed -n '1s|^/\* \(.*\)\. \*/$|\1|p' "$1")
+    after=$(sed -n 's/^#define AFTER //p' "$1")
+    build "$(basename "$1" .c | tr _ -)" "$title" encoder \
+        '{ "after": { "type": "integer", "minimum": 0, "maximum": 4294967295, "default": '"$after"' } }' "$1"
+}
+
+build_desktop() {
+    local table fault title
+    read -r table fault title <<< "$1"
+    build "$table-$fault" "$title" "$table" '{}' desktop/desktop.c "-DTABLE=\"$table\"" "-DFAULT=\"$fault\""
+}
+export -f manifest build build_encoder build_desktop
 export out root
-printf '%s\0' *.c | xargs -0 -n 1 -P "$(nproc)" bash -euo pipefail -c 'build_c "$0"'
+printf '%s\0' *.c | xargs -0 -n 1 -P "$(nproc)" bash -euo pipefail -c 'build_encoder "$0"'
+grep -v '^#' desktop/faults | tr '\n' '\0' | xargs -0 -n 1 -P "$(nproc)" bash -euo pipefail -c 'build_desktop "$0"'
 
 library=${PANIC_LIBRARY:-}
 if [ -z "$library" ]; then

@@ -29,7 +29,7 @@
 #include <stdlib.h>
 
 #include "jpeg.h"
-#include "selkies_plugin.h"
+#include "plugin.h"
 
 #define MAX_EDGE 8192u
 #define STRIPE_ROWS 64u
@@ -89,29 +89,6 @@ typedef struct {
 #ifndef MAX_RETAINED
 #define MAX_RETAINED 0
 #endif
-
-/* ---- texts and failures ---- */
-
-static SelkiesStr text(const char *chars) {
-  return (SelkiesStr){.ptr = (const uint8_t *)chars, .len = strlen(chars)};
-}
-
-static bool same(SelkiesStr id, const char *chars) {
-  return id.ptr != NULL && id.len == strlen(chars) && memcmp(id.ptr, chars, id.len) == 0;
-}
-
-static SelkiesStatus fail(const SelkiesHost *host, const SelkiesLogV1 *log, int32_t status_class, int32_t detail,
-                          const char *why) {
-  SelkiesStatus status = SELKIES_FAILURE(status_class, detail);
-  log->fail(host->ctx, status, text(why));
-  return status;
-}
-
-/* A table of the host that is as large as this library needs, or NULL. */
-static const void *host_table(const SelkiesHost *host, const char *id, size_t size) {
-  const uint32_t *table = host->query(host->ctx, text(id));
-  return table != NULL && *table >= size ? table : NULL;
-}
 
 /* ---- the configuration: {} or {"after": N} ---- */
 

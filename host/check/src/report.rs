@@ -2,19 +2,25 @@
 
 use std::{fmt::Write as _, path::PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{rule::Rule, verdict::Outcome};
 
-/// Verdicts of all plugins.
-#[derive(Clone, Debug, Serialize)]
+/// What `selkies-host plugins check --json` prints.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(title = "plugins check --json")]
 pub struct Report {
+    /// No plugin broke a rule.
+    pub passed: bool,
+    /// Every rule that concerns a plugin was judged.
+    pub complete: bool,
     /// One for each plugin, in the order in which they were found.
     pub plugins: Vec<PluginReport>,
 }
 
 /// Verdicts of one plugin.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PluginReport {
     /// The plugin's id, or its manifest's path when that cannot be read.
     pub plugin: String,
@@ -32,7 +38,7 @@ pub struct PluginReport {
 }
 
 /// What became of one rule.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RuleReport {
     /// The rule's id.
     pub rule: &'static str,
@@ -141,27 +147,22 @@ impl PluginReport {
 }
 
 impl Report {
-    /// No plugin broke a rule.
-    #[must_use]
-    pub fn passed(&self) -> bool {
-        self.plugins.iter().all(|plugin| plugin.passed)
+    pub(crate) fn new(plugins: Vec<PluginReport>) -> Self {
+        let passed = plugins.iter().all(|plugin| plugin.passed);
+        let complete = plugins.iter().all(|plugin| plugin.count(Outcome::Unjudged) == 0);
+        Self { passed, complete, plugins }
     }
 
-    /// Every rule that concerns a plugin was judged.
-    #[must_use]
-    pub fn complete(&self) -> bool {
-        self.plugins.iter().all(|plugin| plugin.count(Outcome::Unjudged) == 0)
-    }
-
-    /// For programs; docs/conformance.md describes it.
+    /// For programs; [`Report::json_schema`] describes it.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         // Texts, numbers and lists only, so that it always is a JSON value.
-        let mut value = serde_json::to_value(self).unwrap_or_default();
-        if let Some(fields) = value.as_object_mut() {
-            fields.insert("passed".into(), self.passed().into());
-            fields.insert("complete".into(), self.complete().into());
-        }
-        value
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// The JSON Schema of reports, as committed in `schemas/selkies-check-report.schema.json`.
+    #[must_use]
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
     }
 }

@@ -101,7 +101,7 @@ pub fn check(options: &Options, mut progress: impl FnMut(&PluginReport)) -> Resu
         progress(&report);
         plugins.push(report);
     }
-    Ok(Report { plugins })
+    Ok(Report::new(plugins))
 }
 
 /// The manifest of each plugin.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use selkies_plugin_check::{Severity, rules};
+use selkies_plugin_check::{Report, Severity, rules};
 
 const MARK: &str = "<!-- Below: host/check/src/rules/, written by SELKIES_BLESS=1 cargo test -p selkies-plugin-check --test specs -->";
 
@@ -58,5 +58,17 @@ fn there_is_no_page_without_rules() {
         let name = entry.expect("it can be listed").file_name().to_string_lossy().into_owned();
         let page = name.strip_suffix(".md").unwrap_or_else(|| panic!("{name} is no page"));
         assert!(pages.contains_key(page), "{name} has no rules");
+    }
+}
+
+#[test]
+fn the_schema_of_reports_is_the_committed_one() {
+    let path = folder().join("../../schemas/selkies-check-report.schema.json");
+    let wanted = format!("{:#}\n", Report::json_schema());
+    if std::env::var_os("SELKIES_BLESS").is_some() {
+        std::fs::write(&path, wanted).expect("schemas/ is writable");
+    } else {
+        let found = std::fs::read_to_string(&path).expect("the schema is committed");
+        assert_eq!(found, wanted, "SELKIES_BLESS=1 writes it");
     }
 }

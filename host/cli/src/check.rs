@@ -96,7 +96,7 @@ pub(crate) fn check(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     if json {
         print(&format!("{:#}", report.to_json()))?;
     }
-    Ok(match (report.passed(), report.complete()) {
+    Ok(match (report.passed, report.complete) {
         (false, _) => ExitCode::FAILURE,
         (true, false) => ExitCode::from(INCOMPLETE),
         (true, true) => ExitCode::SUCCESS,

@@ -50,6 +50,51 @@ const FAULTS: &[(&str, &str)] = &[
     ("wrong-area", "ENC-019"),
     ("wrong-frame-id", "ENC-016"),
     ("wrong-picture", "ENC-032"),
+    ("capture-any-call", "CAP-010"),
+    ("capture-bad-info", "CAP-001"),
+    ("capture-deaf", "CAP-008"),
+    ("capture-half-picture", "CAP-003"),
+    ("capture-late", "CAP-007"),
+    ("capture-late-write", "CAP-009"),
+    ("capture-no-first-damage", "CAP-002"),
+    ("capture-overrun", "CAP-005"),
+    ("capture-wrong-clock", "CAP-011"),
+    ("capture-wrong-damage", "CAP-006"),
+    ("capture-wrong-frame", "CAP-004"),
+    ("capture-wrong-part", "CAP-012"),
+    ("cursor-deaf", "CUR-004"),
+    ("cursor-no-image", "CUR-001"),
+    ("cursor-repeats", "CUR-003"),
+    ("cursor-wrong-hot-spot", "CUR-002"),
+    ("display-any-size", "DSP-002"),
+    ("display-no-outputs", "DSP-001"),
+    ("display-stubborn", "DSP-003"),
+    ("input-any-event", "INP-002"),
+    ("input-no-kinds", "INP-001"),
+    ("input-no-moves", "INP-004"),
+    ("input-no-release", "INP-003"),
+    ("rtc-config-bad-answer", "RTC-001"),
+    ("rtc-config-deaf", "RTC-004"),
+    ("rtc-config-late", "RTC-003"),
+    ("rtc-config-late-fetch", "RTC-002"),
+    ("transport-bad-info", "TRN-001"),
+    ("transport-bad-message", "TRN-007"),
+    ("transport-fragile", "TRN-004"),
+    ("transport-ghost", "TRN-003"),
+    ("transport-long-header", "TRN-005"),
+    ("transport-picky", "TRN-002"),
+    ("transport-silent", "TRN-006"),
+];
+
+/// Plugins of tests/faulty without a fault.
+const RIGHT: &[&str] = &[
+    "none",
+    "capture-none",
+    "cursor-none",
+    "display-none",
+    "input-none",
+    "rtc-config-none",
+    "transport-none",
 ];
 
 fn project() -> PathBuf {
@@ -127,13 +172,13 @@ fn each_fault_breaks_its_own_rule_and_no_other() {
         .map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned())
         .collect();
     let listed: BTreeSet<String> =
-        FAULTS.iter().map(|(name, _)| (*name).to_owned()).chain(["none".to_owned()]).collect();
+        FAULTS.iter().map(|(name, _)| *name).chain(RIGHT.iter().copied()).map(str::to_owned).collect();
     assert_eq!(folders, listed, "every plugin of tests/faulty is listed here");
 
     let next = AtomicUsize::new(0);
     let wrong = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        for _ in 0..4 {
             scope.spawn(|| {
                 while let Some((name, rule)) = FAULTS.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let (report, code) = check(&faulty().join(name), &[]);
@@ -162,8 +207,10 @@ fn assert_clean(folder: &Path, more: &[&str]) {
 }
 
 #[test]
-fn an_encoder_without_fault_breaks_no_rule() {
-    assert_clean(&faulty().join("none"), &[]);
+fn plugins_without_fault_break_no_rule() {
+    for name in RIGHT {
+        assert_clean(&faulty().join(name), &[]);
+    }
 }
 
 #[test]
@@ -225,6 +272,24 @@ fn the_c_template_breaks_no_rule() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     assert_clean(&build.join("plugin"), &[]);
+}
+
+#[test]
+fn reports_fit_their_schema() {
+    let schema =
+        std::fs::read(project().join("schemas/selkies-check-report.schema.json")).expect("it is there");
+    let schema: Json = serde_json::from_slice(&schema).expect("it is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("it is a schema");
+    for (folder, more) in [
+        (own("websocket"), &[][..]),
+        (faulty().join("any-config"), &["--rule", "LIF-018"]),
+        (faulty().join("none"), &["--fuzz", "1"]),
+    ] {
+        let (report, _) = check(&folder, more);
+        let errors: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        assert!(report["plugins"][0]["rules"].as_array().is_some_and(|rules| !rules.is_empty()));
+    }
 }
 
 #[test]

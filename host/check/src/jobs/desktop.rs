@@ -229,9 +229,10 @@ fn cursor(task: &Task) -> Result<(), Blocked> {
         }
     }
     timeouts(&CUR_003, &mut wait)?;
+    held(&[&CUR_001, &CUR_002, &CUR_003]);
     let wake = Wake::new(table.wake, &instance).ok_or("PKG-007: wake is NULL")?;
     wakes(&CUR_004, &WAIT, wake, &mut wait)?;
-    held(&[&CUR_001, &CUR_002, &CUR_003, &CUR_004]);
+    held(&[&CUR_004]);
     Ok(())
 }
 

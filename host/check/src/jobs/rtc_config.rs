@@ -83,6 +83,7 @@ fn fetches(task: &Task) -> Result<(), Blocked> {
             Err(_) => {}
         }
     }
+    held(&[&RTC_001, &RTC_002]);
     let mut wait = |timeout| {
         let raw = instance.raw;
         timed(&WAIT, &instance, timeout, |nanos| {
@@ -91,9 +92,10 @@ fn fetches(task: &Task) -> Result<(), Blocked> {
         })
     };
     timeouts(&RTC_003, &mut wait)?;
+    held(&[&RTC_003]);
     let wake = Wake::new(table.wake, &instance).ok_or("PKG-007: wake is NULL")?;
     wakes(&RTC_004, &WAIT, wake, &mut wait)?;
-    held(&[&RTC_001, &RTC_002, &RTC_003, &RTC_004]);
+    held(&[&RTC_004]);
     Ok(())
 }
 

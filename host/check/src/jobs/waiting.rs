@@ -17,7 +17,7 @@ use crate::{
 /// How much later than its timeout or its wake a wait may end.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
 /// A timeout that a wake is to beat.
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(8);
 
 /// `wake` of an instance, from any thread.
 #[derive(Clone, Copy)]
