@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::{Builder, JoinHandle},
@@ -88,7 +88,7 @@ pub struct Studio {
     /// The plugins of the threads that have one of their own.
     slots: Vec<Arc<Slot>>,
     /// The plugins of the video thread.
-    in_use: Vec<Backend>,
+    in_use: Mutex<Vec<Backend>>,
     services: HostServices,
     figures: Arc<Figures>,
     threads: Vec<JoinHandle<()>>,
@@ -131,13 +131,15 @@ impl Studio {
             dropped_input: Arc::default(),
             gate: gate.clone(),
             slots: Vec::new(),
-            in_use: vec![backends.capture.clone()],
+            in_use: Mutex::default(),
             services: services.clone(),
             figures: Arc::default(),
             threads: Vec::new(),
             can_resize: backends.display.is_some(),
         };
-        studio.in_use.extend(backends.encoders.iter().map(|encoder| encoder.backend.clone()));
+        let encoders = backends.encoders.iter().map(|encoder| encoder.backend.clone());
+        *studio.in_use.get_mut().unwrap_or_else(PoisonError::into_inner) =
+            std::iter::once(backends.capture.clone()).chain(encoders).collect();
         if let Some(backend) = backends.display.clone() {
             let (services, desk, gate) = (services.clone(), studio.display.clone(), gate.clone());
             let slot = studio.slot(backend);
@@ -204,13 +206,19 @@ impl Studio {
     /// What its probe answers; the old version stays in use then.
     pub fn renew(&self, plugin: &Plugin) -> Result<usize, PluginError> {
         let mut offers = Vec::new();
-        let mut used = self.in_use.iter().filter(|backend| backend.plugin.id() == plugin.id());
-        let encodes = used.clone().count();
-        if let Some(used) = used.next_back() {
+        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = || in_use.iter().filter(|backend| backend.plugin.id() == plugin.id());
+        if let Some(used) = used().next_back() {
             let backend = Backend { plugin: plugin.clone(), config: used.config.clone() };
             let probed = EncoderBackend::probe(&self.services, &backend)?;
             offers.extend(probed.into_iter().map(|encoder| encoder.offer));
         }
+        let films = used().count();
+        for backend in in_use.iter_mut().filter(|backend| backend.plugin.id() == plugin.id()) {
+            // The old version's process ends when nobody has the plugin any more.
+            backend.plugin = plugin.clone();
+        }
+        drop(in_use);
         self.gate.admit(plugin.id());
         let places = self.slots.iter().filter(|slot| slot.renew(plugin)).count();
         if places > 0 {
@@ -219,7 +227,7 @@ impl Studio {
             self.cursor.look();
         }
         self.orders.renew(Renewal { plugin: plugin.clone(), offers });
-        Ok(places + encodes)
+        Ok(places + films)
     }
 
     /// Makes the next frame stand alone.
