@@ -13,7 +13,7 @@ const quantile = (sorted, part) => sorted[Math.min(sorted.length - 1, Math.ceil(
 
 const stage = new Stage();
 try {
-  await faultyPlugins();
+  await faultyPlugins(...Object.keys(FAULTS));
   const x = stage.add(await XServer.start({ size: [1280, 720] }));
   const browser = stage.add(await Browser.start());
   const scene = x.scene("motion", "640", "480", "60");

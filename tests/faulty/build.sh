@@ -5,13 +5,15 @@
 # Those of desktop/faults have another table than the encoder's in their name: OUTDIR/capture-deaf/ is
 # `faulty.capture-deaf`.
 #
-#   tests/faulty/build.sh OUTDIR
+#   tests/faulty/build.sh OUTDIR [NAME...]         all, or only these: segfault, capture-deaf
 #
 # The one in Rust (panic) is built by cargo, or taken from PANIC_LIBRARY where that names it.
 set -euo pipefail
-[ $# = 1 ] || { echo "usage: $0 OUTDIR" >&2; exit 2; }
+[ $# -ge 1 ] || { echo "usage: $0 OUTDIR [NAME...]" >&2; exit 2; }
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
+shift
+wanted=" $* "
 cd "$(dirname "$0")"
 root=$(cd ../.. && pwd)
 
@@ -32,8 +34,14 @@ manifest() {
 JSON
 }
 
+# True when the plugin of this name is to be built.
+is_wanted() {
+    [ "$wanted" = "  " ] || [[ "$wanted" == *" $1 "* ]]
+}
+
 # Arguments: name, title, table, properties, source, more for the compiler.
 build() {
+    is_wanted "$1" || return 0
     local place="$out/$1" properties=$4 source=$5
     mkdir -p "$place/build"
     manifest "$1" "$2" "$3" "$properties" > "$place/selkies-plugin.json"
@@ -60,11 +68,14 @@ build_desktop() {
     read -r table fault title <<< "$1"
     build "$table-$fault" "$title" "$table" '{}' desktop/desktop.c "-DTABLE=\"$table\"" "-DFAULT=\"$fault\""
 }
-export -f manifest build build_encoder build_desktop
-export out root
+export -f manifest is_wanted build build_encoder build_desktop
+export out root wanted
 printf '%s\0' *.c | xargs -0 -n 1 -P "$(nproc)" bash -euo pipefail -c 'build_encoder "$0"'
 grep -v '^#' desktop/faults | tr '\n' '\0' | xargs -0 -n 1 -P "$(nproc)" bash -euo pipefail -c 'build_desktop "$0"'
 
+if ! is_wanted panic; then
+    exit 0
+fi
 library=${PANIC_LIBRARY:-}
 if [ -z "$library" ]; then
     (cd "$root" && cargo build --quiet --locked -p selkies-faulty-panic)

@@ -28,21 +28,27 @@ export const FAULTS = {
   forks: { says: /SIGSYS/ },
 };
 
-let built;
+let place;
+const built = new Map();
 
-/** Builds the faulty encoders once; answers their folder. */
-export async function faultyPlugins() {
-  if (!built) {
-    const place = folder("faulty");
+/** Builds faulty plugins, each once; answers the folder that holds one for each name. */
+export async function faultyPlugins(...names) {
+  if (!place) {
+    place = folder("faulty");
     chmodSync(place, 0o755);
-    built = must(join(ROOT, "tests/faulty/build.sh"), [place], { timeout: 300_000 }).then(() => place);
   }
-  return built;
+  const missing = names.filter((name) => !built.has(name));
+  if (missing.length > 0) {
+    const made = must(join(ROOT, "tests/faulty/build.sh"), [place, ...missing], { timeout: 300_000 });
+    for (const name of missing) built.set(name, made);
+  }
+  await Promise.all(names.map((name) => built.get(name)));
+  return place;
 }
 
 /** A host whose first encoder is the faulty one and whose second is ours. The fault shows at the frame `after`. */
 export async function faultyHost(x, name, { after = 60, args = [] } = {}) {
-  const place = await faultyPlugins();
+  const place = await faultyPlugins(name);
   const encoders = [
     { name: "jpeg", plugin: `faulty.${name}`, config: { after } },
     { name: "jpeg", plugin: "selkies.striped-jpeg" },

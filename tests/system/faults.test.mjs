@@ -16,7 +16,7 @@ describe("a faulty encoder in a live session", { timeout: 600_000 }, () => {
   const stage = new Stage();
   const session = {};
   before(async () => {
-    await faultyPlugins();
+    await faultyPlugins(...Object.keys(FAULTS));
     session.x = stage.add(await XServer.start({ size: [1280, 720] }));
     session.browser = stage.add(await Browser.start());
     const scene = session.x.scene("motion", "640", "480", "60");

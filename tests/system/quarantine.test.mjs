@@ -21,7 +21,7 @@ describe("quarantine of the only encoder", { timeout: 400_000 }, () => {
       capture: { plugin: "selkies.test-pattern", config: { width: 640, height: 192, fps: 60 } },
       encoders: [{ name: "jpeg", plugin: id, config: { after: 30 } }],
     };
-    const plugins = [join(await faultyPlugins(), "segfault"), PLUGINS];
+    const plugins = [join(await faultyPlugins("segfault"), "segfault"), PLUGINS];
     host = stage.add(await Host.start({ plugins, config, env }));
     client = await WireClient.controller(host, { size: [640, 192] });
     await client.waitFrames(5);

@@ -21,7 +21,7 @@ describe("plugins reload", { timeout: 400_000 }, () => {
   before(async () => {
     place = join(folder("renewed"), "none");
     mkdirSync(place, { mode: 0o755 });
-    cpSync(join(await faultyPlugins(), "none"), place, { recursive: true });
+    cpSync(join(await faultyPlugins("none"), "none"), place, { recursive: true });
     const config = {
       capture: { plugin: "selkies.test-pattern", config: { width: 640, height: 192, fps: 30 } },
       encoders: [{ name: "jpeg", plugin: id }],
