@@ -27,7 +27,7 @@ pub struct Deadlines {
     pub call: Duration,
     /// The first frame of an encoder, with which some compile kernels.
     pub first_frame: Duration,
-    /// Any other frame, at least. Never less than three frames' time, nor than four times the longest before.
+    /// Any other frame, at least. Never less than three frames' time, nor than four times what frames took lately.
     pub frame: Duration,
 }
 

@@ -47,8 +47,9 @@ struct Books {
     /// Frames whose memory the child has.
     lent: BTreeMap<u64, Keep>,
     next_token: u64,
-    /// The longest frame so far; `None` before the first.
-    longest: Option<Duration>,
+    /// Moving average of the time for a frame; `None` before the first. Not the longest: one frame that a busy machine held
+    /// up must not make the host wait longer for a hang.
+    usual: Option<Duration>,
 }
 
 impl RemoteEncoder {
@@ -252,9 +253,9 @@ impl RemoteEncoder {
     /// How long the next frame may take.
     fn allowance(&self) -> Duration {
         let deadlines = self.remote.link().deadlines();
-        match self.books.longest {
+        match self.books.usual {
             None => deadlines.first_frame.max(self.period),
-            Some(longest) => deadlines.frame.max(self.period).max(longest * 4),
+            Some(usual) => deadlines.frame.max(self.period).max(usual * 4),
         }
     }
 
@@ -309,7 +310,7 @@ fn hear(
                 return Err(format!("finished frame {frame_id}, which is not in flight"));
             };
             let took = Duration::from_nanos(now_ns().saturating_sub(flight.submitted_ns));
-            books.longest = Some(books.longest.map_or(took, |longest| longest.max(took)));
+            books.usual = Some(books.usual.map_or(took, |usual| (usual * 3 + took) / 4));
             let outcome = outcome.map_err(|error| error.into_error(account, "encoder.done"));
             desk.finished(FrameFinished { frame_id, outcome, refine_at_ns });
             Ok(())
