@@ -9,7 +9,7 @@ use selkies_plugin_host::{
     child::{
         Channel, SlabPlace, adopt,
         wire::{
-            Control, ControlAnswer, Event, FromChild, Line, Loaded, Order, Reply, Report, Submit, Task,
+            Control, ControlAnswer, Event, FromChild, Line, Loaded, Order, Reply, Report, Sent, Submit, Task,
             WireOffer, WirePacket, WireRect, decode, encode,
         },
     },
@@ -114,7 +114,8 @@ fn flood(channel: &Channel) -> Result<(), Failure> {
 }
 
 fn report(channel: &Channel, events: Vec<Event>, reply: Option<Reply>) -> Result<(), Failure> {
-    send(channel, &Report { events, answer: reply.map(Ok), misbehaved: 0, metrics: None })
+    let report = Report { events, answer: reply.map(Ok), misbehaved: 0, metrics: None };
+    send(channel, &Sent::Report(report))
 }
 
 fn packet(submit: &Submit, unit: u32, class: u8) -> WirePacket {
@@ -172,9 +173,15 @@ fn encode_frames(channel: &Channel, act: &str) -> Result<(), Failure> {
             "too much" => {
                 let mut bytes = Vec::new();
                 let report = Report { events: Vec::new(), answer: None, misbehaved: 0, metrics: None };
-                encode(&report, &mut bytes)?;
+                encode(&Sent::Report(report), &mut bytes)?;
                 bytes.push(0);
                 channel.send(&bytes, &[])?;
+            }
+            "a file that never answers" => {
+                let (pipe, _writer) = rustix::pipe::pipe()?;
+                let mut bytes = Vec::new();
+                encode(&Sent::Spilled(1000), &mut bytes)?;
+                channel.send(&bytes, &[std::os::fd::AsFd::as_fd(&pipe)])?;
             }
             "silence" => loop {
                 std::thread::park();

@@ -4,11 +4,15 @@ use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
-use std::time::{Duration, Instant};
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    time::{Duration, Instant},
+};
 
 use super::{
     channel::Channel,
-    wire::{self, Event, MAX_EVENTS, Reply, Report},
+    spill,
+    wire::{self, Event, MAX_EVENTS, Reply, Report, Sent},
 };
 use crate::{PluginError, services::PluginAccount};
 
@@ -75,8 +79,13 @@ impl Outbox {
             metrics,
         };
         // A host that is gone or does not listen ends this process, or has ended the instance.
-        if wire::encode(&report, &mut state.message).is_ok() {
-            let _ = self.channel.send(&state.message, &[]);
+        let message = &mut state.message;
+        if wire::encode(&Sent::Report(report), message).is_ok() {
+            let _ = self.channel.send(message, &[]);
+        } else if let Some((len, file)) = message.get(1..).and_then(spilled) {
+            // What is in the file is the report alone, without the mark before it.
+            let _ = wire::encode(&Sent::Spilled(len), message)
+                .map(|()| self.channel.send(message, &[file.as_fd()]));
         }
     }
 
@@ -92,6 +101,11 @@ impl Outbox {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A report in a file, with its length.
+fn spilled(report: &[u8]) -> Option<(u32, OwnedFd)> {
+    Some((u32::try_from(report.len()).ok()?, spill::write(report).ok()?))
 }
 
 /// How often the plugin broke the contract since the host was told.

@@ -1,16 +1,25 @@
 //! One instance in a child, as the host calls it.
 
 use std::{
-    os::fd::BorrowedFd,
+    os::fd::{BorrowedFd, OwnedFd},
     sync::Arc,
     time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
 };
 
 use super::{
     channel::{Channel, ChannelError},
     home::ChildPlugin,
     link::{Fault, Link},
-    wire::{self, Control, Create, Event, MAX_CONFIG, MAX_EVENTS, MAX_RETURNED, Order, Reply, Report, Task},
+    spill,
+    wakes::{self, RemoteWake},
+    wire::{
+        self, Control, Create, Event, MAX_CONFIG, MAX_EVENTS, MAX_RETURNED, Order, Reply, Report, Sent, Task,
+    },
 };
 use crate::{FaultClass, FaultDetail, FaultOrigin, HostServices, PluginError, services::PluginAccount};
 
@@ -102,6 +111,25 @@ impl Remote {
         self.answer(function, deadline, ear)
     }
 
+    /// A call of an instance that tells nothing, with the usual deadline.
+    pub(crate) fn ask(&mut self, function: &'static str, task: Task) -> Result<Reply, PluginError> {
+        let deadline = self.link.deadlines().call;
+        Ok(self.call(function, task, deadline, &mut deaf)?.reply)
+    }
+
+    /// A call that answers nothing.
+    pub(crate) fn tell(&mut self, function: &'static str, task: Task) -> Result<(), PluginError> {
+        match self.ask(function, task)? {
+            Reply::Done => Ok(()),
+            _ => Err(self.wrong_reply(function)),
+        }
+    }
+
+    /// True when the instance can only be dropped.
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.poisoned
+    }
+
     /// Sends a task.
     pub(crate) fn send(
         &mut self,
@@ -165,14 +193,14 @@ impl Remote {
         end: Option<Instant>,
         ear: Ear<'_>,
     ) -> Result<Heard, PluginError> {
-        match self.channel.receive(&mut self.inbox, end) {
-            Ok(fds) => drop(fds),
+        let fds = match self.channel.receive(&mut self.inbox, end) {
+            Ok(fds) => fds,
             Err(ChannelError::Timeout) => return Ok(Heard::Nothing),
             Err(error) => return Err(self.gone(self.link.silent(&error, function, Duration::ZERO), function)),
         };
-        let report: Report = match wire::decode(&self.inbox) {
+        let report = match self.read(&fds) {
             Ok(report) => report,
-            Err(error) => return Err(self.broken(function, &error.to_string())),
+            Err(what) => return Err(self.broken(function, &what)),
         };
         let Report { events, answer, misbehaved, metrics } = report;
         self.account.misbehaved(misbehaved);
@@ -186,6 +214,57 @@ impl Remote {
             ear(event).map_err(|what| self.broken(function, &what))?;
         }
         Ok(answer.map_or(Heard::Events, Heard::Answer))
+    }
+
+    /// The report in the message that was received, or in the file that came with it.
+    fn read(&self, fds: &[OwnedFd]) -> Result<Report, String> {
+        let wrong = |error: &dyn std::fmt::Display| error.to_string();
+        match (wire::decode(&self.inbox).map_err(|error| wrong(&error))?, fds) {
+            (Sent::Report(report), []) => Ok(report),
+            (Sent::Spilled(len), [file]) => {
+                let bytes = spill::read(file, len as usize)
+                    .map_err(|error| format!("sent a file that cannot be read: {error}"))?;
+                wire::decode(&bytes).map_err(|error| wrong(&error))
+            }
+            _ => Err("sent descriptors that do not belong to its message".into()),
+        }
+    }
+
+    /// A call that waits for something, up to `timeout` or until it is woken. `None`: without a limit.
+    pub(crate) fn wait(
+        &mut self,
+        function: &'static str,
+        task: Task,
+        timeout: Option<Duration>,
+        wake: &RemoteWake,
+    ) -> Result<Reply, PluginError> {
+        self.send(function, task, &[])?;
+        let grace = self.link.deadlines().call;
+        // Beyond what it may wait, the child has the time of any call; a longer wait than can be counted has no end.
+        let mut end = timeout.and_then(|timeout| Instant::now().checked_add(timeout + grace));
+        loop {
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let limit = left.and_then(|left| Timespec::try_from(left).ok());
+            let (channel, woken) = (self.channel.as_fd(), wake.ours());
+            let mut fds = [
+                PollFd::from_borrowed_fd(channel, PollFlags::IN),
+                PollFd::from_borrowed_fd(woken, PollFlags::IN),
+            ];
+            let polled = poll(&mut fds, limit.as_ref());
+            let [answered, woken] = fds.map(|fd| !fd.revents().is_empty());
+            if answered || polled.is_err_and(|error| error != Errno::INTR) {
+                let left = end.map_or(grace, |end| end.saturating_duration_since(Instant::now()));
+                return Ok(self.answer(function, left, &mut deaf)?.reply);
+            }
+            if woken {
+                wakes::clear(wake.ours());
+                let soon = Instant::now() + grace;
+                end = Some(end.map_or(soon, |end| end.min(soon)));
+            } else if left.is_some_and(|left| left.is_zero()) {
+                let waited = timeout.unwrap_or_default() + grace;
+                return Err(self.gone(self.link.late(function, waited), function));
+            }
+        }
     }
 
     /// A child that breaks the protocol, which no plugin does by mistake, is ended.

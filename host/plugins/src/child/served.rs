@@ -1,5 +1,6 @@
 //! Instances as a child serves them: tasks become calls of the instance that is in this process.
 
+mod capture;
 mod encoder;
 
 use std::{
@@ -7,18 +8,22 @@ use std::{
     io,
     os::fd::OwnedFd,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use super::{
     outbox::Outbox,
+    wakes::WakeThread,
     wire::{Create, Reply, Task},
 };
 use crate::{
-    FaultClass, FaultDetail, HostServices, Origin, Plugin, PluginError, SharedBuffer,
+    CaptureInstance, CursorInstance, DisplayInstance, FaultClass, FaultDetail, HostServices, InputInstance,
+    Origin, Plugin, PluginError, RtcConfigInstance, SharedBuffer,
     instance::BufferShape,
     services::{Arena, PacketBuf},
 };
 
+use capture::ServedCapture;
 use encoder::ServedEncoder;
 
 /// Packets that the host has, by the place of their slab.
@@ -49,6 +54,8 @@ pub(super) struct Place {
     pub(super) arena: Arena,
     pub(super) packets: Arc<Packets>,
     pub(super) outbox: Arc<Outbox>,
+    /// Readable when a wait is to end.
+    pub(super) event: Option<OwnedFd>,
 }
 
 impl Place {
@@ -59,6 +66,8 @@ impl Place {
 
 /// Any instance, with the buffers that it knows.
 pub(super) struct Instance {
+    /// First, so that nothing is woken that is being destroyed.
+    _wakes: Option<WakeThread>,
     served: Served,
     buffers: BTreeMap<u32, Arc<SharedBuffer>>,
     place: Place,
@@ -66,16 +75,40 @@ pub(super) struct Instance {
 
 enum Served {
     Encoder(ServedEncoder),
+    Capture(ServedCapture),
+    Display(DisplayInstance),
+    Cursor(CursorInstance),
+    Input(InputInstance),
+    RtcConfig(RtcConfigInstance),
 }
 
 impl Instance {
-    pub(super) fn create(place: Place, what: Create) -> Result<Self, PluginError> {
+    pub(super) fn create(mut place: Place, what: Create) -> Result<Self, PluginError> {
+        let origin = place.origin();
         let served = match what {
             Create::Encoder { offer, settings } => {
                 Served::Encoder(ServedEncoder::create(&place, &offer, settings)?)
             }
+            Create::Capture => Served::Capture(ServedCapture::new(CaptureInstance::create(&origin)?)),
+            Create::Display => Served::Display(DisplayInstance::create(&origin)?),
+            Create::Cursor => Served::Cursor(CursorInstance::create(&origin)?),
+            Create::Input => Served::Input(InputInstance::create(&origin)?),
+            Create::RtcConfig => Served::RtcConfig(RtcConfigInstance::create(&origin)?),
         };
-        Ok(Self { served, buffers: BTreeMap::new(), place })
+        let waker = match &served {
+            Served::Capture(capture) => capture.waker(),
+            Served::Cursor(cursor) => Some(cursor.waker()),
+            Served::RtcConfig(config) => Some(config.waker()),
+            Served::Encoder(_) | Served::Display(_) | Served::Input(_) => None,
+        };
+        let wakes = match (place.event.take(), waker) {
+            (Some(event), Some(waker)) => {
+                let started = WakeThread::start(event, waker);
+                Some(started.map_err(|error| place.refusal(&format!("no thread: {error}")))?)
+            }
+            _ => None,
+        };
+        Ok(Self { _wakes: wakes, served, buffers: BTreeMap::new(), place })
     }
 
     /// Maps a buffer: for captures to write, for encoders to read.
@@ -92,15 +125,38 @@ impl Instance {
 
     /// Calls the instance.
     pub(super) fn serve(&mut self, task: Task) -> Result<Reply, PluginError> {
+        let timeout = |nanos: Option<u64>| nanos.map(Duration::from_nanos);
         match (&mut self.served, task) {
             (Served::Encoder(encoder), task) => encoder.serve(task, &self.buffers, &self.place),
+            (Served::Capture(capture), task) => capture.serve(task, &self.buffers, &self.place),
+            (Served::Display(display), Task::Outputs) => display.outputs().map(Reply::Outputs),
+            (Served::Display(display), Task::Apply(requests)) => {
+                display.apply(&requests).map(|()| Reply::Done)
+            }
+            (Served::Cursor(cursor), Task::CursorWait { timeout_ns }) => {
+                cursor.wait(timeout(timeout_ns)).map(Reply::Cursor)
+            }
+            (Served::Input(input), Task::InputKinds) => Ok(Reply::Kinds(input.kinds())),
+            (Served::Input(input), Task::Inject(events)) => input.inject(&events).map(|()| Reply::Done),
+            (Served::RtcConfig(config), Task::Fetch(request)) => config.fetch(&request).map(Reply::RtcConfig),
+            (Served::RtcConfig(config), Task::RtcWait { timeout_ns }) => {
+                config.wait(timeout(timeout_ns)).map(Reply::Changed)
+            }
+            _ => Err(self.place.misdirected()),
         }
     }
 }
 
-/// The host asked for what this instance cannot do; a defect of the host.
-fn misdirected(place: &Place) -> PluginError {
-    let account = place.services.account(place.plugin.id());
-    let (class, detail) = (FaultClass::FatalInstance, FaultDetail::Unsupported);
-    PluginError::caller(&account, "encoder", class, detail, "the host asked another kind of instance")
+impl Place {
+    /// What the host asked for cannot be done here.
+    fn refusal(&self, text: &str) -> PluginError {
+        let account = self.services.account(self.plugin.id());
+        let (class, detail) = (FaultClass::FatalInstance, FaultDetail::OutOfResources);
+        PluginError::caller(&account, "process", class, detail, text)
+    }
+
+    /// The host asked for what this instance cannot do; a defect of the host.
+    fn misdirected(&self) -> PluginError {
+        self.refusal("the host asked another kind of instance")
+    }
 }

@@ -17,7 +17,8 @@ pub use functions::known_function;
 
 use super::channel::MAX_MESSAGE;
 use crate::{
-    EncoderOffer, EncoderSettings, Refusal,
+    CaptureInfo, CaptureSignal, CursorShape, DisplayOutput, DisplayRequest, EncoderOffer, EncoderSettings,
+    InputEvent, Refusal, RtcConfigRequest,
     instance::{BufferShape, RateChange},
     services::{MetricValue, SlabPlace},
 };
@@ -61,6 +62,11 @@ pub enum Control {
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Create {
     Encoder { offer: EncoderOffer, settings: EncoderSettings },
+    Capture,
+    Display,
+    Cursor,
+    Input,
+    RtcConfig,
 }
 
 /// From the child as a whole.
@@ -142,6 +148,32 @@ pub enum Task {
     Configure(EncoderSettings),
     Drain,
     SetRate(RateChange),
+    CaptureInfo,
+    CaptureStart {
+        area: WireRect,
+        output: String,
+        slots: Vec<u32>,
+    },
+    CaptureWait {
+        timeout_ns: Option<u64>,
+    },
+    CaptureGrab {
+        buffer: u32,
+        slot: u32,
+        refresh: Vec<WireRect>,
+    },
+    CaptureStop,
+    Outputs,
+    Apply(Vec<DisplayRequest>),
+    CursorWait {
+        timeout_ns: Option<u64>,
+    },
+    InputKinds,
+    Inject(Vec<InputEvent>),
+    Fetch(RtcConfigRequest),
+    RtcWait {
+        timeout_ns: Option<u64>,
+    },
     /// Destroy the instance. After the answer, the thread ends.
     End,
 }
@@ -164,6 +196,14 @@ pub struct Submit {
     pub deadline_ns: Option<u64>,
     pub known_frame_id: Option<u64>,
     pub roi: Vec<WireRoi>,
+}
+
+/// What an instance sends.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Sent {
+    Report(Report),
+    /// A report of that many bytes, too long for a message: it is in the memfd that comes with it.
+    Spilled(u32),
 }
 
 /// From an instance.
@@ -210,6 +250,26 @@ pub enum Reply {
     Done,
     /// `SetRate`: whether the plugin can.
     Rate(bool),
+    CaptureInfo(CaptureInfo),
+    Signal(CaptureSignal),
+    Frame(Grabbed),
+    Outputs(Vec<DisplayOutput>),
+    /// A shape, or nothing.
+    Cursor(Option<CursorShape>),
+    Kinds(u64),
+    RtcConfig(String),
+    /// `RtcWait`: whether the configuration changed.
+    Changed(bool),
+}
+
+/// A picture, in the buffer that was named.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Grabbed {
+    pub timestamp_ns: u64,
+    pub color: [u8; 4],
+    pub planes: Vec<WirePlane>,
+    /// `None`: everything.
+    pub damage: Option<Vec<WireRect>>,
 }
 
 /// Why a value is no message.
@@ -223,10 +283,19 @@ pub enum WireFault {
     Rest(usize),
 }
 
-/// Writes a message into `buffer`.
-pub fn encode<T: Serialize>(message: &T, buffer: &mut Vec<u8>) -> Result<(), WireFault> {
+/// Longest report in a file of its own: a cursor of 512x512 pixels and what belongs to it.
+pub const MAX_SPILLED: usize = 2 << 20;
+
+/// Writes a message of any length into `buffer`.
+pub fn encode_long<T: Serialize>(message: &T, buffer: &mut Vec<u8>) -> Result<(), WireFault> {
     buffer.clear();
     *buffer = postcard::to_extend(message, std::mem::take(buffer))?;
+    Ok(())
+}
+
+/// Writes a message into `buffer`.
+pub fn encode<T: Serialize>(message: &T, buffer: &mut Vec<u8>) -> Result<(), WireFault> {
+    encode_long(message, buffer)?;
     if buffer.len() > MAX_MESSAGE { Err(WireFault::TooLong(buffer.len())) } else { Ok(()) }
 }
 

@@ -1,5 +1,6 @@
 //! `selkies.cursor/1`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use selkies_plugin_abi::{CursorImage, CursorV1, Instance, MAX_CURSOR_EDGE, Status};
@@ -7,7 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::core::{Core, is_nothing, required, sized_table, timeout_ns};
 use super::wake::{WakeGate, Waker};
-use super::{Origin, PluginError};
+use super::{Origin, PluginError, capture};
+use crate::child::{
+    Remote, RemoteWake,
+    wire::{Create, Reply, Task},
+};
 use crate::services::{Role, foreign_slice};
 use crate::size::size_field;
 
@@ -33,6 +38,18 @@ pub struct CursorShape {
 /// A source of pointer shapes.
 #[derive(Debug)]
 pub struct CursorInstance {
+    arm: Arm,
+}
+
+/// Where it runs.
+#[derive(Debug)]
+enum Arm {
+    Here(Here),
+    Child { remote: Box<Remote>, wake: Arc<RemoteWake> },
+}
+
+#[derive(Debug)]
+struct Here {
     gate: WakeGate,
     core: Core,
     wait: unsafe extern "C" fn(*mut Instance, u64, *mut CursorImage) -> Status,
@@ -44,6 +61,13 @@ impl CursorInstance {
     /// # Errors
     /// [`PluginError`] when the plugin has no such table, or an incomplete one, or fails.
     pub fn create(origin: &Origin<'_>) -> Result<Self, PluginError> {
+        if let Some(child) = origin.plugin.child() {
+            let (services, config) = (origin.services, origin.config_json);
+            let wake = capture::wake(origin, child, "cursor.create")?;
+            let event = [wake.theirs()];
+            let remote = Remote::create(services, child, config, Create::Cursor, &event, "cursor.create")?;
+            return Ok(Self { arm: Arm::Child { remote: Box::new(remote), wake } });
+        }
         let plugin = origin.plugin.id();
         let table: &CursorV1 = origin.plugin.table("cursor")?;
         sized_table::<CursorV1>(plugin, "cursor", table.struct_size)?;
@@ -52,7 +76,7 @@ impl CursorInstance {
         let wait = required(plugin, "cursor.wait", table.wait)?;
         let wake = required(plugin, "cursor.wake", table.wake)?;
         let core = Core::plain(origin, Role::Plain, "cursor.create", create, destroy)?;
-        Ok(Self { gate: WakeGate::new(&core, wake), core, wait })
+        Ok(Self { arm: Arm::Here(Here { gate: WakeGate::new(&core, wake), core, wait }) })
     }
 
     /// Blocks until the shape differs from the last one, `timeout` passed (`None`: no limit) or a waker was used; the
@@ -61,6 +85,32 @@ impl CursorInstance {
     /// # Errors
     /// What the plugin answers, or a broken contract.
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<CursorShape>, PluginError> {
+        const WAIT: &str = "cursor.wait";
+        match &mut self.arm {
+            Arm::Here(here) => here.wait(timeout),
+            Arm::Child { remote, wake } => {
+                let timeout_ns = timeout.and_then(|timeout| u64::try_from(timeout.as_nanos()).ok());
+                match remote.wait(WAIT, Task::CursorWait { timeout_ns }, timeout, wake)? {
+                    Reply::Cursor(None) => Ok(None),
+                    Reply::Cursor(Some(shape)) if shape.wrong().is_none() && shape.fills() => Ok(Some(shape)),
+                    _ => Err(remote.wrong_reply(WAIT)),
+                }
+            }
+        }
+    }
+
+    /// A handle that ends a wait from any thread.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        match &self.arm {
+            Arm::Here(here) => here.gate.waker(),
+            Arm::Child { wake, .. } => Waker::of_child(wake),
+        }
+    }
+}
+
+impl Here {
+    fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<CursorShape>, PluginError> {
         let mut out = CursorImage {
             struct_size: size_field::<CursorImage>(),
             visible: 0,
@@ -81,12 +131,6 @@ impl CursorInstance {
         }
         shape(&out).map(Some).map_err(|wrong| self.core.contract("cursor.wait", wrong))
     }
-
-    /// A handle that ends a wait from any thread.
-    #[must_use]
-    pub fn waker(&self) -> Waker {
-        self.gate.waker()
-    }
 }
 
 fn shape(image: &CursorImage) -> Result<CursorShape, String> {
@@ -97,17 +141,40 @@ fn shape(image: &CursorImage) -> Result<CursorShape, String> {
     if visible > 1 {
         return Err(format!("`visible` is {visible}"));
     }
-    if width > MAX_CURSOR_EDGE || height > MAX_CURSOR_EDGE || (width == 0) != (height == 0) {
-        return Err(format!("the image is {width}x{height}, {MAX_CURSOR_EDGE} pixels an edge are allowed"));
+    let mut shape =
+        CursorShape { visible: visible == 1, width, height, hot_x, hot_y, serial, rgba: Vec::new() };
+    if let Some(wrong) = shape.wrong() {
+        return Err(wrong);
     }
-    if visible == 1 && width == 0 {
-        return Err("the pointer is visible and has no image".into());
-    }
-    if width > 0 && (hot_x >= width || hot_y >= height) {
-        return Err(format!("the pointing pixel {hot_x},{hot_y} is outside the image of {width}x{height}"));
-    }
-    let len = width as usize * height as usize * 4;
+    let len = shape.bytes();
     // SAFETY: the image is valid until the next call on the instance; its size was checked.
-    let rgba = unsafe { foreign_slice(rgba, len, len) }.ok_or("the image is NULL")?.to_vec();
-    Ok(CursorShape { visible: visible == 1, width, height, hot_x, hot_y, serial, rgba })
+    shape.rgba = unsafe { foreign_slice(rgba, len, len) }.ok_or("the image is NULL")?.to_vec();
+    Ok(shape)
+}
+
+impl CursorShape {
+    /// Bytes of its image.
+    fn bytes(&self) -> usize {
+        self.width as usize * self.height as usize * 4
+    }
+
+    /// True when it has its whole image.
+    fn fills(&self) -> bool {
+        self.rgba.len() == self.bytes()
+    }
+
+    /// Which rule for shapes it breaks, its image apart.
+    fn wrong(&self) -> Option<String> {
+        let &Self { visible, width, height, hot_x, hot_y, .. } = self;
+        if width > MAX_CURSOR_EDGE || height > MAX_CURSOR_EDGE || (width == 0) != (height == 0) {
+            return Some(format!(
+                "the image is {width}x{height}, {MAX_CURSOR_EDGE} pixels an edge are allowed"
+            ));
+        }
+        if visible && width == 0 {
+            return Some("the pointer is visible and has no image".into());
+        }
+        (width > 0 && (hot_x >= width || hot_y >= height))
+            .then(|| format!("the pointing pixel {hot_x},{hot_y} is outside the image of {width}x{height}"))
+    }
 }

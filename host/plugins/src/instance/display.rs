@@ -1,6 +1,7 @@
 //! `selkies.display/1`.
 
 use core::ffi::c_void;
+use std::sync::Arc;
 
 use selkies_plugin_abi::{self as abi, DisplayV1, Instance, OutputSink, Status, Str};
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,11 @@ use super::buffer::MAX_FRAME_EDGE;
 use super::collector::{collect, deliver};
 use super::core::{Core, required, sized_table};
 use super::{FaultClass, FaultDetail, Origin, PluginError};
-use crate::services::{Role, foreign_text};
+use crate::child::{
+    Remote,
+    wire::{Create, Reply, Task},
+};
+use crate::services::{PluginAccount, Role, foreign_text};
 use crate::size::{count_field, size_field};
 
 /// Outputs that a display may have.
@@ -70,6 +75,18 @@ pub struct DisplayRequest {
 /// A display whose size and layout can be changed.
 #[derive(Debug)]
 pub struct DisplayInstance {
+    arm: Arm,
+}
+
+/// Where it runs.
+#[derive(Debug)]
+enum Arm {
+    Here(Here),
+    Child(Box<Remote>),
+}
+
+#[derive(Debug)]
+struct Here {
     core: Core,
     outputs: unsafe extern "C" fn(*mut Instance, *const OutputSink) -> Status,
     apply: unsafe extern "C" fn(*mut Instance, *const abi::DisplayRequest, u32) -> Status,
@@ -81,6 +98,11 @@ impl DisplayInstance {
     /// # Errors
     /// [`PluginError`] when the plugin has no such table, or an incomplete one, or fails.
     pub fn create(origin: &Origin<'_>) -> Result<Self, PluginError> {
+        if let Some(child) = origin.plugin.child() {
+            let (services, config) = (origin.services, origin.config_json);
+            let remote = Remote::create(services, child, config, Create::Display, &[], "display.create")?;
+            return Ok(Self { arm: Arm::Child(Box::new(remote)) });
+        }
         let plugin = origin.plugin.id();
         let table: &DisplayV1 = origin.plugin.table("display")?;
         sized_table::<DisplayV1>(plugin, "display", table.struct_size)?;
@@ -88,11 +110,8 @@ impl DisplayInstance {
         let destroy = required(plugin, "display.destroy", table.destroy)?;
         let outputs = required(plugin, "display.outputs", table.outputs)?;
         let apply = required(plugin, "display.apply", table.apply)?;
-        Ok(Self {
-            core: Core::plain(origin, Role::Plain, "display.create", create, destroy)?,
-            outputs,
-            apply,
-        })
+        let core = Core::plain(origin, Role::Plain, "display.create", create, destroy)?;
+        Ok(Self { arm: Arm::Here(Here { core, outputs, apply }) })
     }
 
     /// Every output, at most [`MAX_OUTPUTS`]. Outputs that break the contract are reported and left out. `[control]`
@@ -100,20 +119,37 @@ impl DisplayInstance {
     /// # Errors
     /// What the plugin answers.
     pub fn outputs(&mut self) -> Result<Vec<DisplayOutput>, PluginError> {
-        let (answer, mut outputs) = collect::<DisplayOutput, _>(self.core.account(), MAX_OUTPUTS, |ctx| {
-            let sink = OutputSink { ctx, emit: Some(emit) };
-            self.core.call("display.outputs", |instance| {
-                // SAFETY: a live instance; the sink is valid for the call.
-                unsafe { (self.outputs)(instance, &raw const sink) }
-            })
-        });
-        answer?;
+        const OUTPUTS: &str = "display.outputs";
+        let mut outputs = match &mut self.arm {
+            Arm::Here(here) => {
+                let account = here.core.account();
+                let (answer, outputs) = collect::<DisplayOutput, _>(account, MAX_OUTPUTS, |ctx| {
+                    let sink = OutputSink { ctx, emit: Some(emit) };
+                    here.core.call(OUTPUTS, |instance| {
+                        // SAFETY: a live instance; the sink is valid for the call.
+                        unsafe { (here.outputs)(instance, &raw const sink) }
+                    })
+                });
+                answer?;
+                outputs
+            }
+            Arm::Child(child) => match child.ask(OUTPUTS, Task::Outputs)? {
+                Reply::Outputs(outputs)
+                    if outputs.len() <= MAX_OUTPUTS
+                        && outputs.iter().all(|output| output.wrong().is_none()) =>
+                {
+                    outputs
+                }
+                _ => return Err(child.wrong_reply(OUTPUTS)),
+            },
+        };
+        let account = self.account();
         let mut seen = std::collections::BTreeSet::new();
         outputs.retain(|output| {
             let fresh = seen.insert(output.name.clone());
             if !fresh {
                 let what = format_args!("two outputs are named {:?}", output.name);
-                self.core.account().misbehaving("display.outputs", what);
+                account.misbehaving(OUTPUTS, what);
             }
             fresh
         });
@@ -143,14 +179,26 @@ impl DisplayInstance {
         };
         if let Some(text) = wrong {
             let (class, detail) = (FaultClass::Retry, FaultDetail::InvalidArgument);
-            return Err(PluginError::caller(self.core.account(), "display.apply", class, detail, text));
+            return Err(PluginError::caller(self.account(), "display.apply", class, detail, text));
         }
-        let raw: Vec<_> = requests.iter().map(to_abi).collect();
-        self.core.call("display.apply", |instance| {
-            // SAFETY: a live instance; the requests and their names are valid for the call.
-            unsafe { (self.apply)(instance, raw.as_ptr(), count_field(&raw)) }
-        })?;
-        Ok(())
+        match &mut self.arm {
+            Arm::Here(here) => {
+                let raw: Vec<_> = requests.iter().map(to_abi).collect();
+                here.core.call("display.apply", |instance| {
+                    // SAFETY: a live instance; the requests and their names are valid for the call.
+                    unsafe { (here.apply)(instance, raw.as_ptr(), count_field(&raw)) }
+                })?;
+                Ok(())
+            }
+            Arm::Child(child) => child.tell("display.apply", Task::Apply(requests.to_vec())),
+        }
+    }
+
+    fn account(&self) -> &Arc<PluginAccount> {
+        match &self.arm {
+            Arm::Here(here) => here.core.account(),
+            Arm::Child(child) => child.account(),
+        }
     }
 }
 
@@ -185,16 +233,11 @@ unsafe fn read(output: *const abi::DisplayOutput) -> Result<DisplayOutput, Strin
     let output = output.ok_or("an output is NULL, not aligned, or its struct_size is wrong")?;
     // SAFETY: texts of a call are readable for the call.
     let name = unsafe { foreign_text(output.name, MAX_NAME) };
-    let name = name.filter(|name| !name.is_empty());
-    let name = name.ok_or("an output's name is empty, not UTF-8 or longer than 128 bytes")?;
-    let enabled = output.flags & abi::OUTPUT_ENABLED != 0;
+    let name = name.ok_or("an output's name is not UTF-8 or longer than 128 bytes")?;
     let (width, height) = (output.width, output.height);
-    if width.max(height) > MAX_FRAME_EDGE || enabled && width.min(height) == 0 {
-        return Err(format!("the output {name:?} is {width}x{height}"));
-    }
-    Ok(DisplayOutput {
+    let output = DisplayOutput {
         name: name.to_owned(),
-        enabled,
+        enabled: output.flags & abi::OUTPUT_ENABLED != 0,
         primary: output.flags & abi::OUTPUT_PRIMARY != 0,
         x: output.x,
         y: output.y,
@@ -204,5 +247,19 @@ unsafe fn read(output: *const abi::DisplayOutput) -> Result<DisplayOutput, Strin
         dpi: output.dpi,
         max_width: output.max_width.min(MAX_FRAME_EDGE),
         max_height: output.max_height.min(MAX_FRAME_EDGE),
-    })
+    };
+    output.wrong().map_or(Ok(output), Err)
+}
+
+impl DisplayOutput {
+    /// Which rule for outputs it breaks.
+    fn wrong(&self) -> Option<String> {
+        let &Self { ref name, enabled, width, height, max_width, max_height, .. } = self;
+        if name.is_empty() || name.len() > MAX_NAME {
+            return Some("an output's name is empty or longer than 128 bytes".into());
+        }
+        let largest = width.max(height).max(max_width).max(max_height);
+        (largest > MAX_FRAME_EDGE || enabled && width.min(height) == 0)
+            .then(|| format!("the output {name:?} is {width}x{height}"))
+    }
 }

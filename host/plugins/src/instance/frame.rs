@@ -186,8 +186,7 @@ impl VideoFrame {
     /// read here.
     pub(crate) fn copied_to(&self, lease: BufferLease) -> Option<Self> {
         let shapes = layout::planes(self.raw.fourcc, self.raw.width, self.raw.height)?;
-        let readable = matches!(self.raw.memory, abi::MEMORY_CPU | abi::MEMORY_MEMFD) && self.is_mapped();
-        if !readable || self.raw.plane_count as usize != shapes.len() {
+        if !self.is_readable() || self.raw.plane_count as usize != shapes.len() {
             return None;
         }
         let (color, timestamp_ns) = (self.raw.color, self.raw.timestamp_ns);
@@ -205,6 +204,28 @@ impl VideoFrame {
             }
         }
         Some(copy)
+    }
+
+    /// Calls `row` with each row of pixels, plane after plane; `None` when its memory cannot be read here.
+    pub fn visit_rows(&self, mut row: impl FnMut(&[u8])) -> Option<()> {
+        let shapes = layout::planes(self.raw.fourcc, self.raw.width, self.raw.height)?;
+        if !self.is_readable() || self.raw.plane_count as usize != shapes.len() {
+            return None;
+        }
+        for (plane, shape) in self.raw.planes.iter().zip(&shapes) {
+            let bytes = usize::try_from(shape.row_bytes).ok()?;
+            for at in 0..usize::try_from(shape.rows).ok()? {
+                // SAFETY: the plane holds `rows` rows of `row_bytes`, as was checked when the frame came, and they do
+                // not change while it lives.
+                row(unsafe { std::slice::from_raw_parts(plane.ptr.add(at * plane.stride as usize), bytes) });
+            }
+        }
+        Some(())
+    }
+
+    /// True when its planes are mapped memory of the main processor.
+    fn is_readable(&self) -> bool {
+        matches!(self.raw.memory, abi::MEMORY_CPU | abi::MEMORY_MEMFD) && self.is_mapped()
     }
 
     pub(crate) fn keep(&self) -> Keep {

@@ -7,11 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::core::{Core, required, sized_table};
 use super::{FaultClass, FaultDetail, Origin, PluginError};
+use crate::child::{
+    Remote,
+    wire::{Create, Reply, Task},
+};
 use crate::services::Role;
 use crate::size::{count_field, size_field};
 
 /// Events that cross in one call; longer lists take several.
 const BATCH: usize = 64;
+/// Bytes of all texts that cross in one message to a child.
+const MAX_TEXTS: usize = 32 << 10;
 
 /// One input event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +104,22 @@ pub enum TouchPhase {
 /// A way into the desktop for keys, pointer and text.
 #[derive(Debug)]
 pub struct InputInstance {
+    arm: Arm,
+}
+
+/// Where it runs.
+#[derive(Debug)]
+enum Arm {
+    Here(Here),
+    Child {
+        remote: Box<Remote>,
+        /// What it understands, asked once.
+        kinds: u64,
+    },
+}
+
+#[derive(Debug)]
+struct Here {
     core: Core,
     kinds: unsafe extern "C" fn(*mut Instance) -> u64,
     inject: unsafe extern "C" fn(*mut Instance, *const abi::InputEvent, u32) -> Status,
@@ -157,6 +179,14 @@ impl InputInstance {
     /// # Errors
     /// [`PluginError`] when the plugin has no such table, or an incomplete one, or fails.
     pub fn create(origin: &Origin<'_>) -> Result<Self, PluginError> {
+        if let Some(child) = origin.plugin.child() {
+            let (services, config) = (origin.services, origin.config_json);
+            let mut remote = Remote::create(services, child, config, Create::Input, &[], "input.create")?;
+            let Reply::Kinds(kinds) = remote.ask("input.kinds", Task::InputKinds)? else {
+                return Err(remote.wrong_reply("input.kinds"));
+            };
+            return Ok(Self { arm: Arm::Child { remote: Box::new(remote), kinds } });
+        }
         let plugin = origin.plugin.id();
         let table: &InputV1 = origin.plugin.table("input")?;
         sized_table::<InputV1>(plugin, "input", table.struct_size)?;
@@ -164,17 +194,24 @@ impl InputInstance {
         let destroy = required(plugin, "input.destroy", table.destroy)?;
         let kinds = required(plugin, "input.kinds", table.kinds)?;
         let inject = required(plugin, "input.inject", table.inject)?;
-        Ok(Self { core: Core::plain(origin, Role::Plain, "input.create", create, destroy)?, kinds, inject })
+        let core = Core::plain(origin, Role::Plain, "input.create", create, destroy)?;
+        Ok(Self { arm: Arm::Here(Here { core, kinds, inject }) })
     }
 
     /// The kinds it understands, as a mask of [`InputAction::mask`]; 0 once it failed for good. Any thread.
     #[inline]
     #[must_use]
     pub fn kinds(&self) -> u64 {
-        let mut mask = 0;
-        // SAFETY: a live instance; the function may be called from any thread.
-        self.core.tell(|instance| mask = unsafe { (self.kinds)(instance) });
-        mask
+        match &self.arm {
+            Arm::Here(here) => {
+                let mut mask = 0;
+                // SAFETY: a live instance; the function may be called from any thread.
+                here.core.tell(|instance| mask = unsafe { (here.kinds)(instance) });
+                mask
+            }
+            Arm::Child { remote, .. } if remote.is_poisoned() => 0,
+            Arm::Child { kinds, .. } => *kinds,
+        }
     }
 
     /// Injects events in order. `[media]`
@@ -188,8 +225,45 @@ impl InputInstance {
         if events.iter().any(too_long) {
             let (class, detail) = (FaultClass::Retry, FaultDetail::InvalidArgument);
             let text = "a text is longer than 4096 bytes";
-            return Err(PluginError::caller(self.core.account(), "input.inject", class, detail, text));
+            let account = match &self.arm {
+                Arm::Here(here) => here.core.account(),
+                Arm::Child { remote, .. } => remote.account(),
+            };
+            return Err(PluginError::caller(account, "input.inject", class, detail, text));
         }
+        match &mut self.arm {
+            Arm::Here(here) => here.inject(events),
+            Arm::Child { remote, .. } => {
+                for batch in events.chunk_by(batches()) {
+                    remote.tell("input.inject", Task::Inject(batch.to_vec()))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Cuts a list into batches that fit a message, each at most [`BATCH`] events: true while the next one belongs to it.
+fn batches() -> impl FnMut(&InputEvent, &InputEvent) -> bool {
+    let (mut count, mut bytes) = (1, 0);
+    move |before, next| {
+        let len =
+            |event: &InputEvent| if let InputAction::Text(text) = &event.action { text.len() } else { 0 };
+        if count == 1 {
+            bytes = len(before);
+        }
+        count += 1;
+        bytes += len(next);
+        if count > BATCH || bytes > MAX_TEXTS {
+            count = 1;
+            return false;
+        }
+        true
+    }
+}
+
+impl Here {
+    fn inject(&mut self, events: &[InputEvent]) -> Result<(), PluginError> {
         let mut raw = [const { MaybeUninit::<abi::InputEvent>::uninit() }; BATCH];
         for batch in events.chunks(BATCH) {
             for (place, event) in raw.iter_mut().zip(batch) {

@@ -1,6 +1,7 @@
 //! `selkies.rtc-config/1`.
 
 use core::ffi::c_void;
+use std::sync::Arc;
 use std::time::Duration;
 
 use selkies_plugin_abi::{self as abi, Instance, MAX_RTC_CONFIG_BYTES, RtcConfigV1, Status, Str, TextSink};
@@ -9,8 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::collector::{collect, deliver};
 use super::core::{Core, is_nothing, required, sized_table, timeout_ns};
 use super::wake::{WakeGate, Waker};
-use super::{Origin, PluginError};
-use crate::services::{Role, foreign_text, guarded};
+use super::{Origin, PluginError, capture};
+use crate::child::{
+    Remote, RemoteWake,
+    wire::{Create, Reply, Task},
+};
+use crate::services::{Role, foreign_text, guarded, now_ns};
 use crate::size::size_field;
 
 /// For whom a configuration is wanted.
@@ -29,6 +34,18 @@ pub struct RtcConfigRequest {
 /// A source of ICE servers and their credentials.
 #[derive(Debug)]
 pub struct RtcConfigInstance {
+    arm: Arm,
+}
+
+/// Where it runs.
+#[derive(Debug)]
+enum Arm {
+    Here(Here),
+    Child { remote: Box<Remote>, wake: Arc<RemoteWake> },
+}
+
+#[derive(Debug)]
+struct Here {
     gate: WakeGate,
     core: Core,
     fetch: unsafe extern "C" fn(*mut Instance, *const abi::RtcConfigRequest, *const TextSink) -> Status,
@@ -41,6 +58,14 @@ impl RtcConfigInstance {
     /// # Errors
     /// [`PluginError`] when the plugin has no such table, or an incomplete one, or fails.
     pub fn create(origin: &Origin<'_>) -> Result<Self, PluginError> {
+        if let Some(child) = origin.plugin.child() {
+            let (services, config) = (origin.services, origin.config_json);
+            let wake = capture::wake(origin, child, "rtc-config.create")?;
+            let event = [wake.theirs()];
+            let what = Create::RtcConfig;
+            let remote = Remote::create(services, child, config, what, &event, "rtc-config.create")?;
+            return Ok(Self { arm: Arm::Child { remote: Box::new(remote), wake } });
+        }
         let plugin = origin.plugin.id();
         let table: &RtcConfigV1 = origin.plugin.table("rtc-config")?;
         sized_table::<RtcConfigV1>(plugin, "rtc-config", table.struct_size)?;
@@ -50,7 +75,7 @@ impl RtcConfigInstance {
         let wait = required(plugin, "rtc-config.wait", table.wait)?;
         let wake = required(plugin, "rtc-config.wake", table.wake)?;
         let core = Core::plain(origin, Role::Plain, "rtc-config.create", create, destroy)?;
-        Ok(Self { gate: WakeGate::new(&core, wake), core, fetch, wait })
+        Ok(Self { arm: Arm::Here(Here { gate: WakeGate::new(&core, wake), core, fetch, wait }) })
     }
 
     /// A configuration: the JSON object of the W3C `RTCConfiguration` with `lifetimeDuration`, at most 64 KiB. Blocks
@@ -59,6 +84,52 @@ impl RtcConfigInstance {
     /// # Errors
     /// What the plugin answers, or a broken contract: no text, several, or one that is no such JSON.
     pub fn fetch(&mut self, request: &RtcConfigRequest) -> Result<String, PluginError> {
+        const FETCH: &str = "rtc-config.fetch";
+        match &mut self.arm {
+            Arm::Here(here) => here.fetch(request),
+            Arm::Child { remote, .. } => {
+                let allowed = Duration::from_nanos(request.deadline_ns.saturating_sub(now_ns()));
+                let deadline = allowed + remote.link().deadlines().call;
+                let task = Task::Fetch(request.clone());
+                match remote.call(FETCH, task, deadline, &mut crate::child::deaf)?.reply {
+                    Reply::RtcConfig(text) if wrong(&text).is_none() => Ok(text),
+                    _ => Err(remote.wrong_reply(FETCH)),
+                }
+            }
+        }
+    }
+
+    /// Blocks until the configuration changed (true), `timeout` passed (`None`: no limit) or a waker was used.
+    /// `[control]`
+    ///
+    /// # Errors
+    /// What the plugin answers.
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<bool, PluginError> {
+        const WAIT: &str = "rtc-config.wait";
+        match &mut self.arm {
+            Arm::Here(here) => here.wait(timeout),
+            Arm::Child { remote, wake } => {
+                let timeout_ns = timeout.and_then(|timeout| u64::try_from(timeout.as_nanos()).ok());
+                match remote.wait(WAIT, Task::RtcWait { timeout_ns }, timeout, wake)? {
+                    Reply::Changed(changed) => Ok(changed),
+                    _ => Err(remote.wrong_reply(WAIT)),
+                }
+            }
+        }
+    }
+
+    /// A handle that ends a wait from any thread.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        match &self.arm {
+            Arm::Here(here) => here.gate.waker(),
+            Arm::Child { wake, .. } => Waker::of_child(wake),
+        }
+    }
+}
+
+impl Here {
+    fn fetch(&mut self, request: &RtcConfigRequest) -> Result<String, PluginError> {
         let raw = abi::RtcConfigRequest {
             struct_size: size_field::<abi::RtcConfigRequest>(),
             tls: request.tls.into(),
@@ -81,23 +152,24 @@ impl RtcConfigInstance {
         }
     }
 
-    /// Blocks until the configuration changed (true), `timeout` passed (`None`: no limit) or a waker was used.
-    /// `[control]`
-    ///
-    /// # Errors
-    /// What the plugin answers.
-    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<bool, PluginError> {
+    fn wait(&mut self, timeout: Option<Duration>) -> Result<bool, PluginError> {
         let status = self.core.call("rtc-config.wait", |instance| {
             // SAFETY: a live instance.
             unsafe { (self.wait)(instance, timeout_ns(timeout)) }
         })?;
         Ok(!is_nothing(status))
     }
+}
 
-    /// A handle that ends a wait from any thread.
-    #[must_use]
-    pub fn waker(&self) -> Waker {
-        self.gate.waker()
+/// Why a text is no configuration. It carries credentials and does not appear in the reason.
+fn wrong(text: &str) -> Option<&'static str> {
+    if text.len() > MAX_RTC_CONFIG_BYTES {
+        return Some("the configuration is over 64 KiB");
+    }
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Err(_) => Some("the configuration is not JSON"),
+        Ok(value) if value.get("iceServers").is_some_and(serde_json::Value::is_array) => None,
+        Ok(_) => Some("the configuration has no array `iceServers`"),
     }
 }
 
@@ -107,13 +179,9 @@ unsafe extern "C" fn emit(ctx: *mut c_void, text: Str) {
             // SAFETY: texts of a call are readable for the call.
             let text = unsafe { foreign_text(text, MAX_RTC_CONFIG_BYTES) };
             let text = text.ok_or("the configuration is NULL, not UTF-8 or over 64 KiB")?;
-            // The text carries credentials: it does not appear in the reason.
-            let value: serde_json::Value =
-                serde_json::from_str(text).map_err(|_| "the configuration is not JSON".to_owned())?;
-            if value.get("iceServers").is_some_and(serde_json::Value::is_array) {
-                Ok(text.to_owned())
-            } else {
-                Err("the configuration has no array `iceServers`".to_owned())
+            match wrong(text) {
+                None => Ok(text.to_owned()),
+                Some(what) => Err(what.to_owned()),
             }
         });
     });

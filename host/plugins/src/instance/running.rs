@@ -1,55 +1,57 @@
 //! A capture between `start` and `stop`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod here;
+mod remote;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use selkies_plugin_abi::{self as abi, MAX_DAMAGE_RECTS, Rect};
+use selkies_plugin_abi::{MAX_DAMAGE_RECTS, Rect};
 
-use super::buffer::{MAX_FRAME_EDGE, SharedBuffer};
+use super::PluginError;
+use super::buffer::SharedBuffer;
 use super::capture::{CaptureFailure, CaptureInfo, CaptureInstance, CaptureSignal};
-use super::core::{Core, is_nothing, timeout_ns};
-use super::frame::{self, Damage, VideoFrame};
+use super::frame::{self, VideoFrame};
 use super::wake::Waker;
-use super::{FaultClass, FaultDetail, PluginError};
-use crate::services::{foreign_slice, now_ns};
-use crate::size::{count_field, size_field};
+pub(super) use here::HereRunning;
+pub(super) use remote::RemoteRunning;
 
 /// A capture that watches for damage. Dropping it ends the instance.
 pub struct RunningCapture {
-    capture: CaptureInstance,
-    info: CaptureInfo,
-    area: Rect,
-    buffers: Vec<Arc<SharedBuffer>>,
-    /// The array that `start` named, in case the plugin looks at it later.
-    _raw_buffers: Vec<abi::FrameBuffer>,
-    /// Frames of the plugin's memory that nobody needs any more.
-    returned: Arc<Mutex<Vec<abi::Frame>>>,
+    arm: Arm,
 }
 
-/// A frame in the plugin's memory: handed back on the media thread once nobody uses it.
-struct PluginMemory {
-    raw: abi::Frame,
-    returned: Arc<Mutex<Vec<abi::Frame>>>,
-    /// The memory lives as long as the instance.
-    _core: Arc<Core>,
+/// Where it runs.
+enum Arm {
+    Here(Box<HereRunning>),
+    Child(Box<RemoteRunning>),
 }
 
-impl Drop for PluginMemory {
-    fn drop(&mut self) {
-        self.returned.lock().unwrap_or_else(PoisonError::into_inner).push(self.raw);
+/// The buffer to write, if it is one of the host's; why it cannot be written.
+fn target(
+    buffers: &[Arc<SharedBuffer>],
+    buffer: usize,
+    host_buffers: bool,
+) -> Result<Option<&Arc<SharedBuffer>>, &'static str> {
+    match buffers.get(buffer) {
+        None if host_buffers => Err("there is no such buffer"),
+        Some(target) if target.is_lent() => Err("the buffer is still lent"),
+        target => Ok(target),
     }
 }
 
+/// Whether a list of what is to be written anew is one; otherwise everything is.
+fn refreshes(refresh: &[Rect], width: u32, height: u32) -> bool {
+    refresh.len() <= MAX_DAMAGE_RECTS && refresh.iter().all(|rect| frame::within(rect, width, height))
+}
+
 impl RunningCapture {
-    /// A capture that was just started with these buffers.
-    pub(super) fn new(
-        capture: CaptureInstance,
-        info: CaptureInfo,
-        area: Rect,
-        buffers: Vec<Arc<SharedBuffer>>,
-        raw_buffers: Vec<abi::FrameBuffer>,
-    ) -> Self {
-        Self { capture, info, area, buffers, _raw_buffers: raw_buffers, returned: Arc::default() }
+    pub(super) fn of_here(running: HereRunning) -> Self {
+        Self { arm: Arm::Here(Box::new(running)) }
+    }
+
+    pub(super) fn of_child(running: RemoteRunning) -> Self {
+        Self { arm: Arm::Child(Box::new(running)) }
     }
 
     /// Blocks until there is something to grab, `timeout` passed (`None`: no limit) or a waker was used. `[media]`
@@ -57,28 +59,9 @@ impl RunningCapture {
     /// # Errors
     /// What the plugin answers, or a broken contract.
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<CaptureSignal, PluginError> {
-        self.hand_back();
-        let mut event =
-            abi::CaptureEvent { struct_size: size_field::<abi::CaptureEvent>(), ..Default::default() };
-        let (core, wait) = (&self.capture.core, self.capture.functions.wait);
-        let status = core.call("capture.wait", |instance| {
-            // SAFETY: a live instance, and a place of the size that it says.
-            unsafe { wait(instance, timeout_ns(timeout), &raw mut event) }
-        })?;
-        if is_nothing(status) {
-            return Ok(CaptureSignal::Nothing);
-        }
-        let edges = 1..=MAX_FRAME_EDGE;
-        match event.kind {
-            abi::CAPTURE_EVENT_DAMAGE => Ok(CaptureSignal::Damage),
-            abi::CAPTURE_EVENT_RESIZED if edges.contains(&event.width) && edges.contains(&event.height) => {
-                Ok(CaptureSignal::Resized { width: event.width, height: event.height })
-            }
-            abi::CAPTURE_EVENT_RESIZED => {
-                let size = format!("the source became {}x{}", event.width, event.height);
-                Err(core.contract("capture.wait", size))
-            }
-            kind => Err(core.contract("capture.wait", format!("there is no event of kind {kind}"))),
+        match &mut self.arm {
+            Arm::Here(here) => here.wait(timeout),
+            Arm::Child(child) => child.wait(timeout),
         }
     }
 
@@ -92,69 +75,9 @@ impl RunningCapture {
     /// # Errors
     /// What the plugin answers, a broken contract, or a buffer that is lent or does not exist.
     pub fn grab(&mut self, buffer: usize, refresh: &[Rect]) -> Result<VideoFrame, PluginError> {
-        self.hand_back();
-        let core = &self.capture.core;
-        let target = self.buffers.get(buffer);
-        if self.info.host_buffers && target.is_none_or(|buffer| buffer.is_lent()) {
-            let text = if target.is_none() { "there is no such buffer" } else { "the buffer is still lent" };
-            let (class, detail) = (FaultClass::Retry, FaultDetail::WrongState);
-            return Err(PluginError::caller(core.account(), "capture.grab", class, detail, text));
-        }
-        let Rect { width, height, .. } = self.area;
-        let all = [Rect { x: 0, y: 0, width, height }];
-        let fits =
-            refresh.len() <= MAX_DAMAGE_RECTS && refresh.iter().all(|r| frame::within(r, width, height));
-        let refresh = if fits { refresh } else { &all };
-        // An index of the list above fits; without host buffers it means nothing.
-        let index = u32::try_from(buffer).unwrap_or(u32::MAX);
-        let mut out = frame::empty();
-        let grab = self.capture.functions.grab;
-        core.call("capture.grab", |instance| {
-            // SAFETY: a live instance; the list is valid for the call, the place has the size that it says.
-            unsafe { grab(instance, index, refresh.as_ptr(), count_field(refresh), &raw mut out) }
-        })?;
-        let len = target.map(|buffer| buffer.bytes());
-        frame::check(&out, width, height, self.info.fourcc, len)
-            .map_err(|wrong| core.contract("capture.grab", wrong))?;
-        let damage = self.damage_of(&out);
-        let now = now_ns();
-        if out.timestamp_ns == 0 || out.timestamp_ns > now {
-            out.timestamp_ns = now;
-        }
-        Ok(match target {
-            Some(buffer) => {
-                let lease = buffer.lend();
-                VideoFrame::checked(out, Some(lease.clone()), damage, Arc::new(lease))
-            }
-            None => {
-                let returned = Arc::clone(&self.returned);
-                let memory = PluginMemory { raw: out, returned, _core: Arc::clone(core) };
-                VideoFrame::checked(out, None, damage, Arc::new(memory))
-            }
-        })
-    }
-
-    fn damage_of(&self, out: &abi::Frame) -> Damage {
-        if !self.info.damage || out.flags & abi::FRAME_FULL_DAMAGE != 0 {
-            return Damage::Full;
-        }
-        // SAFETY: the list stays valid until the next call on the instance, which needs `&mut self`.
-        let rects = unsafe { foreign_slice(out.damage, out.damage_count as usize, MAX_DAMAGE_RECTS) };
-        let checked = rects
-            .ok_or_else(|| "the damage list is NULL, not aligned or longer than 64".to_owned())
-            .and_then(|rects| Damage::checked(rects, out.width, out.height));
-        checked.unwrap_or_else(|wrong| {
-            self.capture.core.account().misbehaving("capture.grab", wrong);
-            Damage::Full
-        })
-    }
-
-    /// Tells the plugin which frames of its memory are free again.
-    fn hand_back(&mut self) {
-        let frames = std::mem::take(&mut *self.returned.lock().unwrap_or_else(PoisonError::into_inner));
-        for raw in &frames {
-            // SAFETY: a live instance on its media thread, and a frame that it made.
-            self.capture.core.tell(|instance| unsafe { (self.capture.functions.done_with)(instance, raw) });
+        match &mut self.arm {
+            Arm::Here(here) => here.grab(buffer, refresh),
+            Arm::Child(child) => child.grab(buffer, refresh),
         }
     }
 
@@ -162,45 +85,55 @@ impl RunningCapture {
     ///
     /// # Errors
     /// [`CaptureFailure`] with what the plugin answers; the buffers stay reserved until the instance is dropped.
-    pub fn stop(mut self) -> Result<CaptureInstance, Box<CaptureFailure>> {
-        self.hand_back();
-        let stop = self.capture.functions.stop;
-        // SAFETY: a live, started instance.
-        let outcome = self.capture.core.call("capture.stop", |instance| unsafe { stop(instance) });
-        let Self { mut capture, buffers, .. } = self;
-        match outcome {
-            Ok(_) => Ok(capture),
-            Err(error) => {
-                capture.unsettled.extend(buffers);
-                Err(Box::new(CaptureFailure { capture, error }))
-            }
+    pub fn stop(self) -> Result<CaptureInstance, Box<CaptureFailure>> {
+        match self.arm {
+            Arm::Here(here) => match here.stop() {
+                Ok(capture) => Ok(CaptureInstance::of_here(capture)),
+                Err(failed) => {
+                    let (capture, error) = *failed;
+                    Err(Box::new(CaptureFailure { capture: CaptureInstance::of_here(capture), error }))
+                }
+            },
+            Arm::Child(child) => match child.stop() {
+                Ok(capture) => Ok(CaptureInstance::of_child(capture)),
+                Err(failed) => {
+                    let (capture, error) = *failed;
+                    Err(Box::new(CaptureFailure { capture: CaptureInstance::of_child(capture), error }))
+                }
+            },
         }
     }
 
     /// What the capture said of itself when it was started.
     #[must_use]
     pub fn info(&self) -> CaptureInfo {
-        self.info
+        match &self.arm {
+            Arm::Here(here) => here.info,
+            Arm::Child(child) => child.info,
+        }
     }
 
     /// The buffers it writes, by number.
     #[must_use]
     pub fn buffers(&self) -> &[Arc<SharedBuffer>] {
-        &self.buffers
+        match &self.arm {
+            Arm::Here(here) => &here.buffers,
+            Arm::Child(child) => child.buffers(),
+        }
     }
 
     /// A handle that ends a wait from any thread.
     #[must_use]
     pub fn waker(&self) -> Waker {
-        self.capture.waker()
+        match &self.arm {
+            Arm::Here(here) => here.capture.waker(),
+            Arm::Child(child) => child.waker(),
+        }
     }
 }
 
 impl std::fmt::Debug for RunningCapture {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunningCapture")
-            .field("area", &self.area)
-            .field("info", &self.info)
-            .finish_non_exhaustive()
+        f.debug_struct("RunningCapture").field("info", &self.info()).finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use selkies_plugin_abi::Instance;
 
 use super::core::Core;
+use crate::child::RemoteWake;
 
 type Wake = unsafe extern "C" fn(*mut Instance);
 
@@ -15,10 +16,13 @@ pub struct Waker {
     gate: Arc<Gate>,
 }
 
-struct Gate {
-    wake: Wake,
-    /// `None` once the instance is about to be destroyed.
-    instance: Mutex<Option<Target>>,
+enum Gate {
+    Here {
+        wake: Wake,
+        /// `None` once the instance is about to be destroyed.
+        instance: Mutex<Option<Target>>,
+    },
+    Child(Arc<RemoteWake>),
 }
 
 struct Target(NonNull<Instance>);
@@ -27,12 +31,22 @@ struct Target(NonNull<Instance>);
 unsafe impl Send for Target {}
 
 impl Waker {
+    /// For an instance in a child.
+    pub(super) fn of_child(wake: &Arc<RemoteWake>) -> Self {
+        Self { gate: Arc::new(Gate::Child(Arc::clone(wake))) }
+    }
+
     /// Ends the current or next `wait`.
     pub fn wake(&self) {
-        let target = self.gate.instance.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Target(instance)) = &*target {
-            // SAFETY: the instance lives: it is destroyed only after the gate, whose lock is held, was closed.
-            unsafe { (self.gate.wake)(instance.as_ptr()) };
+        match &*self.gate {
+            Gate::Here { wake, instance } => {
+                let target = instance.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(Target(instance)) = &*target {
+                    // SAFETY: the instance lives: it is destroyed only after the gate, whose lock is held, was closed.
+                    unsafe { wake(instance.as_ptr()) };
+                }
+            }
+            Gate::Child(child) => child.wake(),
         }
     }
 }
@@ -51,7 +65,7 @@ pub(super) struct WakeGate(Waker);
 impl WakeGate {
     pub(super) fn new(core: &Core, wake: Wake) -> Self {
         let instance = Mutex::new(Some(Target(core.instance())));
-        Self(Waker { gate: Arc::new(Gate { wake, instance }) })
+        Self(Waker { gate: Arc::new(Gate::Here { wake, instance }) })
     }
 
     pub(super) fn waker(&self) -> Waker {
@@ -61,6 +75,8 @@ impl WakeGate {
 
 impl Drop for WakeGate {
     fn drop(&mut self) {
-        self.0.gate.instance.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Gate::Here { instance, .. } = &*self.0.gate {
+            instance.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
     }
 }

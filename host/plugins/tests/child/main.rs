@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod desktop;
 mod faults;
 mod rogues;
 mod stage;

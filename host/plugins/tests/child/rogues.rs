@@ -46,6 +46,7 @@ fn what_breaks_the_protocol_is_refused() -> Outcome {
         ("done twice", "finished frame 1, which is not in flight"),
         ("unknown token", "which it does not have"),
         ("too many events", "tells too much at once"),
+        ("a file that never answers", "a file that cannot be read"),
         ("garbage", "cannot be understood"),
         ("too much", "bytes too many"),
         ("another answer", "something else than was asked"),

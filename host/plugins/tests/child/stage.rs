@@ -92,6 +92,35 @@ pub(crate) fn later() -> Result<PluginFolder, Failure> {
     Ok(folder)
 }
 
+/// The plugin of tests/c/desktop.c.
+pub(crate) fn desktop() -> Result<PluginFolder, Failure> {
+    let mut folder = PluginFolder::new("test.desktop")?;
+    let tables = ["capture", "display", "cursor", "input", "rtc-config"];
+    folder.manifest["interfaces"] = tables.map(|table| format!("selkies.{table}/1")).to_vec().into();
+    folder.manifest["kinds"] = tables.to_vec().into();
+    folder.write_manifest()?;
+    let text = serde_json::Value::String(folder.manifest.to_string());
+    fs::write(folder.path().join("manifest.h"), format!("#define MANIFEST {text}\n"))?;
+    compile(&folder, &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/desktop.c"))?;
+    Ok(folder)
+}
+
+/// The plugin whose binary was kept, built anew from its source (tests/abi/source).
+pub(crate) fn kept() -> Result<PluginFolder, Failure> {
+    let mut folder = PluginFolder::new("test.kept")?;
+    folder.manifest["interfaces"] = ["selkies.capture/1", "selkies.encoder/1"].to_vec().into();
+    folder.manifest["kinds"] = ["capture", "encoder"].to_vec().into();
+    if let Some(manifest) = folder.manifest.as_object_mut() {
+        manifest.remove("config_schema");
+    }
+    folder.write_manifest()?;
+    let text = serde_json::Value::String(folder.manifest.to_string());
+    fs::write(folder.path().join("manifest.h"), format!("#define MANIFEST {text}\n"))?;
+    fs::write(folder.path().join("manifest.inc"), text.to_string())?;
+    compile(&folder, &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/abi/source/c/kept.c"))?;
+    Ok(folder)
+}
+
 fn compile(folder: &PluginFolder, source: &Path) -> Outcome {
     let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugin-api/include");
     let mut gcc = Command::new("gcc");

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Packets, Place, misdirected};
+use super::{Packets, Place};
 use crate::{
     BufferLease, Damage, EncodedPacket, EncoderInstance, EncoderOffer, EncoderSettings, EncoderSink,
     FaultClass, FaultDetail, FrameFinished, PluginError, SharedBuffer, SubmitOptions, VideoFrame,
@@ -92,7 +92,7 @@ impl ServedEncoder {
             Task::Configure(settings) => self.encoder.configure(settings).map(|()| Reply::Done),
             Task::Drain => self.encoder.drain().map(|()| Reply::Done),
             Task::SetRate(change) => self.encoder.set_rate(change).map(Reply::Rate),
-            _ => Err(misdirected(place)),
+            _ => Err(place.misdirected()),
         }
     }
 

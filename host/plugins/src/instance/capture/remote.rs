@@ -1,0 +1,102 @@
+//! A capture in a child.
+
+use std::{os::fd::AsFd, sync::Arc};
+
+use super::{CaptureInfo, CaptureRequest};
+use crate::{
+    child::{
+        ChildPlugin, Remote, RemoteWake,
+        wire::{Create, Reply, Task},
+    },
+    instance::{
+        FaultClass, FaultDetail, FaultOrigin, Origin, PluginError, SharedBuffer, Waker,
+        running::RemoteRunning,
+    },
+    services::PluginAccount,
+};
+
+/// A capture that is not running: asks an instance in a child.
+pub(in crate::instance) struct RemoteCapture {
+    pub(in crate::instance) remote: Remote,
+    pub(in crate::instance) wake: Arc<RemoteWake>,
+    /// The child's next number for a buffer.
+    next_slot: u32,
+    /// Buffers of a run whose `stop` failed; dropped after the instance.
+    pub(in crate::instance) unsettled: Vec<Arc<SharedBuffer>>,
+}
+
+impl RemoteCapture {
+    pub(super) fn create(origin: &Origin<'_>, child: &ChildPlugin) -> Result<Self, PluginError> {
+        const CREATE: &str = "capture.create";
+        let wake = wake(origin, child, CREATE)?;
+        let event = [wake.theirs()];
+        let remote =
+            Remote::create(origin.services, child, origin.config_json, Create::Capture, &event, CREATE)?;
+        Ok(Self { remote, wake, next_slot: 0, unsettled: Vec::new() })
+    }
+
+    pub(super) fn info(&mut self) -> Result<CaptureInfo, PluginError> {
+        const INFO: &str = "capture.info";
+        match self.remote.ask(INFO, Task::CaptureInfo)? {
+            Reply::CaptureInfo(info) if info.wrong().is_none() && info.stride_align > 0 => Ok(info),
+            _ => Err(self.remote.wrong_reply(INFO)),
+        }
+    }
+
+    pub(super) fn start(
+        mut self,
+        request: CaptureRequest,
+    ) -> Result<RemoteRunning, Box<(Self, PluginError)>> {
+        match self.try_start(&request) {
+            Ok((info, slots)) => Ok(RemoteRunning::new(self, info, request.area, request.buffers, slots)),
+            Err(error) => Err(Box::new((self, error))),
+        }
+    }
+
+    fn try_start(&mut self, request: &CaptureRequest) -> Result<(CaptureInfo, Vec<u32>), PluginError> {
+        const START: &str = "capture.start";
+        let info = self.info()?;
+        if let Some(text) = request.misfit(&info) {
+            let (class, detail) = (FaultClass::Reconfigure, FaultDetail::InvalidArgument);
+            return Err(PluginError::caller(self.account(), START, class, detail, text));
+        }
+        let slots = request.buffers.iter().map(|buffer| self.lend(buffer)).collect::<Result<Vec<_>, _>>()?;
+        let task = Task::CaptureStart {
+            area: request.area.into(),
+            output: request.output.clone(),
+            slots: slots.clone(),
+        };
+        self.remote.tell(START, task)?;
+        Ok((info, slots))
+    }
+
+    /// Lets the child write a buffer; answers its number there.
+    pub(in crate::instance) fn lend(&mut self, buffer: &Arc<SharedBuffer>) -> Result<u32, PluginError> {
+        let slot = self.next_slot;
+        self.next_slot += 1;
+        self.remote.send("capture.start", Task::Buffer { slot, shape: buffer.shape() }, &[buffer.as_fd()])?;
+        Ok(slot)
+    }
+
+    pub(in crate::instance) fn waker(&self) -> Waker {
+        Waker::of_child(&self.wake)
+    }
+
+    pub(in crate::instance) fn account(&self) -> &Arc<PluginAccount> {
+        self.remote.account()
+    }
+}
+
+/// The events that end a wait.
+pub(in crate::instance) fn wake(
+    origin: &Origin<'_>,
+    child: &ChildPlugin,
+    function: &'static str,
+) -> Result<Arc<RemoteWake>, PluginError> {
+    RemoteWake::new().map_err(|error| {
+        let account = origin.services.account(child.id());
+        let text = format!("no event for its process: {error}");
+        let origin = FaultOrigin::Caller;
+        PluginError::of_child(&account, function, origin, FaultDetail::OutOfResources, text, None)
+    })
+}

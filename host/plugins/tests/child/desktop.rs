@@ -1,0 +1,206 @@
+//! Everything but encoders in a child: it answers as in this process.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use selkies_plugin_abi::Rect;
+use selkies_plugin_host::{
+    CaptureInstance, CaptureRequest, CaptureSignal, CursorInstance, Damage, DisplayInstance, DisplayRequest,
+    FaultDetail, FaultOrigin, InputAction, InputEvent, InputInstance, RtcConfigInstance, RtcConfigRequest,
+    RunningCapture, SharedBuffer, Waker, now_ns,
+};
+
+use crate::{
+    stage::{Failure, Outcome, PATIENCE, Stage, desktop, kept},
+    support::PluginFolder,
+};
+
+fn both(folder: &PluginFolder) -> Result<[Stage; 2], Failure> {
+    Ok([Stage::child(folder)?, Stage::here(folder)?])
+}
+
+/// Wakes after a moment, from another thread.
+fn woken(waker: Waker, wait: impl FnOnce() -> Outcome) -> Outcome {
+    let begin = Instant::now();
+    let waking = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(30));
+        waker.wake();
+    });
+    wait()?;
+    waking.join().map_err(|_| "the waker's thread panicked")?;
+    assert!(begin.elapsed() < PATIENCE, "it was not woken");
+    Ok(())
+}
+
+fn pixels(
+    capture: &mut RunningCapture,
+    buffer: usize,
+    refresh: &[Rect],
+) -> Result<(Vec<u8>, Damage), Failure> {
+    let frame = capture.grab(buffer, refresh)?;
+    let mut bytes = Vec::new();
+    frame.visit_rows(|row| bytes.extend_from_slice(row)).ok_or("not mapped")?;
+    Ok((bytes, frame.damage().clone()))
+}
+
+#[test]
+fn a_capture_writes_the_hosts_buffers() -> Outcome {
+    let folder = kept()?;
+    let mut seen = Vec::new();
+    for stage in both(&folder)? {
+        let origin = stage.origin(r#"{"first": 200}"#);
+        let mut capture = CaptureInstance::create(&origin)?;
+        let info = capture.info()?;
+        let area = Rect { x: 0, y: 0, width: info.width, height: info.height };
+        let buffer = || SharedBuffer::new(info.width, info.height, info.fourcc, 64);
+        let buffers = vec![buffer()?, buffer()?];
+        let request = CaptureRequest { area, output: String::new(), buffers: buffers.clone() };
+        let mut running = capture.start(request).map_err(|failure| failure.error)?;
+        assert_eq!(running.wait(None)?, CaptureSignal::Damage);
+        let first = running.grab(0, &[])?;
+        assert!(first.timestamp_ns() <= now_ns());
+        let error = running.grab(0, &[]).expect_err("it is lent");
+        assert_eq!((error.origin, error.detail), (FaultOrigin::Caller, FaultDetail::WrongState));
+        drop(first);
+        let again = pixels(&mut running, 0, &[area])?;
+        assert_eq!(running.wait(Some(Duration::ZERO))?, CaptureSignal::Nothing);
+        let waker = running.waker();
+        woken(waker, || {
+            assert_eq!(running.wait(None)?, CaptureSignal::Nothing);
+            Ok(())
+        })?;
+        seen.push((info, again, pixels(&mut running, 1, &[area])?));
+        // Started anew with other buffers.
+        let capture = running.stop().map_err(|failure| failure.error)?;
+        let request = CaptureRequest { area, output: String::new(), buffers: vec![buffer()?] };
+        let mut running = capture.start(request).map_err(|failure| failure.error)?;
+        running.grab(0, &[])?;
+        drop(running);
+        assert!(buffers.iter().all(|buffer| !buffer.is_lent()));
+        assert_eq!(stage.misbehaviours(), 0);
+    }
+    assert_eq!(seen[0], seen[1]);
+    Ok(())
+}
+
+#[test]
+fn frames_in_a_plugins_own_memory_are_copied_once() -> Outcome {
+    let folder = desktop()?;
+    for stage in both(&folder)? {
+        let mut capture = CaptureInstance::create(&stage.origin("{}"))?;
+        let info = capture.info()?;
+        let area = Rect { x: 0, y: 0, width: info.width, height: info.height };
+        let request = CaptureRequest { area, output: String::new(), buffers: Vec::new() };
+        let mut running = capture.start(request).map_err(|failure| failure.error)?;
+        assert_eq!(running.wait(None)?, CaptureSignal::Damage);
+        let first = running.grab(0, &[])?;
+        let second = running.grab(0, &[])?;
+        assert_eq!(first.damage(), &Damage::Full);
+        assert_eq!(second.damage(), &Damage::Rects(vec![Rect { x: 1, y: 2, width: 3, height: 4 }]));
+        for (frame, value) in [(&first, 100), (&second, 101)] {
+            let mut bytes = 0;
+            let read = frame.visit_rows(|row| {
+                assert!(row.iter().all(|byte| *byte == value), "{value}");
+                bytes += row.len();
+            });
+            read.ok_or("not mapped")?;
+            assert_eq!(bytes, 64 * 32 * 4);
+        }
+        drop((first, second));
+        for value in 102..120 {
+            assert!(pixels(&mut running, 0, &[])?.0.iter().all(|byte| *byte == value));
+        }
+        running.stop().map_err(|failure| failure.error)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_capture_that_crashes_while_it_waits_is_seen() -> Outcome {
+    let stage = Stage::child(&desktop()?)?;
+    let mut capture = CaptureInstance::create(&stage.origin(r#"{"device": "crash"}"#))?;
+    let info = capture.info()?;
+    let area = Rect { x: 0, y: 0, width: info.width, height: info.height };
+    let request = CaptureRequest { area, output: String::new(), buffers: Vec::new() };
+    let mut running = capture.start(request).map_err(|failure| failure.error)?;
+    let error = running.wait(None).expect_err("it crashes");
+    assert_eq!(error.code(), "SI006", "{error}");
+    assert!(error.text.contains("SIGABRT") && error.text.contains("capture.wait"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn displays_are_listed_and_changed() -> Outcome {
+    for stage in both(&desktop()?)? {
+        let mut display = DisplayInstance::create(&stage.origin("{}"))?;
+        let outputs = display.outputs()?;
+        assert_eq!((outputs.len(), outputs[0].name.as_str(), outputs[0].width), (1, "screen", 64));
+        assert_eq!(stage.misbehaviours(), 1, "two outputs of one name");
+        let request =
+            |width| DisplayRequest { enabled: true, width, height: 600, ..DisplayRequest::default() };
+        display.apply(&[request(800)])?;
+        assert_eq!(display.outputs()?[0].width, 800);
+        let error = display.apply(&[request(5000)]).expect_err("too large for the plugin");
+        assert_eq!((error.origin, error.detail), (FaultOrigin::Reported, FaultDetail::Unsupported));
+        let error = display.apply(&[request(50000)]).expect_err("too large for anyone");
+        assert_eq!(error.origin, FaultOrigin::Caller);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_cursor_larger_than_a_message_arrives() -> Outcome {
+    let mut shapes = Vec::new();
+    for stage in both(&desktop()?)? {
+        let mut cursor = CursorInstance::create(&stage.origin("{}"))?;
+        let shape = cursor.wait(None)?.ok_or("no shape")?;
+        assert_eq!((shape.width, shape.rgba.len()), (300, 360_000));
+        shapes.push(shape);
+        assert_eq!(cursor.wait(Some(Duration::from_millis(5)))?, None);
+        let waker = cursor.waker();
+        woken(waker.clone(), || {
+            assert_eq!(cursor.wait(None)?, None);
+            Ok(())
+        })?;
+        drop(cursor);
+        waker.wake();
+    }
+    assert_eq!(shapes[0], shapes[1]);
+    Ok(())
+}
+
+#[test]
+fn all_input_arrives_in_order() -> Outcome {
+    for stage in both(&desktop()?)? {
+        let mut input = InputInstance::create(&stage.origin("{}"))?;
+        assert_eq!(input.kinds(), 0xfe);
+        let text = |_| InputEvent { action: InputAction::Text("x".repeat(4000)), received_ns: 1 };
+        // More than a message takes, and more than a call takes.
+        let texts: Vec<_> = (0..200).map(text).collect();
+        input.inject(&texts)?;
+        let end = [InputEvent { action: InputAction::ReleaseAll, received_ns: 2 }];
+        let error = input.inject(&end).expect_err("it says what came");
+        assert_eq!(error.detail, FaultDetail::NotFound, "{error}");
+    }
+    Ok(())
+}
+
+#[test]
+fn rtc_configurations_are_fetched_and_awaited() -> Outcome {
+    for stage in both(&desktop()?)? {
+        let mut config = RtcConfigInstance::create(&stage.origin("{}"))?;
+        let deadline_ns = now_ns() + 5_000_000_000;
+        let request = RtcConfigRequest { user: "anyone".into(), tls: false, tcp: false, deadline_ns };
+        let text = config.fetch(&request)?;
+        assert_eq!((text.len(), text.trim_end()), (65536, r#"{"iceServers":[]}"#));
+        assert!(config.wait(None)?, "changed");
+        let waker = config.waker();
+        woken(waker, || {
+            assert!(!config.wait(None)?);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
