@@ -23,7 +23,8 @@ pub struct PluginFault {
     pub class: String,
     /// How the plugin's process ended, where it did: `killed by SIGSEGV (11)`.
     pub ending: Option<String>,
-    /// True when the plugin, not a device or a peer of it, is to blame: only such faults count towards its quarantine.
+    /// True when the plugin, not a device or a peer of it, is to blame, and no other fault tells of the same end: only such
+    /// faults count towards its quarantine.
     pub counts: bool,
 }
 
@@ -52,7 +53,7 @@ impl PluginFault {
             text: error.to_string(),
             class: error.class.to_string(),
             ending: error.ending.map(|ending| ending.to_string()),
-            counts: error.class != FaultClass::DeviceLost,
+            counts: error.class != FaultClass::DeviceLost && !error.bystander,
         })
     }
 }

@@ -91,7 +91,7 @@ impl HostServices {
         children.retain(|child| {
             let Some(child) = child.upgrade() else { return false };
             // Whoever meets a dead child in a call says so.
-            let _ = child.order(&Control::LogLevel(level), &[], "set_log_level");
+            let _ = child.order(&Control::LogLevel(level), &[], "set_log_level", None);
             true
         });
     }

@@ -5,6 +5,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
     sync::{
         Arc, Mutex, OnceLock, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread,
@@ -38,8 +39,8 @@ pub(crate) struct Link {
     loaded: Mutex<BTreeMap<String, u32>>,
     /// What ended it.
     fault: OnceLock<Fault>,
-    /// The newest call.
-    last_call: Mutex<&'static str>,
+    /// The newest call, and of which plugin.
+    last_call: Mutex<(&'static str, Option<Arc<str>>)>,
 }
 
 struct Asking {
@@ -55,6 +56,10 @@ pub(crate) struct Fault {
     text: String,
     /// How the process ended, where it did so by itself.
     ending: Option<Ending>,
+    /// The plugin whose call was the last one.
+    suspect: Option<Arc<str>>,
+    /// An error of the suspect told of it.
+    told: Arc<AtomicBool>,
 }
 
 impl Fault {
@@ -64,7 +69,7 @@ impl Fault {
             FaultOrigin::Protocol => FaultDetail::InvalidArgument,
             _ => FaultDetail::Unspecified,
         };
-        Self { origin, detail, text, ending: None }
+        Self { origin, detail, text, ending: None, suspect: None, told: Arc::default() }
     }
 
     /// The error of a call of this plugin.
@@ -75,7 +80,11 @@ impl Fault {
         function: &'static str,
     ) -> PluginError {
         let text = format!("{} {version}: {}", account.id, self.text);
-        PluginError::of_child(account, function, self.origin, self.detail, text, self.ending)
+        let suspected = self.suspect.as_ref().is_none_or(|suspect| *suspect == account.id);
+        // One end is one fault, however many instances meet it.
+        let bystander = !suspected || self.told.swap(true, Ordering::Relaxed);
+        let error = PluginError::of_child(account, function, self.origin, self.detail, text);
+        PluginError { ending: self.ending, bystander, ..error }
     }
 }
 
@@ -101,7 +110,7 @@ impl Link {
             asking,
             loaded: Mutex::default(),
             fault: OnceLock::new(),
-            last_call: Mutex::new("start"),
+            last_call: Mutex::new(("start", None)),
         });
         let (weak, voice) = (Arc::downgrade(&link), Voice::new(services.clone(), members));
         thread::Builder::new()
@@ -109,7 +118,7 @@ impl Link {
             .spawn(move || hear(&channel, &weak, voice, &sender))
             .map_err(|error| failed(&error))?;
         let hello = Control::Hello { level: services.log_level() };
-        match link.ask(&hello, &[link.arena.memory().as_fd()], link.deadlines.start_up, "start")? {
+        match link.ask(&hello, &[link.arena.memory().as_fd()], link.deadlines.start_up, "start", None)? {
             (ControlAnswer::Ready, _) => Ok(link),
             _ => Err(link.fail(FaultOrigin::Protocol, "answered something else than was asked")),
         }
@@ -135,8 +144,9 @@ impl Link {
         let version = candidate.manifest().version.as_str();
         let order = Control::Load { manifest: candidate.manifest_path().to_owned(), id: id.to_owned() };
         let error = |fault: Fault| fault.error(&account, version, "lifecycle.init");
-        let (answer, misbehaved) =
-            self.ask(&order, &[], self.deadlines.start_up, "lifecycle.init").map_err(error)?;
+        let (answer, misbehaved) = self
+            .ask(&order, &[], self.deadlines.start_up, "lifecycle.init", Some(&account.id))
+            .map_err(error)?;
         account.misbehaved(misbehaved);
         match answer {
             ControlAnswer::Loaded(Ok(Loaded { plugin, offers })) => {
@@ -166,9 +176,10 @@ impl Link {
         fds: &[BorrowedFd<'_>],
         deadline: Duration,
         function: &'static str,
+        plugin: Option<&Arc<str>>,
     ) -> Result<(ControlAnswer, u32), Fault> {
         let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        self.tell(order, fds, function, &mut asking.message)?;
+        self.tell(order, fds, function, plugin, &mut asking.message)?;
         match asking.answers.recv_timeout(deadline) {
             Ok(answer) => Ok(answer),
             Err(RecvTimeoutError::Timeout) => Err(self.late(function, deadline)),
@@ -182,8 +193,9 @@ impl Link {
         order: &Control,
         fds: &[BorrowedFd<'_>],
         function: &'static str,
+        plugin: Option<&Arc<str>>,
     ) -> Result<(), Fault> {
-        self.tell(order, fds, function, &mut Vec::new())
+        self.tell(order, fds, function, plugin, &mut Vec::new())
     }
 
     fn tell(
@@ -191,19 +203,23 @@ impl Link {
         order: &Control,
         fds: &[BorrowedFd<'_>],
         function: &'static str,
+        plugin: Option<&Arc<str>>,
         message: &mut Vec<u8>,
     ) -> Result<(), Fault> {
         if let Some(fault) = self.fault.get() {
             return Err(fault.clone());
         }
-        self.calls(function);
+        if plugin.is_some() {
+            self.calls(function, plugin);
+        }
         wire::encode(order, message).map_err(|error| Fault::new(FaultOrigin::Caller, error.to_string()))?;
         self.child.channel().send(message, fds).map_err(|error| self.silent(&error, function, Duration::ZERO))
     }
 
     /// Notes the newest call, which is the most likely reason of an end.
-    pub(crate) fn calls(&self, function: &'static str) {
-        *self.last_call.lock().unwrap_or_else(PoisonError::into_inner) = function;
+    pub(crate) fn calls(&self, function: &'static str, plugin: Option<&Arc<str>>) {
+        let call = (function, plugin.cloned());
+        *self.last_call.lock().unwrap_or_else(PoisonError::into_inner) = call;
     }
 
     pub(crate) fn arena(&self) -> &Arc<PacketArena> {
@@ -251,22 +267,23 @@ impl Link {
                 FaultOrigin::Died => self.child.wait(END_DEADLINE),
                 _ => None,
             };
-            let ending = ending.or_else(|| {
+            if ending.is_none() {
                 self.child.kill();
-                self.child.wait(END_DEADLINE)
-            });
-            let call = *self.last_call.lock().unwrap_or_else(PoisonError::into_inner);
+                let _ = self.child.wait(END_DEADLINE);
+            }
+            let (call, suspect) = self.last_call.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let ended = match ending {
                 Some(ending @ Ending::Signal { .. }) => format!("was {ending}"),
                 Some(ending @ Ending::Exit(_)) => format!("ended with {ending}"),
-                Some(Ending::Unknown) | None => "ended in an unknown way".to_owned(),
+                Some(Ending::Unknown) => "ended in an unknown way".to_owned(),
+                None => "closed its channel and was ended".to_owned(),
             };
             let text = match origin {
                 FaultOrigin::Died => format!("its process {ended}, the last call was {call}{}", hint(ending)),
                 _ => format!("{what}; its process was ended, the last call was {call}"),
             };
             tracing::error!(target: "selkies::plugin", plugins = self.child.label(), "{text}");
-            Fault { ending: ending.filter(|_| origin == FaultOrigin::Died), ..Fault::new(origin, text) }
+            Fault { ending, suspect, ..Fault::new(origin, text) }
         });
         fault.clone()
     }

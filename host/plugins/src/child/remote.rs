@@ -74,7 +74,7 @@ impl Remote {
         let order = Control::Create { plugin: number, config: config.to_owned(), what };
         let mut all = vec![theirs.as_fd()];
         all.extend_from_slice(fds);
-        link.order(&order, &all, function).map_err(failed)?;
+        link.order(&order, &all, function, Some(&account.id)).map_err(failed)?;
         // Only the child's end stays open, so that its death is seen.
         drop(all);
         drop(theirs);
@@ -140,7 +140,7 @@ impl Remote {
         if self.poisoned {
             return Err(PluginError::poisoned(&self.account, function));
         }
-        self.link.calls(function);
+        self.link.calls(function, Some(&self.account.id));
         let order = Order { returned: self.link.arena().returned(MAX_RETURNED), task };
         if let Err(error) = wire::encode(&order, &mut self.outbox) {
             let (class, detail) = (FaultClass::Retry, FaultDetail::InvalidArgument);

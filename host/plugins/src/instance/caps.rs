@@ -88,7 +88,7 @@ fn probe_child(origin: &Origin<'_>, child: &ChildPlugin) -> Result<Vec<EncoderOf
     let failed = |fault: Fault| fault.error(&account, child.version(), PROBE);
     let order = Control::Probe { plugin, config: origin.config_json.to_owned() };
     let deadline = link.deadlines().start_up;
-    let (answer, misbehaved) = link.ask(&order, &[], deadline, PROBE).map_err(failed)?;
+    let (answer, misbehaved) = link.ask(&order, &[], deadline, PROBE, Some(&account.id)).map_err(failed)?;
     account.misbehaved(misbehaved);
     match answer {
         ControlAnswer::Offers(Ok(offers))

@@ -29,6 +29,9 @@ pub struct PluginError {
     pub text: String,
     /// How the plugin's process ended, where it did so by itself.
     pub ending: Option<Ending>,
+    /// The plugin's process ended, and another error tells of that or another plugin is suspected: this one is no fault of
+    /// its own.
+    pub bystander: bool,
 }
 
 /// Who found a fault.
@@ -166,7 +169,16 @@ impl PluginError {
         let text = if text.is_empty() { "the plugin gave no reason".to_owned() } else { text };
         let plugin = Arc::clone(&account.id);
         let detail = FaultDetail::of(status);
-        Self { plugin, function, origin: FaultOrigin::Reported, class, detail, text, ending: None }
+        Self {
+            plugin,
+            function,
+            origin: FaultOrigin::Reported,
+            class,
+            detail,
+            text,
+            ending: None,
+            bystander: false,
+        }
     }
 
     /// What a failed call on this thread answered.
@@ -195,6 +207,7 @@ impl PluginError {
             detail: FaultDetail::InvalidArgument,
             text: text.into(),
             ending: None,
+            bystander: false,
         }
     }
 
@@ -207,7 +220,16 @@ impl PluginError {
         text: impl Into<String>,
     ) -> Self {
         let plugin = Arc::clone(&account.id);
-        Self { plugin, function, origin: FaultOrigin::Caller, class, detail, text: text.into(), ending: None }
+        Self {
+            plugin,
+            function,
+            origin: FaultOrigin::Caller,
+            class,
+            detail,
+            text: text.into(),
+            ending: None,
+            bystander: false,
+        }
     }
 
     /// The plugin's process is gone, with every instance in it.
@@ -217,10 +239,9 @@ impl PluginError {
         origin: FaultOrigin,
         detail: FaultDetail,
         text: String,
-        ending: Option<Ending>,
     ) -> Self {
         let (plugin, class) = (Arc::clone(&account.id), FaultClass::FatalInstance);
-        Self { plugin, function, origin, class, detail, text, ending }
+        Self { plugin, function, origin, class, detail, text, ending: None, bystander: false }
     }
 
     /// The plugin was refused when its child was started again.
@@ -238,6 +259,7 @@ impl PluginError {
             detail: FaultDetail::Unsupported,
             text: "the function is missing".into(),
             ending: None,
+            bystander: false,
         }
     }
 
@@ -256,6 +278,7 @@ impl PluginError {
             detail: FaultDetail::WrongState,
             text: "the instance failed for good before".into(),
             ending: None,
+            bystander: false,
         }
     }
 }

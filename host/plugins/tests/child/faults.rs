@@ -32,6 +32,7 @@ fn survive(name: &str, deadlines: Deadlines) -> Result<PluginError, crate::stage
         // All instances of the child are gone.
         let gone = bystander.encode(&frame(&buffer, 2)).unwrap_err();
         assert_eq!((gone.origin, &gone.text), (error.origin, &error.text));
+        assert!(!error.bystander && gone.bystander, "one end is one fault");
     }
     drop((encoding, bystander));
     let mut next = stage.encoder(r#"{"after":1000}"#)?;
@@ -173,8 +174,10 @@ fn plugins_of_a_group_share_a_child() -> Outcome {
     let (mut good, mut bad, mut other) = (open(&none, "{}")?, open(&abort, FIFTH)?, open(&exit, "{}")?);
     let buffer = buffer();
     good.encode(&frame(&buffer, 1))?;
-    assert_eq!(bad.until_failure(&buffer).code(), "SI006");
-    assert_eq!(good.encode(&frame(&buffer, 1)).unwrap_err().code(), "SI006", "it was in the same process");
+    let error = bad.until_failure(&buffer);
+    assert_eq!((error.code(), error.bystander), ("SI006", false));
+    let error = good.encode(&frame(&buffer, 1)).unwrap_err();
+    assert_eq!((error.code(), error.bystander), ("SI006", true), "it was in the same process");
     other.encode(&frame(&buffer, 1))?;
     open(&none, "{}")?.encode(&frame(&buffer, 1))?;
     Ok(())

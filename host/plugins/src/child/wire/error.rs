@@ -43,6 +43,7 @@ impl WireError {
             detail,
             text: one_line(&text),
             ending: None,
+            bystander: false,
         }
     }
 }

@@ -97,6 +97,6 @@ pub(in crate::instance) fn wake(
         let account = origin.services.account(child.id());
         let text = format!("no event for its process: {error}");
         let origin = FaultOrigin::Caller;
-        PluginError::of_child(&account, function, origin, FaultDetail::OutOfResources, text, None)
+        PluginError::of_child(&account, function, origin, FaultDetail::OutOfResources, text)
     })
 }
