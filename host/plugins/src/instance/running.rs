@@ -70,7 +70,7 @@ impl RunningCapture {
     /// With host buffers it goes into `buffers[buffer]`, where only new damage and `refresh` (what this buffer missed
     /// while others were used) are written; the buffer must not be lent. Otherwise both arguments mean nothing.
     ///
-    /// A damage list that breaks the contract is reported and replaced by [`Damage::Full`], which is always right.
+    /// A damage list that breaks the contract is reported and replaced by [`Damage::Full`](crate::Damage::Full), which is always right.
     ///
     /// # Errors
     /// What the plugin answers, a broken contract, or a buffer that is lent or does not exist.
