@@ -38,7 +38,13 @@ describe("plugins reload", { timeout: 400_000 }, () => {
   /** How many children the host has, whichever of its threads started them. */
   function children() {
     const tasks = `/proc/${host.process.pid}/task`;
-    const ids = readdirSync(tasks).flatMap((task) => readFileSync(`${tasks}/${task}/children`, "utf8").trim().split(/\s+/));
+    const ids = readdirSync(tasks).flatMap((task) => {
+      try {
+        return readFileSync(`${tasks}/${task}/children`, "utf8").trim().split(/\s+/);
+      } catch {
+        return []; // the thread ended meanwhile
+      }
+    });
     return ids.filter(Boolean).length;
   }
 

@@ -167,8 +167,11 @@ impl Remote {
                     self.poisoned |= error.is_final();
                     return Err(error);
                 }
-                Heard::Events => {}
-                Heard::Nothing => return Err(self.gone(self.link.late(function, deadline), function)),
+                // One that talks without pause does not answer either.
+                Heard::Events if end.is_none_or(|end| Instant::now() < end) => {}
+                Heard::Events | Heard::Nothing => {
+                    return Err(self.gone(self.link.late(function, deadline), function));
+                }
             }
         }
     }

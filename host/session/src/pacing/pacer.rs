@@ -70,8 +70,8 @@ struct Round {
 /// less while nothing queues and a little more while something does.
 ///
 /// A page that needs 35 ms or more for a batch is paced by its own clock instead (`PageClock`): the next batch is
-/// sent so that it arrives when the page becomes free, or earlier by what keeps its stay below 75 ms, and none is
-/// added behind one that is overdue. Where a whole frame takes longer than 78 ms, [`ClientPacer::rows`] bounds the
+/// sent so that it arrives when the page becomes free, or earlier by what keeps its stay below 64 ms, and none is
+/// added behind one that is overdue. Where a whole frame takes longer than 66 ms, [`ClientPacer::rows`] bounds the
 /// batches. That needs acknowledgements with held times and answers to marks ([`ClientPacer::wants_mark`]); without
 /// them the window alone decides.
 ///
