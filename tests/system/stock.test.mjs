@@ -108,3 +108,43 @@ describe("stock client 2.1.0", { timeout: 240_000 }, () => {
     await scene.stop();
   });
 });
+
+/** Runs in the page: its video worker seems to need three seconds to start. */
+function lateWorker() {
+  window.Worker = class extends Worker {
+    set onmessage(handle) {
+      super.onmessage = (event) => {
+        if (event.data?.type === "mode") setTimeout(() => handle.call(this, event), 3000);
+        else handle.call(this, event);
+      };
+    }
+  };
+}
+
+describe("stock client 2.1.0 on a slow computer", { timeout: 120_000 }, () => {
+  const session = new Session();
+  after(() => session.close());
+
+  test("what came before its video worker was ready is sent again", { timeout: 100_000 }, async () => {
+    const { stage } = session;
+    const web = await stockClient();
+    session.x = stage.add(await XServer.start());
+    session.host = stage.add(await Host.start({ x: session.x, args: ["--web-root", web] }));
+    session.browser = stage.add(await Browser.start());
+    const scene = await session.scene("text");
+    const selector = "#videoWorkerCanvas, #videoCanvas";
+    const desk = await session.browser.open(session.host.url, { selector, prepare: [lateWorker] });
+    let ready = false;
+    desk.page.on("console", (message) => (ready ||= message.text().includes("OffscreenCanvas in the video worker")));
+    await session.waitScreen(1280, 720);
+    await desk.waitEqual(session.x, { limit: 20_000 });
+    await until("the worker is ready", () => ready, 20_000);
+    // The first stripe that the worker gets takes the page's own drawing off the screen.
+    const xterm = await Terminal.start(session.x, ": > ready; cat", { geometry: "20x4+500+200" });
+    const shown = () => desk.page.evaluate(() => window.testScreen()?.id);
+    await until("the worker draws", async () => (await shown()) === "videoWorkerCanvas", 20_000);
+    await desk.waitEqual(session.x, { limit: 30_000 });
+    await xterm.stop();
+    await scene.stop();
+  });
+});

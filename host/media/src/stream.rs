@@ -80,6 +80,11 @@ impl Stream {
         self.change(|fan| fan.set_priority(client, Priority::Lead));
     }
 
+    /// The client's page loses nothing of what it got, see [`FanOut::keeps`].
+    pub fn keeps(&self, client: ClientId) {
+        self.change(|fan| fan.keeps(client));
+    }
+
     /// The client is gone.
     pub fn leave(&self, client: ClientId) {
         self.change(|fan| fan.leave(client));
@@ -277,6 +282,7 @@ impl Stream {
     }
 
     fn deliver(&self, fan: &mut Fan, now: Instant) {
+        fan.repeat(now);
         let ready = fan.ready(now);
         self.deliver_to(fan, now, ready);
     }

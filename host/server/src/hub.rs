@@ -237,6 +237,7 @@ impl Hub {
             Action::FrameAcked { client, frame_id, held_ms } => {
                 self.stream.acknowledge(client, frame_id, held_ms)
             }
+            Action::KeepsPackets { client } => self.stream.keeps(client),
             Action::Refused { client, refusal } => {
                 debug!(client = client.0, ?refusal, "a message was refused")
             }

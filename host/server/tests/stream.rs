@@ -27,6 +27,8 @@ async fn the_greeting_and_the_first_frames() {
     assert_eq!(house.status().await["video"]["frames"], 0, "nothing before its settings");
 
     page.settle_in("tab").await;
+    // As this host's own page does; others get what rests a second time.
+    page.say("_ping,1").await;
     let size = page.json("stream_resolution").await;
     assert_eq!((size["width"].as_u64(), size["height"].as_u64()), (Some(640), Some(192)));
     let mut rows = BTreeSet::new();

@@ -8,6 +8,7 @@ mod delay;
 mod fanout;
 mod pacer;
 mod page;
+mod repeats;
 mod stripes;
 
 pub use fanout::{Demand, FanOut, Priority};

@@ -64,6 +64,8 @@ struct Client {
     /// Whether it has had video before.
     greeted: bool,
     stats: bool,
+    /// It spoke a verb that only this host's own page knows.
+    own_page: bool,
 }
 
 /// One streaming session and its clients. See the crate's documentation for an example.
@@ -212,8 +214,15 @@ impl Session {
         for message in &greeting {
             send(vec![client], message, out);
         }
-        let entry =
-            Client { admission, tab: None, beside: false, video: false, greeted: false, stats: false };
+        let entry = Client {
+            admission,
+            tab: None,
+            beside: false,
+            video: false,
+            greeted: false,
+            own_page: false,
+            stats: false,
+        };
         self.clients.insert(client, entry);
     }
 

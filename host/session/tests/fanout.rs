@@ -154,3 +154,68 @@ fn followers_stay_live_beside_a_slow_or_dead_lead() {
         assert_eq!(pages[&1].picture, newest);
     }
 }
+
+/// When a client on a resting display of four stripes gets packets, and how many; it acknowledges at once. One stripe
+/// more changes every 100 ms, where `moves`, and is not counted.
+fn deliveries(own_page: bool, independent: bool, moves: bool) -> Vec<(Duration, usize)> {
+    let start = Instant::now();
+    let end = start + 60_000 * MS;
+    let mut fan = FanOut::<u8, u32>::new();
+    fan.start(0, Priority::Lead);
+    if own_page {
+        fan.keeps(0);
+    }
+    let stripe = |frame_id, index: u16, independent| Packet {
+        frame_id,
+        y: index * 64,
+        height: 64,
+        independent,
+        bytes: 9000,
+        payload: 1,
+    };
+    for index in 0..4 {
+        fan.publish(stripe(1, index, true));
+        if !independent {
+            fan.publish(stripe(2, index, false));
+        }
+    }
+    let mut deliveries = Vec::new();
+    let (mut now, mut frame_id, mut change) = (start, 2, start + 100 * MS);
+    let mut newest = 0;
+    while now < end {
+        if moves && now >= change {
+            frame_id += 1;
+            change += 100 * MS;
+            fan.publish(stripe(frame_id, 4, true));
+        }
+        fan.repeat(now);
+        for client in fan.ready(now) {
+            let batch = fan.take(now, client).expect("ready clients take");
+            let resting = batch.packets.iter().filter(|packet| packet.y < 256).count();
+            if resting > 0 {
+                deliveries.push((now - start, resting));
+            }
+            for packet in batch.packets.iter().filter(|packet| packet.y == 256) {
+                assert!(packet.frame_id > newest, "what moves is not sent twice");
+                newest = packet.frame_id;
+            }
+            fan.pacer(client).unwrap().on_drained(now);
+            fan.pacer(client).unwrap().on_ack(now, batch.frame_id, Some(0));
+        }
+        // The wake-ups alone must lead from one delivery to the next.
+        let next = fan.next_wakeup(now).unwrap_or(end);
+        assert!(next > now, "a wake-up in the past is a busy loop");
+        now = if moves { next.min(change) } else { next };
+    }
+    deliveries
+}
+
+#[test]
+fn a_picture_is_sent_again_to_pages_that_may_have_lost_it() {
+    let at = |seconds: u32| (seconds * 1000 * MS, 4);
+    assert_eq!(deliveries(false, true, false), [at(0), at(2), at(8), at(30)]);
+    assert_eq!(deliveries(true, true, false), [at(0)], "a page of ours loses nothing");
+    assert_eq!(deliveries(false, false, false), [], "a delta alone is of no use to anybody");
+    let beside_motion: Vec<_> = deliveries(false, true, true).iter().map(|delivery| delivery.1).collect();
+    assert_eq!(beside_motion, [4, 4, 4, 4]);
+}

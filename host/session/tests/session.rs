@@ -393,8 +393,12 @@ fn nonsense_is_counted_and_harmless() {
     }
     let counters = desk.session.counters();
     assert_eq!((counters.unknown, counters.malformed, counters.messages), (2, 4, 8));
+    // Only this host's own page asks that, and its packets need not be sent twice.
+    let first = desk.say(1, "_ping,12.5");
+    assert_eq!(first[0], Action::KeepsPackets { client: ClientId(1) });
+    assert_eq!(first.len(), 2);
     assert_eq!(desk.say(1, "_ping,12.5").len(), 1);
-    assert_eq!(desk.sent_to(1), ["pong,12.5"]);
+    assert_eq!(desk.sent_to(1), ["pong,12.5", "pong,12.5"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::pacer::ClientPacer;
+use super::repeats::{Repeats, Step};
 use super::stripes::{Batch, ClientView, Packet, StripeCache};
 
 /// While the lead cannot take a frame, followers may ask for an encode this often: they keep a live picture beside a
@@ -39,6 +40,7 @@ struct Member {
     active: bool,
     /// The newest frame of which it took something, by its grab.
     offered: Option<Instant>,
+    repeats: Repeats,
 }
 
 /// The clients of one stream. `C` names a client, `P` is a packet's payload.
@@ -85,12 +87,15 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
 
     /// Adds a client, or starts an existing one anew (it lacks everything). Call after `START_VIDEO`.
     pub fn start(&mut self, client: C, priority: Priority) {
-        let pacer =
-            self.members.remove(&client).map(|m| m.pacer).map_or_else(ClientPacer::new, |mut pacer| {
-                pacer.reset();
-                pacer
-            });
-        let member = Member { view: ClientView::new(), pacer, priority, active: true, offered: None };
+        let (pacer, repeats) = match self.members.remove(&client) {
+            Some(mut before) => {
+                before.pacer.reset();
+                (before.pacer, before.repeats.anew())
+            }
+            None => (ClientPacer::new(), Repeats::default()),
+        };
+        let member =
+            Member { view: ClientView::new(), pacer, priority, active: true, offered: None, repeats };
         self.members.insert(client, member);
     }
 
@@ -110,6 +115,25 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
     pub fn set_priority(&mut self, client: C, priority: Priority) {
         if let Some(member) = self.members.get_mut(&client) {
             member.priority = priority;
+        }
+    }
+
+    /// The client's page loses nothing of what it got. Until this is known, a picture of independent packets is sent to it
+    /// again a few times in its first half minute: pages of 2.1.0 may lose stripes while they set up their drawing.
+    pub fn keeps(&mut self, client: C) {
+        if let Some(member) = self.members.get_mut(&client) {
+            member.repeats.drop();
+        }
+    }
+
+    /// Lets clients lack what rests and is due to be sent again. To be called before [`FanOut::ready`].
+    pub fn repeat(&mut self, now: Instant) {
+        for member in self.members.values_mut().filter(|member| member.active) {
+            match member.repeats.take(now) {
+                Some(Step::Note) => member.view.note(),
+                Some(Step::Send) if !self.cache.is_chained() => member.view.lose_noted(),
+                _ => {}
+            }
         }
     }
 
@@ -207,6 +231,7 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
         let rows = member.pacer.rows();
         let batch = self.cache.take(&mut member.view, rows)?;
         member.offered = self.published;
+        member.repeats.sends(now, self.cache.epoch());
         member.pacer.on_sent(now, batch.frame_id, batch.rows, batch.bytes);
         Some(batch)
     }
@@ -258,7 +283,8 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
             Demand::Wait(at) => at,
             Demand::Encode => Some(now),
         };
-        batch.into_iter().chain(encode).min()
+        let repeats = self.members.values().filter(|m| m.active).filter_map(|m| m.repeats.next()).min();
+        batch.into_iter().chain(encode).chain(repeats).min()
     }
 
     /// Number of clients that want video.

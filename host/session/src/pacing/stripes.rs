@@ -68,6 +68,8 @@ pub struct ClientView {
     epoch: u64,
     have: BTreeMap<u16, (u64, u64)>,
     turn: u64,
+    /// Serials at [`ClientView::note`].
+    noted: BTreeMap<u16, u64>,
 }
 
 impl<P> Default for StripeCache<P> {
@@ -110,6 +112,16 @@ impl<P: Clone> StripeCache<P> {
         self.slots.clear();
         self.epoch += 1;
         self.chained = false;
+    }
+
+    /// Counts the pictures: another one after each [`StripeCache::clear`].
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Whether some packet builds on another.
+    pub(super) fn is_chained(&self) -> bool {
+        self.chained
     }
 
     /// Takes for `view` the newest packet of every stripe it lacks and can decode; `None` when there is none.
@@ -205,5 +217,16 @@ impl ClientView {
     /// Forgets everything, for after `PIPELINE_RESETTING`: the page dropped its picture.
     pub fn reset(&mut self) {
         self.have.clear();
+    }
+
+    /// Remembers what it has, for [`ClientView::lose_noted`].
+    pub(super) fn note(&mut self) {
+        self.noted = self.have.iter().map(|(&y, &(serial, _))| (y, serial)).collect();
+    }
+
+    /// Forgets the stripes of which it has taken nothing since [`ClientView::note`].
+    pub(super) fn lose_noted(&mut self) {
+        let noted = std::mem::take(&mut self.noted);
+        self.have.retain(|y, (serial, _)| noted.get(y) != Some(serial));
     }
 }

@@ -95,6 +95,11 @@ pub enum Action {
         /// Milliseconds it held the acknowledgement.
         held_ms: Option<u32>,
     },
+    /// The client's page is one of this host's, which keeps every packet it got; see [`crate::pacing::FanOut::keeps`].
+    KeepsPackets {
+        /// Who.
+        client: ClientId,
+    },
     /// The owner's decoder keeps up with this rate, 0 for any.
     DecodePace {
         /// Frames per second.

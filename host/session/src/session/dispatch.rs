@@ -160,7 +160,14 @@ impl Session {
                     entry.stats = wanted && entry.admission.role == RoleName::Controller;
                 }
             }
-            M::Ping(time) => send(vec![client], &ServerMessage::Pong(time.to_owned()), out),
+            M::Ping(time) => {
+                if let Some(entry) = self.clients.get_mut(&client)
+                    && !std::mem::replace(&mut entry.own_page, true)
+                {
+                    out.push(Action::KeepsPackets { client });
+                }
+                send(vec![client], &ServerMessage::Pong(time.to_owned()), out);
+            }
             M::UploadStart { path, size } => {
                 out.push(Action::Upload { client, step: UploadStep::Start { path: path.to_owned(), size } });
             }
