@@ -113,6 +113,24 @@ impl std::fmt::Display for Failure {
     }
 }
 
+/// Calls a `create`, which answers an instance or why there is none; without one the context ends.
+pub(crate) fn create(
+    site: &'static Site,
+    context: &Context,
+    create: impl FnOnce(*mut *mut abi::Instance) -> abi::Status,
+) -> Result<*mut abi::Instance, Failure> {
+    let mut raw = std::ptr::null_mut();
+    let made = status(site, context, Duration::ZERO, || create(&raw mut raw)).and_then(|_| {
+        let text = "success without an instance".into();
+        let nothing = Failure { call: site.name, status: abi::OK, text, explained: false };
+        if raw.is_null() { Err(nothing) } else { Ok(raw) }
+    });
+    if made.is_err() {
+        context.end();
+    }
+    made
+}
+
 /// Calls a function that answers a status, and judges the status as such. `Ok(false)` is `NOTHING`.
 pub(crate) fn status(
     site: &'static Site,

@@ -84,23 +84,12 @@ impl Encoder {
         let max_retained = usize::try_from(offer.max_retained).unwrap_or(0);
         context.state().agreed = Some(Agreed { codec: params.raw.codec, max_retained });
         let raw_params = abi::EncoderParams { name: abi::Str::new(&params.name), ..params.raw };
-        let mut raw = std::ptr::null_mut();
-        let create = tables.encoder.create;
-        let call = || {
-            create.map_or(abi::OK, |create| {
+        let raw = call::create(&CREATE, &context, |out| {
+            tables.encoder.create.map_or(abi::OK, |create| {
                 // SAFETY: the arguments live for the call, the host for ever.
-                unsafe { create(context.raw(), abi::Str::new(config), &raw const raw_params, &raw mut raw) }
+                unsafe { create(context.raw(), abi::Str::new(config), &raw const raw_params, out) }
             })
-        };
-        if let Err(failure) = call::status(&CREATE, &context, Duration::ZERO, call) {
-            context.end();
-            return Err(failure);
-        }
-        if raw.is_null() {
-            context.end();
-            let text = "success without an instance".into();
-            return Err(Failure { call: CREATE.name, status: abi::OK, text, explained: false });
-        }
+        })?;
         let timestamp_ns = call::now_ns();
         let (params, offer) = (params.clone(), offer.clone());
         Ok(Self { tables, context, raw, params, offer, frame_id: 0, seen: None, timestamp_ns })

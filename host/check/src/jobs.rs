@@ -176,6 +176,34 @@ pub(crate) type Create =
 /// `destroy` of every table.
 pub(crate) type Destroy = unsafe extern "C" fn(*mut abi::Instance);
 
+/// Tables other than the encoder's whose instances are made by [`Create`].
+pub(crate) const PLAIN_TABLES: [&str; 6] =
+    [ids::CAPTURE_V1, ids::DISPLAY_V1, ids::CURSOR_V1, ids::INPUT_V1, ids::TRANSPORT_V1, ids::RTC_CONFIG_V1];
+
+/// The role of a table's instances, and what makes and ends them.
+pub(crate) type Maker = (Role, Option<(Create, Destroy)>);
+
+/// What makes and ends instances of one of [`PLAIN_TABLES`], and their role; no functions where one of them is NULL. `None`
+/// for another table.
+pub(crate) fn maker(task: &Task, library: &Library, id: &str) -> Result<Option<Maker>, Blocked> {
+    macro_rules! of {
+        ($id:expr, $table:ty, $role:expr) => {
+            if id == $id {
+                // SAFETY: the struct published under this id.
+                let table: &'static $table = unsafe { task.table(library, $id) }?;
+                return Ok(Some(($role, table.create.zip(table.destroy))));
+            }
+        };
+    }
+    of!(ids::CAPTURE_V1, abi::CaptureV1, Role::Plain);
+    of!(ids::DISPLAY_V1, abi::DisplayV1, Role::Plain);
+    of!(ids::CURSOR_V1, abi::CursorV1, Role::Plain);
+    of!(ids::INPUT_V1, abi::InputV1, Role::Plain);
+    of!(ids::TRANSPORT_V1, abi::TransportV1, Role::Transport);
+    of!(ids::RTC_CONFIG_V1, abi::RtcConfigV1, Role::Plain);
+    Ok(None)
+}
+
 static CREATE: Site = control("create");
 static DESTROY: Site = control("destroy");
 
@@ -194,18 +222,10 @@ impl Instance {
         config: &str,
     ) -> Result<Self, call::Failure> {
         let context = Context::new(role);
-        let mut raw = std::ptr::null_mut();
-        // SAFETY: the configuration lives for the call, the host for ever.
-        let call = || unsafe { create(context.raw(), abi::Str::new(config), &raw mut raw) };
-        if let Err(failure) = call::status(&CREATE, &context, Duration::ZERO, call) {
-            context.end();
-            return Err(failure);
-        }
-        if raw.is_null() {
-            context.end();
-            let text = "success without an instance".into();
-            return Err(call::Failure { call: CREATE.name, status: abi::OK, text, explained: false });
-        }
+        let raw = call::create(&CREATE, &context, |out| {
+            // SAFETY: the configuration lives for the call, the host for ever.
+            unsafe { create(context.raw(), abi::Str::new(config), out) }
+        })?;
         Ok(Self { context, raw, destroy })
     }
 }

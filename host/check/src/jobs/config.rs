@@ -4,11 +4,10 @@ use selkies_plugin_abi as abi;
 use selkies_plugin_host::{Manifest, validate_config};
 use serde_json::{Map, Value, json};
 
-use super::{Blocked, Create, Destroy, Instance, Job, Task, instances::encoder_tables};
+use super::{Blocked, Instance, Job, Task, instances::encoder_tables, maker};
 use crate::{
     call::Failure,
     encoder::Encoder,
-    host::Role,
     journal::{fail, held, skip},
     library::Library,
     rules::lifecycle::{LIF_017, LIF_018, LIF_019},
@@ -149,23 +148,10 @@ fn creator<'a>(task: &'a Task, library: &Library, manifest: &Manifest) -> Result
                 Encoder::create(tables, &offer, &offer.params(128, 128), config).map(drop)
             }));
         }
-        macro_rules! of {
-            ($id:expr, $table:ty, $role:expr) => {
-                if id == $id {
-                    // SAFETY: the struct published under this id.
-                    let table: &'static $table = unsafe { task.table(library, $id) }?;
-                    let functions: Option<(Create, Destroy)> = table.create.zip(table.destroy);
-                    let functions = functions.ok_or("PKG-007: create or destroy is NULL")?;
-                    return Ok(Box::new(move |config| Instance::create($role, functions, config).map(drop)));
-                }
-            };
+        if let Some((role, functions)) = maker(task, library, id)? {
+            let functions = functions.ok_or("PKG-007: create or destroy is NULL")?;
+            return Ok(Box::new(move |config| Instance::create(role, functions, config).map(drop)));
         }
-        of!(ids::CAPTURE_V1, abi::CaptureV1, Role::Plain);
-        of!(ids::DISPLAY_V1, abi::DisplayV1, Role::Plain);
-        of!(ids::CURSOR_V1, abi::CursorV1, Role::Plain);
-        of!(ids::INPUT_V1, abi::InputV1, Role::Plain);
-        of!(ids::TRANSPORT_V1, abi::TransportV1, Role::Transport);
-        of!(ids::RTC_CONFIG_V1, abi::RtcConfigV1, Role::Plain);
     }
     Err("PKG-007: the plugin offers no table with create".into())
 }

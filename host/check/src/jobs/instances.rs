@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use selkies_plugin_abi::{self as abi, ids};
 
-use super::{Blocked, Create, Destroy, Instance, Job, Task};
+use super::{Blocked, Instance, Job, PLAIN_TABLES, Task, maker};
 use crate::{
     call::Failure,
     encoder::{self, Damage, Encoder, Offer, Tables},
-    host::Role,
     journal::{fail, pass},
     library::Library,
     picture::Picture,
@@ -115,27 +114,12 @@ pub(super) fn makers<'a>(
             }),
         ));
     }
-    let mut other = |id: &'static str, role: Role, functions: Option<(Create, Destroy)>| {
-        if let Some(functions) = functions {
+    for id in PLAIN_TABLES.into_iter().filter(|id| names(id)) {
+        if let Some((role, Some(functions))) = maker(task, library, id)? {
             let make = move || Instance::create(role, functions, &task.config).map(Made::Other);
             makers.push((id, Box::new(make)));
         }
-    };
-    macro_rules! of {
-        ($id:expr, $table:ty, $role:expr) => {
-            if names($id) {
-                // SAFETY: the struct published under this id.
-                let table: &'static $table = unsafe { task.table(library, $id) }?;
-                other($id, $role, table.create.zip(table.destroy));
-            }
-        };
     }
-    of!(ids::CAPTURE_V1, abi::CaptureV1, Role::Plain);
-    of!(ids::DISPLAY_V1, abi::DisplayV1, Role::Plain);
-    of!(ids::CURSOR_V1, abi::CursorV1, Role::Plain);
-    of!(ids::INPUT_V1, abi::InputV1, Role::Plain);
-    of!(ids::TRANSPORT_V1, abi::TransportV1, Role::Transport);
-    of!(ids::RTC_CONFIG_V1, abi::RtcConfigV1, Role::Plain);
     Ok(makers)
 }
 
