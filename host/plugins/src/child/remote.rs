@@ -233,15 +233,17 @@ impl Remote {
         }
     }
 
-    /// A call that waits for something, up to `timeout` or until it is woken. `None`: without a limit.
+    /// A call that waits for something, up to `timeout` or until it is woken. `None`: without a limit. `task` is given
+    /// the timeout in nanoseconds.
     pub(crate) fn wait(
         &mut self,
         function: &'static str,
-        task: Task,
+        task: impl FnOnce(Option<u64>) -> Task,
         timeout: Option<Duration>,
         wake: &RemoteWake,
     ) -> Result<Reply, PluginError> {
-        self.send(function, task, &[])?;
+        let timeout_ns = timeout.and_then(|timeout| u64::try_from(timeout.as_nanos()).ok());
+        self.send(function, task(timeout_ns), &[])?;
         let grace = self.link.deadlines().call;
         // Beyond what it may wait, the child has the time of any call; a longer wait than can be counted has no end.
         let mut end = timeout.and_then(|timeout| Instant::now().checked_add(timeout + grace));

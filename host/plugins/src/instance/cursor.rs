@@ -89,8 +89,7 @@ impl CursorInstance {
         match &mut self.arm {
             Arm::Here(here) => here.wait(timeout),
             Arm::Child { remote, wake } => {
-                let timeout_ns = timeout.and_then(|timeout| u64::try_from(timeout.as_nanos()).ok());
-                match remote.wait(WAIT, Task::CursorWait { timeout_ns }, timeout, wake)? {
+                match remote.wait(WAIT, |timeout_ns| Task::CursorWait { timeout_ns }, timeout, wake)? {
                     Reply::Cursor(None) => Ok(None),
                     Reply::Cursor(Some(shape)) if shape.wrong().is_none() && shape.fills() => Ok(Some(shape)),
                     _ => Err(remote.wrong_reply(WAIT)),

@@ -109,8 +109,7 @@ impl RtcConfigInstance {
         match &mut self.arm {
             Arm::Here(here) => here.wait(timeout),
             Arm::Child { remote, wake } => {
-                let timeout_ns = timeout.and_then(|timeout| u64::try_from(timeout.as_nanos()).ok());
-                match remote.wait(WAIT, Task::RtcWait { timeout_ns }, timeout, wake)? {
+                match remote.wait(WAIT, |timeout_ns| Task::RtcWait { timeout_ns }, timeout, wake)? {
                     Reply::Changed(changed) => Ok(changed),
                     _ => Err(remote.wrong_reply(WAIT)),
                 }

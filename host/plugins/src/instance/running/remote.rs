@@ -40,10 +40,9 @@ impl RemoteRunning {
 
     pub(super) fn wait(&mut self, timeout: Option<Duration>) -> Result<CaptureSignal, PluginError> {
         const WAIT: &str = "capture.wait";
-        let timeout_ns = timeout.and_then(|timeout| u64::try_from(timeout.as_nanos()).ok());
         let RemoteCapture { remote, wake, .. } = &mut self.capture;
         let edges = 1..=MAX_FRAME_EDGE;
-        match remote.wait(WAIT, Task::CaptureWait { timeout_ns }, timeout, wake)? {
+        match remote.wait(WAIT, |timeout_ns| Task::CaptureWait { timeout_ns }, timeout, wake)? {
             Reply::Signal(CaptureSignal::Resized { width, height })
                 if !edges.contains(&width) || !edges.contains(&height) =>
             {
