@@ -40,10 +40,9 @@ impl Supervision {
         rules: &PluginRules,
         services: &HostServices,
     ) -> Self {
-        let libraries = inventory.entries().iter().filter_map(|entry| {
-            let admission = entry.verdict().ok()?;
-            Some((entry.candidate.id().to_owned(), admission.identity.clone()))
-        });
+        let libraries = inventory
+            .usable()
+            .filter_map(|plugin| Some((plugin.id().to_owned(), inventory.library_identity(plugin.id())?)));
         Self {
             ledger: inventory.ledger().clone(),
             libraries: Arc::new(Mutex::new(libraries.collect())),

@@ -132,8 +132,12 @@ impl Video {
 
     /// Makes the encoder that would go on after a fault of this one, if that is wanted and not done.
     pub(crate) fn stand_by(&mut self, run: &Run, encoding: &Encoding) {
+        // Asked after every frame: mostly there is nothing to look at.
+        if !self.keeps_standby {
+            return;
+        }
         let capture = run.capture.info();
-        if !self.keeps_standby || self.standby.as_ref().is_some_and(|standby| standby.fits(&capture)) {
+        if self.standby.as_ref().is_some_and(|standby| standby.fits(&capture)) {
             return;
         }
         let next = self.order().into_iter().find(|&at| {
