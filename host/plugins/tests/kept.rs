@@ -1,186 +1,45 @@
-//! Plugins that were built when an ABI was published, driven by the host of today. See tests/abi/README.md.
+//! Plugins that were built when an ABI was published, driven by the host of today. See tests/abi/README.md; in a child they
+//! are driven by tests/child/kept.rs.
 #![cfg(target_arch = "x86_64")] // so are the binaries
 
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::path::Path;
 
-use selkies_plugin_abi::{self as abi, Rect};
-use selkies_plugin_host::{
-    Candidate, CaptureInstance, CaptureRequest, CaptureSignal, Damage, EncodedPacket, EncoderInstance,
-    EncoderSettings, EncoderSink, FaultClass, FrameFinished, HostServices, LayoutCheck, LoadedPlugin,
-    MetricValue, Origin, Plugin, Policy, RateChange, SharedBuffer, SubmitOptions, VideoFrame, load,
-    probe_encoder,
-};
-use support::{Outcome, PluginFolder, lines::Lines};
+use selkies_plugin_host::{Candidate, HostServices, LayoutCheck, LoadedPlugin, Plugin, Policy, load};
+use support::{Outcome, PluginFolder, kept, lines::Lines};
 
-/// The size of the pictures of every kept capture.
-const SIZE: (u32, u32) = (32, 16);
-
-/// The kept plugins, or those of `SELKIES_KEPT_PLUGINS` (scripts/asan.sh builds some with a sanitizer).
-fn kept() -> Vec<PathBuf> {
-    let folder = std::env::var_os("SELKIES_KEPT_PLUGINS").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/abi/kept"));
-    let here = format!("-{}-", std::env::consts::ARCH);
-    let mut folders: Vec<PathBuf> = fs::read_dir(folder)
-        .expect("the folder of kept plugins")
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.to_string_lossy().contains(&here))
-        .collect();
-    folders.sort();
-    folders
-}
-
-/// Loads a copy, whose permissions do not depend on how this project was copied here.
-fn loaded(from: &Path, to: &Path) -> Result<LoadedPlugin, Box<dyn std::error::Error>> {
-    fs::set_permissions(to, fs::Permissions::from_mode(0o755))?;
-    for entry in fs::read_dir(from)? {
-        let path = entry?.path();
-        let copy = to.join(path.file_name().ok_or("a file has a name")?);
-        fs::copy(&path, &copy)?;
-        fs::set_permissions(&copy, fs::Permissions::from_mode(0o644))?;
-    }
-    Ok(load(&Candidate::read(&to.join("selkies-plugin.json"))?, &Policy::default())?)
-}
-
-#[derive(Default)]
-struct Sink {
-    packets: Mutex<Vec<EncodedPacket>>,
-    done: Mutex<Vec<FrameFinished>>,
-}
-
-impl EncoderSink for Sink {
-    fn packet(&self, packet: EncodedPacket) {
-        self.packets.lock().unwrap().push(packet);
-    }
-
-    fn done(&self, done: FrameFinished) {
-        self.done.lock().unwrap().push(done);
-    }
-}
-
-/// What a packet must say: the frame's number, the sum of its bytes, the quality.
-fn payload(frame_id: u64, value: u8, quality: u64) -> Vec<u8> {
-    let sum = u64::from(SIZE.0) * u64::from(SIZE.1) * 4 * u64::from(value);
-    [frame_id, sum, quality].iter().flat_map(|number| number.to_le_bytes()).collect()
-}
-
-/// Two pictures, waits that end, and a second instance with another configuration.
-fn drive_capture(
-    services: &HostServices,
-    plugin: &Plugin,
-) -> Result<Vec<VideoFrame>, Box<dyn std::error::Error>> {
-    let origin = Origin { services, plugin, config_json: r#"{"first": 200}"# };
-    let mut capture = CaptureInstance::create(&origin)?;
-    let info = capture.info()?;
-    assert_eq!((info.width, info.height, info.fourcc), (SIZE.0, SIZE.1, abi::FOURCC_XRGB8888));
-    let area = Rect { x: 0, y: 0, width: SIZE.0, height: SIZE.1 };
-    let buffer = || SharedBuffer::new(SIZE.0, SIZE.1, info.fourcc, 64);
-    let request = CaptureRequest { area, output: String::new(), buffers: vec![buffer()?, buffer()?] };
-    let mut running = capture.start(request).map_err(|failure| failure.error)?;
-    assert_eq!(running.wait(None)?, CaptureSignal::Damage);
-    let first = running.grab(0, &[])?;
-    assert_eq!(first.damage(), &Damage::Full);
-    assert_eq!(running.wait(Some(Duration::ZERO))?, CaptureSignal::Nothing);
-    let waker = running.waker();
-    let waking = std::thread::spawn(move || waker.wake());
-    assert_eq!(running.wait(None)?, CaptureSignal::Nothing, "woken");
-    waking.join().map_err(|_| "the waker's thread panicked")?;
-    let second = running.grab(1, &[area])?;
-    assert!(first.timestamp_ns() > 0 && second.timestamp_ns() >= first.timestamp_ns());
-
-    let mut other = CaptureInstance::create(&Origin { config_json: "{}", ..origin })?;
-    assert_eq!(other.info()?.width, SIZE.0);
-    let outside = Rect { x: 1, ..area };
-    let request = CaptureRequest { area: outside, output: String::new(), buffers: vec![buffer()?] };
-    assert!(other.start(request).is_err(), "outside of the source");
-    running.stop().map_err(|failure| failure.error)?;
-    Ok(vec![first, second])
-}
-
-/// A packet for each frame, with each way to change the quality.
-fn drive_encoder(services: &HostServices, plugin: &Plugin, frames: &[VideoFrame]) -> Outcome {
-    let origin = Origin { services, plugin, config_json: "{}" };
-    let offers = probe_encoder(&origin)?;
-    assert_eq!((offers.len(), offers[0].name.as_str(), offers[0].codec), (1, "kept", abi::CODEC_NULL));
-    let sink = Arc::new(Sink::default());
-    let settings = EncoderSettings { quality: 11, ..EncoderSettings::new(&offers[0], SIZE.0, SIZE.1) };
-    let made = EncoderInstance::create(&origin, &offers[0], settings.clone(), Arc::clone(&sink) as _);
-    let mut made = made?;
-    made.submit(&frames[0], 1, &SubmitOptions { keyframe: true, ..Default::default() })?;
-    made.configure(EncoderSettings { quality: 22, ..settings })?;
-    made.submit(&frames[1], 2, &SubmitOptions::default())?;
-    assert!(made.set_rate(RateChange { quality: Some(33), ..Default::default() })?);
-    made.submit(&frames[1], 3, &SubmitOptions { deadline_ns: Some(u64::MAX), ..Default::default() })?;
-    made.drain()?;
-    drop(made);
-    let packets = sink.packets.lock().unwrap();
-    let payloads: Vec<Vec<u8>> = packets.iter().map(|packet| packet.data.payload().to_vec()).collect();
-    assert_eq!(payloads, [payload(1, 200, 11), payload(2, 201, 22), payload(3, 201, 33)]);
-    assert!(packets.iter().all(|packet| packet.info.is_key() && packet.info.area.width == SIZE.0));
-    assert_eq!(packets[0].info.timestamp_ns, frames[0].timestamp_ns());
-    let done = sink.done.lock().unwrap();
-    assert_eq!(
-        done.iter().map(|done| (done.frame_id, done.outcome.is_ok())).collect::<Vec<_>>(),
-        [(1, true), (2, true), (3, true)]
-    );
-    Ok(())
+fn loaded(folder: &Path) -> Result<LoadedPlugin, Box<dyn std::error::Error>> {
+    Ok(load(&Candidate::read(&folder.join("selkies-plugin.json"))?, &Policy::default())?)
 }
 
 #[test]
 fn every_kept_plugin_works() -> Outcome {
-    let folders = kept();
-    for kind in ["c", "rust"] {
-        let some = folders.iter().any(|path| path.to_string_lossy().ends_with(kind));
-        assert!(some, "no kept plugin of kind {kind}");
-    }
-    for folder in folders {
+    for folder in kept::folders() {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let copy = tempfile::tempdir()?;
+        let copy = kept::copy(&folder)?;
         let (lines, _guard) = Lines::capture();
-        let plugin = loaded(&folder, copy.path()).map_err(|error| format!("{name}: {error}"))?;
+        let plugin = loaded(copy.path()).map_err(|error| format!("{name}: {error}"))?;
         assert_eq!(plugin.left_out().count(), 0, "{name}: {}", lines.text());
         if name.ends_with("rust") {
             assert_eq!(plugin.layout_check(), &LayoutCheck::Compared, "{name}");
         }
         let services = HostServices::default();
         let plugin = Plugin::here(&services, plugin)?;
-        let frames = drive_capture(&services, &plugin).map_err(|error| format!("{name}: {error}"))?;
-        drive_encoder(&services, &plugin, &frames).map_err(|error| format!("{name}: {error}"))?;
-        drop(frames);
+        kept::drive(&services, &plugin).map_err(|error| format!("{name}: {error}: {}", lines.text()))?;
         assert_eq!(lines.count("kept plugin begins"), 1, "{name}: {}", lines.text());
-        assert_eq!(services.misbehaviours(plugin.id()), 0, "{name}: {}", lines.text());
-        assert_eq!(services.pool().used_bytes(), 0, "{name}: every slab went back");
-        let metrics = services.metrics();
-        let of = |wanted: &str| {
-            let all = metrics.iter().flat_map(|plugin| &plugin.metrics);
-            all.filter(|(name, _)| name == wanted).map(|(_, value)| value.clone()).collect::<Vec<_>>()
-        };
-        assert_eq!(of("frames"), [MetricValue::Counter(3)], "{name}");
-        assert_eq!(of("quality"), [MetricValue::Gauge(33.0)], "{name}");
     }
     Ok(())
 }
 
 #[test]
 fn a_kept_plugin_refuses_as_it_did() -> Outcome {
-    for folder in kept() {
-        let copy = tempfile::tempdir()?;
-        let plugin = loaded(&folder, copy.path())?;
+    for folder in kept::folders() {
+        let copy = kept::copy(&folder)?;
         let services = HostServices::default();
-        let plugin = Plugin::here(&services, plugin)?;
-        let origin = Origin { services: &services, plugin: &plugin, config_json: "{}" };
-        let mut offer = probe_encoder(&origin)?.remove(0);
-        // The plugin's own limit, past what the host knows of it.
-        offer.max_width = 8192;
-        let settings = EncoderSettings::new(&offer, 5000, 16);
-        let refused = EncoderInstance::create(&origin, &offer, settings, Arc::new(Sink::default()));
-        let error = refused.expect_err("too wide");
-        assert_eq!((error.class, error.text.is_empty()), (FaultClass::Reconfigure, false), "{error}");
+        let plugin = Plugin::here(&services, loaded(copy.path())?)?;
+        kept::drive_refusal(&services, &plugin)?;
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ mod support;
 
 mod desktop;
 mod faults;
+#[cfg(target_arch = "x86_64")] // so are the binaries
+mod kept;
 mod rogues;
 mod stage;
 mod streams;

@@ -180,9 +180,13 @@ pub(crate) struct Stage {
 impl Stage {
     /// The plugin where `policy` says.
     pub(crate) fn with(folder: &PluginFolder, policy: Policy) -> Result<Self, Failure> {
+        Self::of(folder.path(), folder.manifest["id"].as_str().ok_or("no id")?, policy)
+    }
+
+    /// The plugin with this id of a folder.
+    pub(crate) fn of(folder: &Path, id: &str, policy: Policy) -> Result<Self, Failure> {
         let services = HostServices::new(SlabPool::default());
-        let inventory = Inventory::scan(&[folder.path().to_owned()], policy);
-        let id = folder.manifest["id"].as_str().ok_or("no id")?;
+        let inventory = Inventory::scan(&[folder.to_owned()], policy);
         let plugin = inventory.start(&services, id)?;
         Ok(Self { services, plugin, _inventory: inventory })
     }

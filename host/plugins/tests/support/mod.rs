@@ -1,6 +1,7 @@
 //! Plugins that the tests compile, each in a folder of its own.
 #![allow(dead_code)] // each test binary uses a part
 
+pub(crate) mod kept;
 pub(crate) mod lines;
 
 use std::{
