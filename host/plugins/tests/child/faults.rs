@@ -4,21 +4,26 @@ use std::{sync::Arc, time::Duration};
 
 use selkies_plugin_host::{
     Deadlines, Ending, FaultClass, FaultDetail, FaultOrigin, HostServices, Inventory, IsolationRules, Origin,
-    PluginError, Policy, SharedBuffer, probe_encoder,
+    Placement, PluginError, Policy, SharedBuffer, probe_encoder,
 };
 
 use crate::{
-    stage::{GENEROUS, Outcome, Stage, buffer, children, faulty, frame, in_children, later},
+    stage::{
+        GENEROUS, Outcome, Stage, buffer, children, eventually, faulty, frame, in_children, later, panicking,
+    },
     support::lines::Lines,
 };
 
 /// At which frame the faults happen.
 const FIFTH: &str = r#"{"after":5}"#;
 
-/// Drives the plugin into its fault; answers the error, and checks that another child works afterwards.
+/// Drives the plugin into its fault; answers the error, and checks that another instance works afterwards.
 fn survive(name: &str, deadlines: Deadlines) -> Result<PluginError, crate::stage::Failure> {
     let folder = faulty(name)?;
-    let stage = Stage::with(&folder, in_children(children(None, deadlines)?))?;
+    survive_at(name, &Stage::with(&folder, in_children(children(None, deadlines)?))?)
+}
+
+fn survive_at(name: &str, stage: &Stage) -> Result<PluginError, crate::stage::Failure> {
     let buffer = buffer();
     let mut encoding = stage.encoder(FIFTH)?;
     let mut bystander = stage.encoder(r#"{"after":1000}"#)?;
@@ -33,6 +38,8 @@ fn survive(name: &str, deadlines: Deadlines) -> Result<PluginError, crate::stage
         let gone = bystander.encode(&frame(&buffer, 2)).unwrap_err();
         assert_eq!((gone.origin, &gone.text), (error.origin, &error.text));
         assert!(!error.bystander && gone.bystander, "one end is one fault");
+    } else {
+        assert!(!bystander.encode(&frame(&buffer, 2))?.is_empty(), "its process lives on");
     }
     drop((encoding, bystander));
     let mut next = stage.encoder(r#"{"after":1000}"#)?;
@@ -60,6 +67,27 @@ fn a_crash_is_told_with_its_signal() -> Outcome {
 #[test]
 fn an_exit_is_told_with_its_code() -> Outcome {
     assert_died(&survive("exit", GENEROUS)?, Ending::Exit(0), "its process ended with exit code 0");
+    Ok(())
+}
+
+#[test]
+fn a_panic_is_an_error_of_its_instance_wherever_it_runs() -> Outcome {
+    let lines = Lines::everywhere();
+    let folder = panicking()?;
+    let child = in_children(children(None, GENEROUS)?);
+    for (policy, place) in [(child, Placement::Process), (Policy::default(), Placement::InProcess)] {
+        let stage = Stage::of(folder.path(), "faulty.panic", policy)?;
+        assert_eq!(stage.plugin.placement(), place);
+        let said = lines.count("panic at ");
+        let error = survive_at("panic", &stage)?;
+        assert_eq!((error.code(), error.function), ("SI001", "encoder.submit"), "{error}");
+        assert_eq!((error.class, error.detail), (FaultClass::FatalInstance, FaultDetail::Panic), "{error}");
+        assert!(error.text.contains("frame 5 is the one to panic at"), "{error}");
+        assert_eq!((error.ending, error.bystander), (None, false), "{error}");
+        // Where it panicked is in the log, of a process of its own as well.
+        assert!(eventually(|| lines.count("panic at ") == said + 1), "{}", lines.text());
+        assert_eq!(stage.misbehaviours(), 0);
+    }
     Ok(())
 }
 

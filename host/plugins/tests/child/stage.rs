@@ -81,6 +81,20 @@ pub(crate) fn faulty(name: &str) -> Result<PluginFolder, Failure> {
     Ok(folder)
 }
 
+/// The plugin of tests/faulty/panic, which cargo built for this test: its library lies beside the test.
+pub(crate) fn panicking() -> Result<tempfile::TempDir, Failure> {
+    let folder = tempfile::tempdir()?;
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))?;
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/faulty/panic/selkies-plugin.json");
+    fs::copy(manifest, folder.path().join("selkies-plugin.json"))?;
+    let name = "libselkies_faulty_panic.so";
+    fs::copy(std::env::current_exe()?.with_file_name(name), folder.path().join(name))?;
+    for entry in fs::read_dir(&folder)? {
+        fs::set_permissions(entry?.path(), fs::Permissions::from_mode(0o644))?;
+    }
+    Ok(folder)
+}
+
 /// The plugin of tests/c/later.c.
 pub(crate) fn later() -> Result<PluginFolder, Failure> {
     let mut folder = PluginFolder::new("test.later")?;
