@@ -10,8 +10,11 @@ use selkies_plugin_abi::PluginEntry;
 use serde::Serialize;
 
 use crate::{
-    ElfFacts, LibraryIdentity, Manifest, Policy, Refusal, SignatureState, files, manifest::Placement,
-    placement::placement_of, signature,
+    ElfFacts, LibraryIdentity, Manifest, Policy, Refusal, SignatureState, files,
+    manifest::Placement,
+    placement::placement_of,
+    signature,
+    stamp::{FileStamp, Judged},
 };
 
 /// A manifest and where it lies.
@@ -34,6 +37,9 @@ pub struct Admission {
     pub library: PathBuf,
     /// Which file that is.
     pub identity: LibraryIdentity,
+    /// The state in which it was judged.
+    #[serde(skip)]
+    pub(crate) stamp: FileStamp,
     /// What the library's file says about itself.
     pub elf: ElfFacts,
     /// Where it will run.
@@ -157,6 +163,8 @@ impl Candidate {
         if required && self.manifest.sha256.is_none() {
             return Err(Refusal::HashMissing { path: self.manifest_path.clone() });
         }
+        // Before it is read: what is written to it from now on is noticed when it is loaded.
+        let stamp = FileStamp::of(&library)?;
         let elf = ElfFacts::read(&library)?;
         let wanted = size_of::<PluginEntry>() as u64;
         match elf.entry_bytes {
@@ -178,7 +186,12 @@ impl Candidate {
             }
             None => LibraryIdentity::of_file(&library)?,
         };
-        Ok(Admission { rule, library, identity, elf, placement })
+        Ok(Admission { rule, library, identity, stamp, elf, placement })
+    }
+
+    /// The files that were judged, for the process that loads them.
+    pub(crate) fn judged(&self, admission: &Admission) -> Judged {
+        Judged { manifest: files::sha256(&self.text), library: admission.stamp }
     }
 
     /// The folder that none of its files may leave, resolved.

@@ -48,6 +48,7 @@ mod services;
 mod shared_memory;
 mod signature;
 mod size;
+mod stamp;
 mod tables;
 
 pub use candidate::{Admission, Candidate, Findings, HashState};

@@ -7,8 +7,10 @@ use serde::Serialize;
 
 use crate::{
     Candidate, LayoutCheck, Manifest, Policy, Refusal,
+    candidate::Admission,
     manifest::Placement,
     opened::Opened,
+    stamp::Judged,
     tables::{Table, Tables},
 };
 
@@ -46,23 +48,46 @@ pub struct Offer {
 /// # Errors
 /// The first refusal. The library stays mapped even then.
 pub fn load(candidate: &Candidate, policy: &Policy) -> Result<LoadedPlugin, Refusal> {
-    let admission = candidate.admit(policy)?;
+    let plugin = map(candidate, candidate.admit(policy)?)?;
+    for refusal in plugin.left_out() {
+        tracing::warn!(plugin = plugin.id(), "{refusal}");
+    }
+    Ok(plugin)
+}
+
+/// Loads, in a child, the files that its host judged, and no others. What is left out of them is the host's to say.
+///
+/// # Errors
+/// As [`load`]; [`Refusal::Swapped`].
+pub(crate) fn load_judged(candidate: &Candidate, judged: &Judged) -> Result<LoadedPlugin, Refusal> {
+    let admission = candidate.admit(&Policy::default())?;
+    let found = candidate.judged(&admission);
+    let swapped = |path: &Path| Err(Refusal::Swapped { path: path.to_owned() });
+    if found.manifest != judged.manifest {
+        return swapped(candidate.manifest_path());
+    }
+    if found.library != judged.library {
+        return swapped(&admission.library);
+    }
+    map(candidate, admission)
+}
+
+fn map(candidate: &Candidate, admission: Admission) -> Result<LoadedPlugin, Refusal> {
+    // Before, so that no code of another file runs; afterwards, because the linker opens the file by its name.
+    admission.stamp.confirm(&admission.library)?;
     let opened = Opened::open(&admission.library)?;
+    admission.stamp.confirm(&admission.library)?;
     opened.agree(candidate.manifest())?;
     let (tables, offers) = opened.survey(candidate.manifest());
     judge(candidate.manifest(), &offers)?;
-    let plugin = LoadedPlugin {
+    Ok(LoadedPlugin {
         manifest: candidate.manifest().clone(),
         path: admission.library,
         placement: admission.placement,
         tables,
         offers,
         layout: opened.layout_check(),
-    };
-    for refusal in plugin.left_out() {
-        tracing::warn!(plugin = plugin.id(), "{refusal}");
-    }
-    Ok(plugin)
+    })
 }
 
 impl LoadedPlugin {

@@ -268,6 +268,11 @@ pub enum Refusal {
         /// Why it is none of those.
         reason: String,
     },
+    /// SP036: the file is not the one any more that was judged a moment ago.
+    Swapped {
+        /// The manifest or the library.
+        path: PathBuf,
+    },
     /// SP034: it failed too often.
     Quarantined {
         /// The plugin's id.
@@ -319,6 +324,7 @@ impl Refusal {
             Self::SafeMode { .. } => "SP033",
             Self::Quarantined { .. } => "SP034",
             Self::TransportInChild { .. } => "SP035",
+            Self::Swapped { .. } => "SP036",
         }
     }
 }

@@ -115,11 +115,12 @@ impl ChildPlugin {
     #[allow(clippy::type_complexity, reason = "said in the function's name and used twice above")]
     fn enter(&self, services: &HostServices) -> Result<(Arc<Link>, u32, Option<Vec<Offer>>), StartError> {
         let link = self.home.link(services, &self.candidate)?;
-        if !link.has(self.id()) {
-            // The files are judged again, as they are for a plugin in this process.
-            self.candidate.admit(&self.home.policy)?;
+        if let Some(number) = link.loaded(self.id()) {
+            return Ok((link, number, None));
         }
-        let (number, offers) = link.load(services, &self.candidate)?;
+        // The files are judged again, as they are for a plugin in this process; the child loads those or none.
+        let judged = self.candidate.judged(&self.candidate.admit(&self.home.policy)?);
+        let (number, offers) = link.load(services, &self.candidate, judged)?;
         Ok((link, number, offers))
     }
 

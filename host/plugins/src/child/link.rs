@@ -23,6 +23,7 @@ use super::{
 use crate::{
     Candidate, FaultDetail, FaultOrigin, HostServices, Offer, PluginError, StartError,
     services::{PacketArena, PluginAccount},
+    stamp::Judged,
 };
 
 /// How long a child that closed its socket may take to be dead; usually it is already.
@@ -124,16 +125,18 @@ impl Link {
         }
     }
 
-    /// True when the plugin with this id was loaded.
-    pub(crate) fn has(&self, id: &str) -> bool {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).contains_key(id)
+    /// The number of the plugin with this id, if it was loaded.
+    pub(crate) fn loaded(&self, id: &str) -> Option<u32> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
     }
 
-    /// Loads a plugin, unless that was done before; answers its number, and what it offers if it was loaded now.
+    /// Loads a plugin of these files, unless that was done before; answers its number, and what it offers if it was
+    /// loaded now.
     pub(crate) fn load(
         &self,
         services: &HostServices,
         candidate: &Candidate,
+        judged: Judged,
     ) -> Result<(u32, Option<Vec<Offer>>), StartError> {
         let id = candidate.id();
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,7 +145,8 @@ impl Link {
         }
         let account = services.account(id);
         let version = candidate.manifest().version.as_str();
-        let order = Control::Load { manifest: candidate.manifest_path().to_owned(), id: id.to_owned() };
+        let manifest = candidate.manifest_path().to_owned();
+        let order = Control::Load { manifest, id: id.to_owned(), judged };
         let error = |fault: Fault| fault.error(&account, version, "lifecycle.init");
         let (answer, misbehaved) = self
             .ask(&order, &[], self.deadlines.start_up, "lifecycle.init", Some(&account.id))

@@ -22,9 +22,12 @@ use super::{
     },
 };
 use crate::{
-    Candidate, HostServices, Origin, Plugin, PluginError, Policy, SlabPool, StartError, load, probe_encoder,
+    Candidate, HostServices, Origin, Plugin, PluginError, SlabPool, StartError,
+    loader::load_judged,
+    probe_encoder,
     services::{ARENA_BYTES, Arena},
     shared_memory::SharedMemory,
+    stamp::Judged,
 };
 
 /// Runs this process as a child of the host that started it, until the host ends it. For the first line of a program
@@ -108,8 +111,8 @@ impl Runner {
         let fds = channel.receive(&mut self.message, None)?;
         match wire::decode(&self.message)? {
             Control::Hello { .. } => Err(RunError::Order("a second hello")),
-            Control::Load { manifest, id } => {
-                let loaded = self.load(&manifest, &id);
+            Control::Load { manifest, id, judged } => {
+                let loaded = self.load(&manifest, &id, &judged);
                 let member = loaded.is_ok().then(|| self.members.len() - 1);
                 self.answer(ControlAnswer::Loaded(loaded), member)
             }
@@ -143,7 +146,7 @@ impl Runner {
     }
 
     /// Loads a plugin as a host does. The host judged it by its policy just before.
-    fn load(&mut self, manifest: &Path, id: &str) -> Result<Loaded, LoadFault> {
+    fn load(&mut self, manifest: &Path, id: &str, judged: &Judged) -> Result<Loaded, LoadFault> {
         let start = || -> Result<Plugin, StartError> {
             let candidate = Candidate::read(manifest)?;
             if candidate.id() != id {
@@ -151,7 +154,7 @@ impl Runner {
                     crate::Refusal::Unknown { id: id.to_owned(), known: candidate.id().to_owned() }.into()
                 );
             }
-            Ok(Plugin::here(&self.services, load(&candidate, &Policy::default())?)?)
+            Ok(Plugin::here(&self.services, load_judged(&candidate, judged)?)?)
         };
         let plugin = start().map_err(|error| match error {
             StartError::Refused(refusal) => LoadFault::Refused(refusal),

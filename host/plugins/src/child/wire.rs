@@ -21,6 +21,7 @@ use crate::{
     InputEvent, Refusal, RtcConfigRequest,
     instance::{BufferShape, RateChange},
     services::{MetricValue, SlabPlace},
+    stamp::Judged,
 };
 
 /// Longest configuration of a plugin in a child, in bytes; a message has room for little more.
@@ -38,10 +39,11 @@ pub enum Control {
         /// The most verbose log level that is kept.
         level: u32,
     },
-    /// Load the plugin of this manifest; answered with `Loaded`.
+    /// Load the plugin of this manifest, if its files are those that the host judged; answered with `Loaded`.
     Load {
         manifest: PathBuf,
         id: String,
+        judged: Judged,
     },
     /// Answered with `Offers`.
     Probe {

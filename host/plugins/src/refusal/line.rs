@@ -202,6 +202,11 @@ impl Refusal {
                 format!("safe mode: {reason}"),
                 "start without --safe-mode and SELKIES_SAFE_MODE",
             ),
+            Self::Swapped { path } => (
+                shown(path),
+                "changed after it was judged and before it was loaded".into(),
+                "put a new version there as a whole, then run selkies-host plugins reload",
+            ),
             Self::Quarantined { id, since, reason } => (
                 clip(id, 64),
                 format!("quarantined since {}: {reason}", clip(since, 24)),

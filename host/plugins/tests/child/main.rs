@@ -10,3 +10,5 @@ mod kept;
 mod rogues;
 mod stage;
 mod streams;
+mod swaps;
+mod tables;

@@ -45,7 +45,7 @@ pub(crate) const GENEROUS: Deadlines =
     Deadlines { start_up: PATIENCE, call: PATIENCE, first_frame: PATIENCE, frame: PATIENCE };
 
 /// An example of this crate. Cargo builds examples before tests, into the folder beside the test's own.
-fn example(name: &str) -> Result<PathBuf, Failure> {
+pub(crate) fn example(name: &str) -> Result<PathBuf, Failure> {
     let test = std::env::current_exe()?;
     let profile = test.ancestors().nth(2).ok_or("no folder of the profile")?;
     Ok(profile.join("examples").join(name))
@@ -57,6 +57,12 @@ pub(crate) fn children(rogue: Option<&str>, deadlines: Deadlines) -> Result<Chil
         None => ChildOptions { program: example("plugin_child")?, arguments: Vec::new(), deadlines },
         Some(act) => ChildOptions { program: example("rogue")?, arguments: vec![act.into()], deadlines },
     })
+}
+
+/// Children whose host finds `swapper` in between: it puts `new` in the place of `old` when a plugin is to be loaded.
+pub(crate) fn swapped(new: &Path, old: &Path) -> Result<ChildOptions, Failure> {
+    let arguments = vec![example("plugin_child")?.into(), new.into(), old.into()];
+    Ok(ChildOptions { program: example("swapper")?, arguments, deadlines: GENEROUS })
 }
 
 /// Rules that send every plugin to a child.
