@@ -1,19 +1,29 @@
 //! Reference decoders: whether the bytes of a packet are a picture, and which one.
 
+mod colour;
+mod h264;
+mod sequence;
+
+use std::collections::HashMap;
+
 use selkies_plugin_abi as abi;
 use turbojpeg::PixelFormat;
 
-use crate::picture::Picture;
+use crate::{host::PacketRecord, picture::Picture};
 
 /// What a packet's bytes are.
 #[derive(Debug)]
 pub(crate) enum Decoded {
-    /// A picture, B, G, R, unused.
-    Picture(Picture),
-    /// The bytes have the form of the codec, but this kit has no decoder for it.
-    Plausible,
+    /// A picture, B, G, R, unused; several when the stream leaves open how its colours are meant.
+    Pictures(Vec<Picture>),
+    /// The bytes have the form of the codec, but this kit has no decoder for it; says of what.
+    Plausible(String),
     /// Nothing of the kind; says why.
     Wrong(String),
+    /// They do not follow the packets before them; says why.
+    Astray(String),
+    /// They follow packets that were told of.
+    Lost,
 }
 
 /// Largest edge of a picture that is decoded.
@@ -33,14 +43,66 @@ pub(crate) fn codec_name(codec: u32) -> String {
     }
 }
 
-/// Looks at the bytes of one packet. `key` says that it is a point to start at.
-pub(crate) fn decode(codec: u32, bytes: &[u8], key: bool) -> Decoded {
-    match codec {
-        abi::CODEC_JPEG => jpeg(bytes),
-        // Annex B: NAL unit types 7 (sequence parameters) and 5 (IDR) of H.264; 33 and 16 to 21 of H.265.
-        abi::CODEC_H264 => annex_b(bytes, key, |header| header & 0x1f, 7, 5..=5),
-        abi::CODEC_H265 => annex_b(bytes, key, |header| header >> 1 & 0x3f, 33, 16..=21),
-        _ => Decoded::Plausible,
+/// Where the packets of a stream are: layer, left and upper edge. Stripes are streams of their own, as pages have a decoder
+/// for each row.
+type Place = (u32, u32, u32);
+
+/// A stream of packets that may need those before them.
+enum Stream {
+    H264(h264::Stream),
+    /// A packet could not be decoded; those up to the next keyframe cannot be, either.
+    Lost,
+    /// There is no decoder for it.
+    Unknown(String),
+}
+
+/// The decoders of one encoder's streams.
+#[derive(Default)]
+pub(crate) struct Streams(HashMap<Place, Stream>);
+
+impl std::fmt::Debug for Streams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} streams", self.0.len())
+    }
+}
+
+impl Streams {
+    /// Decodes the next packet of a stream. A keyframe meets a decoder that knows nothing else.
+    pub(crate) fn decode(&mut self, codec: u32, packet: &PacketRecord) -> Decoded {
+        let (bytes, key) = (&packet.payload, packet.flags & abi::PACKET_KEY != 0);
+        let place = (packet.layer, packet.area.x, packet.area.y);
+        let form = match codec {
+            abi::CODEC_JPEG => return jpeg(bytes),
+            // Annex B: NAL unit types 7 (sequence parameters) and 5 (IDR) of H.264; 33 and 16 to 21 of H.265.
+            abi::CODEC_H264 => annex_b(bytes, key, |header| header & 0x1f, 7, 5..=5),
+            abi::CODEC_H265 => annex_b(bytes, key, |header| header >> 1 & 0x3f, 33, 16..=21),
+            _ => Ok(()),
+        };
+        if let Err(why) = form {
+            self.0.insert(place, Stream::Lost);
+            return Decoded::Wrong(why);
+        }
+        if key {
+            let stream = match codec {
+                abi::CODEC_H264 => h264::Stream::begin(bytes).map(Stream::H264),
+                other => Err(format!("{}: no decoder in this build", codec_name(other))),
+            };
+            self.0.insert(place, stream.unwrap_or_else(Stream::Unknown));
+        }
+        let decoded = match self.0.get_mut(&place) {
+            Some(Stream::H264(stream)) => stream.decode(bytes),
+            Some(Stream::Unknown(why)) => return Decoded::Plausible(why.clone()),
+            Some(Stream::Lost) => return Decoded::Lost,
+            None => Err("no keyframe of this place came before".into()),
+        };
+        decoded.unwrap_or_else(|why| {
+            self.0.insert(place, Stream::Lost);
+            if key {
+                Decoded::Wrong(format!("a keyframe that does not decode by itself: {why}"))
+            } else {
+                Decoded::Astray(why)
+            }
+        })
     }
 }
 
@@ -62,21 +124,22 @@ fn jpeg(bytes: &[u8]) -> Decoded {
             } else {
                 rows.flat_map(|row| row.iter().take(image.width * 4).copied()).collect()
             };
-            Decoded::Picture(Picture { width: edge(image.width), height: edge(image.height), pixels })
+            Decoded::Pictures(vec![Picture { width: edge(image.width), height: edge(image.height), pixels }])
         }
         Err(error) => Decoded::Wrong(format!("a JPEG that does not decode: {error}")),
     }
 }
 
+/// Looks at the form of an access unit.
 fn annex_b(
     bytes: &[u8],
     key: bool,
     kind: impl Fn(u8) -> u8,
     parameters: u8,
     random_access: std::ops::RangeInclusive<u8>,
-) -> Decoded {
+) -> Result<(), String> {
     if !bytes.starts_with(&[0, 0, 1]) && !bytes.starts_with(&[0, 0, 0, 1]) {
-        return Decoded::Wrong("does not begin with an Annex B start code".into());
+        return Err("does not begin with an Annex B start code".into());
     }
     let units: Vec<u8> = bytes
         .windows(4)
@@ -84,14 +147,12 @@ fn annex_b(
         .map(|window| kind(window[3]))
         .collect();
     if key && !units.contains(&parameters) {
-        return Decoded::Wrong(format!(
-            "a keyframe without parameter sets; its NAL unit types are {units:?}"
-        ));
+        return Err(format!("a keyframe without parameter sets; its NAL unit types are {units:?}"));
     }
     if key && !units.iter().any(|unit| random_access.contains(unit)) {
-        return Decoded::Wrong(format!("a keyframe without an IDR; its NAL unit types are {units:?}"));
+        return Err(format!("a keyframe without an IDR; its NAL unit types are {units:?}"));
     }
-    Decoded::Plausible
+    Ok(())
 }
 
 /// Peak signal to noise ratio of `found` against the area of `wanted`, in decibels; 99 when they are equal.
@@ -117,14 +178,49 @@ pub(crate) fn psnr(wanted: &Picture, area: abi::Rect, found: &Picture) -> f64 {
 mod tests {
     use super::*;
 
+    fn packet(payload: &[u8], key: bool) -> PacketRecord {
+        PacketRecord {
+            flags: if key { abi::PACKET_KEY } else { 0 },
+            layer: 0,
+            area: abi::Rect { x: 0, y: 0, width: 64, height: 64 },
+            payload: payload.to_vec(),
+        }
+    }
+
     #[test]
     fn forms_of_annex_b() {
         let idr = [0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 1, 0, 0, 1, 0x65, 9];
-        assert!(matches!(decode(abi::CODEC_H264, &idr, true), Decoded::Plausible));
-        assert!(matches!(decode(abi::CODEC_H264, &[0, 0, 1, 0x41, 1], false), Decoded::Plausible));
-        assert!(matches!(decode(abi::CODEC_H264, &[0, 0, 1, 0x41, 1], true), Decoded::Wrong(_)));
-        assert!(matches!(decode(abi::CODEC_H264, &[9; 20], false), Decoded::Wrong(_)));
-        assert!(matches!(decode(abi::CODEC_JPEG, &[9; 20], true), Decoded::Wrong(_)));
+        let h265 = [0, 0, 1, 33 << 1, 1, 0, 0, 1, 19 << 1, 1];
+        for (codec, bytes, key) in [
+            (abi::CODEC_H264, &[0, 0, 1, 0x41, 1][..], true),
+            (abi::CODEC_H264, &idr[..8], true),
+            (abi::CODEC_H264, &[9; 20], false),
+            (abi::CODEC_H265, &idr, true),
+            (abi::CODEC_JPEG, &[9; 20], true),
+        ] {
+            assert!(
+                matches!(Streams::default().decode(codec, &packet(bytes, key)), Decoded::Wrong(_)),
+                "{bytes:?}"
+            );
+        }
+        let mut streams = Streams::default();
+        for key in [true, false] {
+            let decoded = streams.decode(abi::CODEC_H265, &packet(&h265, key));
+            assert!(matches!(decoded, Decoded::Plausible(why) if why.contains("h265")));
+        }
+        // The right form and nothing in it.
+        assert!(matches!(streams.decode(abi::CODEC_H264, &packet(&idr, true)), Decoded::Wrong(_)));
+        // What follows it is not told of again.
+        assert!(matches!(
+            streams.decode(abi::CODEC_H264, &packet(&[0, 0, 1, 0x41, 1], false)),
+            Decoded::Lost
+        ));
+    }
+
+    #[test]
+    fn a_delta_without_its_keyframe_is_astray() {
+        let decoded = Streams::default().decode(abi::CODEC_H264, &packet(&[0, 0, 1, 0x41, 1], false));
+        assert!(matches!(decoded, Decoded::Astray(_)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use selkies_plugin_abi as abi;
 
 use crate::{
     call::{self, Failure, Site, control, media},
+    decode::Streams,
     fence::{Access, Backing},
     host::{Agreed, Context, Flight, Role, size32},
     journal,
@@ -57,6 +58,10 @@ pub(crate) struct Encoder {
     frame_id: u64,
     /// The picture that was judged last.
     seen: Option<Picture>,
+    /// Decoders of what it made.
+    streams: Streams,
+    /// The newest frame whose packets they saw.
+    decoded: u64,
     /// The clock of the frames' timestamps.
     timestamp_ns: u64,
 }
@@ -92,7 +97,19 @@ impl Encoder {
         })?;
         let timestamp_ns = call::now_ns();
         let (params, offer) = (params.clone(), offer.clone());
-        Ok(Self { tables, context, raw, params, offer, frame_id: 0, seen: None, timestamp_ns })
+        let streams = Streams::default();
+        Ok(Self {
+            tables,
+            context,
+            raw,
+            params,
+            offer,
+            frame_id: 0,
+            seen: None,
+            streams,
+            decoded: 0,
+            timestamp_ns,
+        })
     }
 
     /// Calls `submit` with this picture in the agreed memory.

@@ -86,6 +86,16 @@ const FAULTS: &[(&str, &str)] = &[
     ("transport-silent", "TRN-006"),
 ];
 
+/// Faults of tests/faulty/h264 and the rule that catches each.
+const H264_FAULTS: &[(&str, &str)] = &[
+    ("wrong-picture", "ENC-032"),
+    ("wrong-size", "ENC-031"),
+    ("cut-keyframe", "ENC-031"),
+    ("false-keyframe", "ENC-031"),
+    ("first-delta", "ENC-022"),
+    ("lost-reference", "ENC-039"),
+];
+
 /// Plugins of tests/faulty without a fault.
 const RIGHT: &[&str] = &[
     "none",
@@ -126,14 +136,23 @@ fn faulty() -> &'static Path {
 
 /// A folder with one of the host's own plugins.
 fn own(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("own").join(name);
+    packed(&format!("plugins/{name}"), &format!("libselkies_{}.so", name.replace('-', "_")))
+}
+
+/// The folder of the H.264 encoder of tests/faulty.
+fn h264() -> PathBuf {
+    packed("tests/faulty/h264", "libselkies_faulty_h264.so")
+}
+
+/// A folder with a manifest of the project and the library that cargo built for it.
+fn packed(place: &str, file: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("own").join(place);
     std::fs::create_dir_all(&folder).expect("a folder for tests");
-    let manifest = project().join("plugins").join(name).join("selkies-plugin.json");
+    let manifest = project().join(place).join("selkies-plugin.json");
     std::fs::copy(manifest, folder.join("selkies-plugin.json")).expect("the plugin has a manifest");
-    let file = format!("libselkies_{}.so", name.replace('-', "_"));
     // Not in place: another run of this test may have the old file mapped.
     let fresh = folder.join(format!("{file}.{}", std::process::id()));
-    std::fs::copy(library(&file), &fresh).expect("the library can be copied");
+    std::fs::copy(library(file), &fresh).expect("the library can be copied");
     std::fs::rename(fresh, folder.join(file)).expect("the library can be renamed");
     folder
 }
@@ -204,6 +223,23 @@ fn assert_clean(folder: &Path, more: &[&str]) {
     let bad = with_outcome(&report, &["failed", "crashed", "timed-out", "warning", "unjudged"]);
     assert!(bad.is_empty(), "{}: {bad:?}", folder.display());
     assert_eq!(code, 0, "{}", folder.display());
+}
+
+#[test]
+fn h264_is_decoded_and_compared() {
+    let folder = h264();
+    for config in ["{}", r#"{"profile": "high"}"#, r#"{"stripes": true}"#] {
+        assert_clean(&folder, &["--plugin-config", config]);
+    }
+    for (fault, rule) in H264_FAULTS {
+        // What comes before and after counts for each row of stripes.
+        let stripes = matches!(*fault, "lost-reference" | "first-delta");
+        let config = format!(r#"{{"fault": "{fault}", "stripes": {stripes}}}"#);
+        let (report, code) = check(&folder, &["--plugin-config", &config]);
+        let found = with_outcome(&report, BROKEN);
+        let rules: BTreeSet<&str> = found.iter().map(|(rule, _)| rule.as_str()).collect();
+        assert_eq!((rules, code), (BTreeSet::from([*rule]), 1), "{config}: {found:?}");
+    }
 }
 
 #[test]

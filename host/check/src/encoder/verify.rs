@@ -4,11 +4,13 @@ use selkies_plugin_abi as abi;
 
 use super::{Damage, Encoder, Shown};
 use crate::{
-    decode::{Decoded, codec_name, decode, psnr},
+    decode::{Decoded, psnr},
     host::{Flight, PacketRecord},
     journal,
     picture::Picture,
-    rules::encoder::{ENC_022, ENC_023, ENC_024, ENC_025, ENC_031, ENC_032, ENC_035, ENC_036, ENC_037},
+    rules::encoder::{
+        ENC_022, ENC_023, ENC_024, ENC_025, ENC_031, ENC_032, ENC_035, ENC_036, ENC_037, ENC_039,
+    },
 };
 
 /// The least PSNR at the middle of the quality scale, in decibels.
@@ -83,9 +85,21 @@ pub(crate) fn verify(encoder: &mut Encoder, shown: &Shown, flight: &Flight, pict
     {
         journal::fail(&ENC_035, format!("frame {id} made {} packets, or one of a part", base.len()));
     }
-    for packet in &flight.packets {
-        content(encoder, id, packet, picture);
+    // Frames that nobody looked at are part of the stream, too: those that push held ones out.
+    let before: Vec<(u64, PacketRecord)> = {
+        let state = encoder.context.state();
+        let flights = state.frames.flights.range(encoder.decoded + 1..id.max(encoder.decoded + 1));
+        flights
+            .flat_map(|(&id, flight)| flight.packets.iter().map(move |packet| (id, packet.clone())))
+            .collect()
+    };
+    for (id, packet) in &before {
+        content(encoder, *id, packet, None, false);
     }
+    for packet in &flight.packets {
+        content(encoder, id, packet, Some(picture), first);
+    }
+    encoder.decoded = id;
 }
 
 fn changes(
@@ -120,34 +134,40 @@ fn changes(
     }
 }
 
-fn content(encoder: &Encoder, id: u64, packet: &PacketRecord, picture: &Picture) {
-    let raw = &encoder.params.raw;
+/// Judges the bytes of a packet; `picture` is what they are to resemble.
+fn content(encoder: &mut Encoder, id: u64, packet: &PacketRecord, picture: Option<&Picture>, first: bool) {
+    let raw = encoder.params.raw;
     let abi::Rect { x, y, width, height } = packet.area;
     let place = format!("frame {id}, {width}x{height} at {x},{y}");
-    match decode(raw.codec, &packet.payload, packet.flags & abi::PACKET_KEY != 0) {
-        Decoded::Wrong(why) => journal::fail(&ENC_031, format!("{place}: {why}")),
-        Decoded::Plausible => {
-            let codec = codec_name(raw.codec);
-            journal::warn(&ENC_031, format!("{codec} was not decoded: this build has no decoder for it"));
-            journal::warn(&ENC_032, format!("{codec} was not compared: this build has no decoder for it"));
+    let pictures = match encoder.streams.decode(raw.codec, packet) {
+        Decoded::Pictures(pictures) => pictures,
+        Decoded::Wrong(why) => return journal::fail(&ENC_031, format!("{place}: {why}")),
+        // That the first frame has to be a keyframe is a rule of its own.
+        Decoded::Astray(_) if first => return,
+        Decoded::Astray(why) => return journal::fail(&ENC_039, format!("{place}: {why}")),
+        Decoded::Lost => return,
+        Decoded::Plausible(why) => {
+            for rule in [&ENC_031, &ENC_032, &ENC_039] {
+                journal::warn(rule, format!("not decoded: {why}"));
+            }
+            return;
         }
-        Decoded::Picture(found) => {
-            let scaled = (raw.out_width, raw.out_height) != (0, 0);
-            if scaled {
-                return;
-            }
-            if (found.width, found.height) != (width, height) {
-                let (fw, fh) = (found.width, found.height);
-                journal::fail(&ENC_031, format!("{place}: the picture is {fw}x{fh}"));
-                return;
-            }
-            // Other formats and qualities have other losses.
-            let comparable = matches!(raw.fourcc, abi::FOURCC_XRGB8888 | abi::FOURCC_ARGB8888)
-                && (raw.rate != abi::RATE_QUALITY || raw.quality == encoder.offer.middle());
-            let ratio = psnr(picture, packet.area, &found);
-            if comparable && ratio < LEAST_PSNR {
-                journal::fail(&ENC_032, format!("{place}: {ratio:.1} dB"));
-            }
+    };
+    if (raw.out_width, raw.out_height) != (0, 0) {
+        return;
+    }
+    // With one colour sample for two by two pixels, H.264 has even sizes only; it crops in such steps (7.4.2.1.1).
+    let step = if raw.codec == abi::CODEC_H264 { 2 } else { 1 };
+    let sizes = [(width, height), (width.next_multiple_of(step), height.next_multiple_of(step))];
+    if let Some(found) = pictures.iter().find(|found| !sizes.contains(&(found.width, found.height))) {
+        return journal::fail(&ENC_031, format!("{place}: the picture is {}x{}", found.width, found.height));
+    }
+    // Other qualities have other losses.
+    let comparable = raw.rate != abi::RATE_QUALITY || raw.quality == encoder.offer.middle();
+    if let Some(picture) = picture.filter(|_| comparable) {
+        let ratio = pictures.iter().map(|found| psnr(picture, packet.area, found)).fold(0.0, f64::max);
+        if ratio < LEAST_PSNR {
+            journal::fail(&ENC_032, format!("{place}: {ratio:.1} dB"));
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     picture::{Picture, can_make},
     rules::encoder::{
         ENC_007, ENC_008, ENC_009, ENC_010, ENC_015, ENC_022, ENC_023, ENC_024, ENC_025, ENC_030, ENC_031,
-        ENC_032, ENC_035, ENC_036, ENC_037,
+        ENC_032, ENC_035, ENC_036, ENC_037, ENC_039,
     },
 };
 
@@ -25,7 +25,7 @@ pub(super) static JOBS: &[Job] = &[
     Job {
         name: "frames",
         table: Some(ids::ENCODER_V1),
-        rules: &[&ENC_022, &ENC_023, &ENC_024, &ENC_025, &ENC_031, &ENC_032, &ENC_035, &ENC_037],
+        rules: &[&ENC_022, &ENC_023, &ENC_024, &ENC_025, &ENC_031, &ENC_032, &ENC_035, &ENC_037, &ENC_039],
         limit_s: 60,
         fuzz: false,
         run: frames,
@@ -124,7 +124,7 @@ fn frames(task: &Task) -> Result<(), Blocked> {
     if encoder.offer.has(abi::ENCODER_REFINES) {
         encode(&mut encoder, &picture, Damage::Rects(Vec::new()), abi::SUBMIT_REFINE, false)?;
     }
-    held(&[&ENC_022, &ENC_023, &ENC_024, &ENC_025, &ENC_031, &ENC_032, &ENC_035, &ENC_037]);
+    held(&[&ENC_022, &ENC_023, &ENC_024, &ENC_025, &ENC_031, &ENC_032, &ENC_035, &ENC_037, &ENC_039]);
     Ok(())
 }
 

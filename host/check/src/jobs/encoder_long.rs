@@ -18,7 +18,7 @@ use crate::{
         encoder::{
             ENC_008, ENC_011, ENC_012, ENC_013, ENC_014, ENC_015, ENC_016, ENC_017, ENC_018, ENC_019,
             ENC_020, ENC_021, ENC_024, ENC_026, ENC_027, ENC_028, ENC_029, ENC_030, ENC_031, ENC_032,
-            ENC_037,
+            ENC_037, ENC_039,
         },
         lifecycle::{LIF_010, LIF_012, LIF_013},
     },
@@ -27,7 +27,7 @@ use crate::{
 static WATCHED: &[&Rule] = &[
     &ENC_008, &ENC_011, &ENC_012, &ENC_013, &ENC_014, &ENC_015, &ENC_016, &ENC_017, &ENC_018, &ENC_019,
     &ENC_020, &ENC_021, &ENC_024, &ENC_026, &ENC_027, &ENC_028, &ENC_029, &ENC_030, &ENC_031, &ENC_032,
-    &ENC_037, &LIF_010, &LIF_012, &LIF_013,
+    &ENC_037, &ENC_039, &LIF_010, &LIF_012, &LIF_013,
 ];
 
 pub(super) static JOBS: &[Job] = &[Job {

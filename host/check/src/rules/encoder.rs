@@ -115,4 +115,7 @@ crate::rule::page! { "encoder", Some(selkies_plugin_abi::ids::ENCODER_V1);
     ENC_038 "ENC-038" Must "two at a time"
         "Two instances MUST be able to encode at the same time on two threads."
         "Lock what is shared between instances.";
+    ENC_039 "ENC-039" Must "deltas decode"
+        "A packet without PACKET_KEY MUST decode after the packets of its place since the last keyframe there, all of them and nothing else."
+        "Send each picture that the codec refers to; after an encode that was not sent, force an IDR. Stripes are streams of their own.";
 }
