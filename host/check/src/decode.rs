@@ -6,6 +6,7 @@ mod sequence;
 
 use std::collections::HashMap;
 
+pub(crate) use colour::shared;
 use selkies_plugin_abi as abi;
 use turbojpeg::PixelFormat;
 

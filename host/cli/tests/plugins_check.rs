@@ -231,6 +231,8 @@ fn h264_is_decoded_and_compared() {
     for config in ["{}", r#"{"profile": "high"}"#, r#"{"stripes": true}"#] {
         assert_clean(&folder, &["--plugin-config", config]);
     }
+    let (report, code) = check(&folder, &["--fuzz", "5", "--reproduce", "11"]);
+    assert_eq!((with_outcome(&report, BROKEN), code), (Vec::new(), 0));
     for (fault, rule) in H264_FAULTS {
         // What comes before and after counts for each row of stripes.
         let stripes = matches!(*fault, "lost-reference" | "first-delta");

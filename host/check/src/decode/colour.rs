@@ -1,5 +1,7 @@
 //! From luma and colour differences back to B, G, R.
 
+use selkies_plugin_abi as abi;
+
 use crate::picture::Picture;
 
 /// The weights of red and blue in luma (H.273, MatrixCoefficients).
@@ -79,9 +81,60 @@ impl Planes<'_> {
     }
 }
 
+/// An area of a picture in which two by two pixels share their colour and each keeps its luma: the best that 4:2:0 can carry.
+pub(crate) fn shared(picture: &Picture, area: abi::Rect) -> Picture {
+    let [red_weight, blue_weight] = [BT709.red, BT709.blue];
+    let green_weight = 1.0 - red_weight - blue_weight;
+    let (width, height) = (area.width as usize, area.height as usize);
+    let mut pixels = vec![255; width * height * 4];
+    for top in (0..area.height).step_by(2) {
+        let rows = [top, (top + 1).min(area.height - 1)];
+        let rows = rows.map(|row| picture.row(area.x, area.y + row, area.width));
+        for left in (0..width).step_by(2) {
+            let columns = [left, (left + 1).min(width - 1)];
+            let block = rows.map(|row| {
+                columns.map(|column| {
+                    let [b, g, r] = [0, 1, 2]
+                        .map(|channel| f32::from(row.get(column * 4 + channel).copied().unwrap_or(0)));
+                    (blue_weight * b + green_weight * g + red_weight * r, b, r)
+                })
+            });
+            let mean = |of: fn(&(f32, f32, f32)) -> f32| block.iter().flatten().map(of).sum::<f32>() / 4.0;
+            let (blue, red) = (mean(|(luma, b, _)| b - luma), mean(|(luma, _, r)| r - luma));
+            let green = -(blue_weight * blue + red_weight * red) / green_weight;
+            for (row, lumas) in block.iter().enumerate().take(height - top as usize) {
+                for (column, (luma, ..)) in lumas.iter().enumerate().take(width - left) {
+                    let at = ((top as usize + row) * width + left + column) * 4;
+                    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // clamped
+                    let colours =
+                        [blue, green, red].map(|shift| (luma + shift + 0.5).clamp(0.0, 255.0) as u8);
+                    pixels[at..at + 3].copy_from_slice(&colours);
+                }
+            }
+        }
+    }
+    Picture { width: area.width, height: area.height, pixels }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn four_pixels_share_a_colour_and_keep_their_luma() {
+        let all = abi::Rect { x: 0, y: 0, width: 5, height: 3 };
+        let mut picture = Picture::new(5, 3, 1);
+        picture.paint(all, [90, 90, 90]);
+        assert_eq!(shared(&picture, all).pixels, picture.pixels);
+        // One blue column of each pair lends half of its colour to the other.
+        for x in [0, 2, 4] {
+            picture.paint(abi::Rect { x, width: 1, ..all }, [190, 90, 90]);
+        }
+        let found = shared(&picture, all);
+        let pixels: Vec<&[u8]> = found.pixels.chunks_exact(4).take(5).collect();
+        assert_eq!(pixels[4], [190, 90, 90, 255]);
+        assert!(pixels[0][0].abs_diff(143) <= 1 && pixels[1][0].abs_diff(136) <= 1, "{pixels:?}");
+    }
 
     #[test]
     fn known_colours_come_back() {

@@ -146,7 +146,8 @@ fn change(random: &mut Random, picture: &mut Picture) -> Damage {
     for rect in &rects {
         if !random.once_in(4) {
             let [r, g, b, ..] = random.next().to_le_bytes();
-            picture.paint(*rect, [r, g, b]);
+            // Soft, as the rest of the picture: full colours beside each other are more than four pixels with one sample carry.
+            picture.paint(*rect, [r, g, b].map(|value| value / 2 + 64));
         }
     }
     if random.once_in(6) { Damage::Full } else { Damage::Rects(rects) }
