@@ -7,6 +7,8 @@
 #
 #   tests/faulty/build.sh OUTDIR [NAME...]         all, or only these: segfault, capture-deaf
 #
+# Those of timing/ are for tests of the host's patience, and are built only when they are named.
+#
 # The one in Rust (panic) is built by cargo, or taken from PANIC_LIBRARY where that names it.
 set -euo pipefail
 [ $# -ge 1 ] || { echo "usage: $0 OUTDIR [NAME...]" >&2; exit 2; }
@@ -70,7 +72,12 @@ build_desktop() {
 }
 export -f manifest is_wanted build build_encoder build_desktop
 export out root wanted
-printf '%s\0' *.c | xargs -0 -n 1 -P "$(nproc)" bash -euo pipefail -c 'build_encoder "$0"'
+sources=(*.c)
+for source in timing/*.c; do
+    name=$(basename "$source" .c | tr _ -)
+    if [[ "$wanted" == *" $name "* ]]; then sources+=("$source"); fi
+done
+printf '%s\0' "${sources[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -euo pipefail -c 'build_encoder "$0"'
 grep -v '^#' desktop/faults | tr '\n' '\0' | xargs -0 -n 1 -P "$(nproc)" bash -euo pipefail -c 'build_desktop "$0"'
 
 if ! is_wanted panic; then

@@ -17,13 +17,19 @@ pub(crate) struct Buffers {
 
 impl Buffers {
     pub(crate) fn new(info: &CaptureInfo, retained: u32) -> Result<Self, BufferError> {
-        let count = if info.host_buffers { 1 + retained.min(15) as usize } else { 0 };
+        let count = if info.host_buffers { needed(retained) } else { 0 };
         let buffers = (0..count)
             .map(|_| SharedBuffer::new(info.width, info.height, info.fourcc, info.stride_align))
             .collect::<Result<Vec<_>, _>>()?;
         let whole = Rect { x: 0, y: 0, width: info.width, height: info.height };
         // A new buffer has missed everything.
         Ok(Self { missed: vec![vec![whole]; count], buffers, whole })
+    }
+
+    /// True when there are enough for an encoder that keeps so many frames. Captures with memory of their own see to that
+    /// themselves.
+    pub(crate) fn suffice(&self, retained: u32) -> bool {
+        self.buffers.is_empty() || self.buffers.len() >= needed(retained)
     }
 
     pub(crate) fn shared(&self) -> Vec<Arc<SharedBuffer>> {
@@ -61,6 +67,11 @@ impl Buffers {
     }
 }
 
+/// Buffers for an encoder that keeps so many frames, and one to write meanwhile.
+fn needed(retained: u32) -> usize {
+    1 + retained.min(15) as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +87,15 @@ mod tests {
             fourcc: FOURCC_XRGB8888,
             stride_align: 4,
         }
+    }
+
+    #[test]
+    fn one_more_than_an_encoder_keeps_suffice() {
+        let buffers = Buffers::new(&info(), 2).expect("memory");
+        assert!(buffers.suffice(0) && buffers.suffice(2) && !buffers.suffice(3));
+        assert!(Buffers::new(&info(), 1000).expect("memory").suffice(u32::MAX));
+        let own = CaptureInfo { host_buffers: false, ..info() };
+        assert!(Buffers::new(&own, 0).expect("nothing to make").suffice(5));
     }
 
     #[test]

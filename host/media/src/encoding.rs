@@ -8,12 +8,12 @@ use std::{
 use selkies_config::StreamSettings;
 use selkies_plugin_abi::UNSET;
 use selkies_plugin_host::{
-    CaptureInfo, EncodedPacket, EncoderInstance, EncoderSettings, EncoderSink, FaultClass, FrameFinished,
-    HostServices, PluginError, SubmitOptions, VideoFrame,
+    CaptureInfo, EncodedPacket, EncoderInstance, EncoderOffer, EncoderSettings, EncoderSink, FaultClass,
+    FrameFinished, HostServices, PluginError, SubmitOptions, VideoFrame,
 };
 use selkies_session::fallback::Severity;
 
-use crate::EncoderBackend;
+use crate::{Backend, EncoderBackend, making::HUNG};
 
 /// How long an encoder may take for one frame before it counts as hung.
 const FRAME_DEADLINE: Duration = Duration::from_secs(2);
@@ -30,6 +30,8 @@ pub(crate) struct Encoding {
     instance: EncoderInstance,
     basket: Arc<Basket>,
     chosen: usize,
+    /// What it was made from, which a new version may have taken the place of.
+    backend: Backend,
 }
 
 /// Why there is no frame.
@@ -39,6 +41,8 @@ pub(crate) enum EncodeError {
     Plugin(PluginError),
     /// The frame was not done in time.
     Hung(String),
+    /// The encoder was not made in time.
+    Unmade(String),
 }
 
 impl EncodeError {
@@ -46,7 +50,7 @@ impl EncodeError {
     pub(crate) fn severity(&self) -> Option<Severity> {
         match self {
             Self::Plugin(error) => severity(error),
-            Self::Hung(_) => Some(Severity::Broken),
+            Self::Hung(_) | Self::Unmade(_) => Some(Severity::Broken),
         }
     }
 }
@@ -69,6 +73,11 @@ impl std::fmt::Display for EncodeError {
                 "MD010 {plugin} did not finish a frame within {} s. Use another encoder or report it to its vendor",
                 FRAME_DEADLINE.as_secs()
             ),
+            Self::Unmade(plugin) => write!(
+                f,
+                "MD014 {plugin} did not make its encoder within {} s. Use another encoder or report it to its vendor",
+                HUNG.as_secs()
+            ),
         }
     }
 }
@@ -83,21 +92,33 @@ impl Encoding {
         chosen: usize,
     ) -> Result<Self, PluginError> {
         let basket = Arc::new(Basket::default());
-        let wanted = wanted(encoder, settings, capture);
+        let wanted = wanted(&encoder.offer, settings, capture);
         let origin = encoder.backend.origin(services);
         let instance = EncoderInstance::create(&origin, &encoder.offer, wanted, basket.clone())?;
-        Ok(Self { instance, basket, chosen })
+        Ok(Self { instance, basket, chosen, backend: encoder.backend.clone() })
     }
 
-    /// Takes new settings over. False when another encoder must be made.
+    /// Takes new settings over.
+    ///
+    /// # Errors
+    /// Of class reconfigure when another encoder must be made; else a fault.
     pub(crate) fn configure(
         &mut self,
-        encoder: &EncoderBackend,
         settings: &StreamSettings,
         capture: &CaptureInfo,
-    ) -> bool {
-        let wanted = wanted(encoder, settings, capture);
-        wanted == *self.instance.settings() || self.instance.configure(wanted).is_ok()
+    ) -> Result<(), PluginError> {
+        let wanted = wanted(self.instance.offer(), settings, capture);
+        if wanted == *self.instance.settings() { Ok(()) } else { self.instance.configure(wanted) }
+    }
+
+    /// What it was made from.
+    pub(crate) fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
+    /// Frames that it may keep.
+    pub(crate) fn max_retained(&self) -> u32 {
+        self.instance.offer().max_retained
     }
 
     /// Its place in the list of encoders.
@@ -141,8 +162,7 @@ impl Encoding {
     }
 }
 
-fn wanted(encoder: &EncoderBackend, settings: &StreamSettings, capture: &CaptureInfo) -> EncoderSettings {
-    let offer = &encoder.offer;
+fn wanted(offer: &EncoderOffer, settings: &StreamSettings, capture: &CaptureInfo) -> EncoderSettings {
     let scale = |quality: u8| u32::from(quality).clamp(offer.quality_min, offer.quality_max);
     let mut wanted = EncoderSettings::new(offer, capture.width, capture.height);
     wanted.fourcc = capture.fourcc;

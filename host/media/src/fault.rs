@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use selkies_plugin_host::{FaultClass, FaultOrigin, PluginError};
 
+use crate::Backend;
+
 /// A plugin's instance failed so that another one, or another plugin, has to go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginFault {
@@ -38,6 +40,21 @@ pub enum FaultVerdict {
 }
 
 impl PluginFault {
+    /// The fault of a plugin that does not return from `call`, found by the host's media threads.
+    pub(crate) fn hang(backend: &Backend, code: &'static str, call: &'static str, text: String) -> Self {
+        Self {
+            plugin: backend.plugin.id().into(),
+            version: backend.plugin.version().to_owned(),
+            part: "encoder",
+            code,
+            call,
+            text,
+            class: FaultClass::FatalInstance.to_string(),
+            ending: None,
+            counts: true,
+        }
+    }
+
     /// The fault of `error`, or `None` when the instance may go on.
     pub(crate) fn of(error: &PluginError, part: &'static str, version: &str) -> Option<Self> {
         // A poisoned instance repeats what was told before.

@@ -25,9 +25,9 @@ impl Gate {
         self.lock().contains(plugin)
     }
 
-    /// Lets a plugin in again.
-    pub(crate) fn admit(&self, plugin: &str) {
-        self.lock().remove(plugin);
+    /// Lets a plugin in again. True when it was barred.
+    pub(crate) fn admit(&self, plugin: &str) -> bool {
+        self.lock().remove(plugin)
     }
 
     /// Tells of an error, where it is one that ended the instance, and bars the plugin where that is due. True when it
@@ -36,6 +36,13 @@ impl Gate {
         match PluginFault::of(error, part, backend.plugin.version()) {
             Some(fault) => self.tell(&fault, error.class == FaultClass::FatalPlugin),
             None => self.bars(backend.plugin.id()),
+        }
+    }
+
+    /// Tells of an error that is nobody's fault any more: it is of a version that was replaced, or was told before.
+    pub(crate) fn mention(&self, error: &PluginError, part: &'static str, backend: &Backend) {
+        if let Some(fault) = PluginFault::of(error, part, backend.plugin.version()) {
+            self.observer.plugin_fault(&PluginFault { counts: false, ..fault });
         }
     }
 

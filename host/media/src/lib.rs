@@ -5,13 +5,16 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod blame;
 mod buffers;
 mod cursor;
 mod display;
 mod encoding;
+mod farewell;
 mod fault;
 mod figures;
 mod gate;
+mod heeding;
 mod input;
 mod making;
 mod orders;

@@ -1,4 +1,7 @@
 //! An encoder that is being made on a thread of its own: a plugin that is slow, or hangs, must not hold the picture.
+//!
+//! A plugin in this process that never returns from `create` keeps that thread until the process ends. After [`HUNG`] it is
+//! blamed like any other fault, so that at most as many threads are lost as faults lead to quarantine.
 
 use std::{
     sync::Arc,
@@ -6,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, bounded};
+use crossbeam_channel::{Receiver, bounded};
 use selkies_config::StreamSettings;
 use selkies_plugin_host::{CaptureInfo, HostServices, PluginError};
 
@@ -14,11 +17,17 @@ use crate::{EncoderBackend, encoding::Encoding, orders::Orders};
 
 /// How long the picture waits for an encoder before the next one in order is tried as well.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(120);
+/// How long it waits before one is tried again that failed a moment ago.
+pub(crate) const LONG_PATIENCE: Duration = Duration::from_secs(2);
+/// After this long an encoder that is not made counts as hung: longer than any start-up deadline of a plugin in a child,
+/// whose own error says more.
+pub(crate) const HUNG: Duration = Duration::from_secs(8);
 
 /// An encoder to come.
 pub(crate) struct Making {
     chosen: usize,
     capture: CaptureInfo,
+    began: Instant,
     result: Receiver<Result<Encoding, PluginError>>,
 }
 
@@ -53,7 +62,16 @@ impl Making {
             let _ = send.send(Encoding::create(&services, &encoder, &settings, &info, chosen));
             orders.look();
         })?;
-        Ok(Self { chosen, capture: *capture, result })
+        Ok(Self { chosen, capture: *capture, began: Instant::now(), result })
+    }
+
+    /// One that was made for such frames, to be used later.
+    pub(crate) fn done(encoding: Encoding, capture: &CaptureInfo) -> Self {
+        let (send, result) = bounded(1);
+        let chosen = encoding.chosen();
+        // There is room for one.
+        let _ = send.send(Ok(encoding));
+        Self { chosen, capture: *capture, began: Instant::now(), result }
     }
 
     /// Its place in the list of encoders.
@@ -66,15 +84,24 @@ impl Making {
         self.capture == *capture
     }
 
-    /// Waits for it until `limit`; `None` looks only.
-    pub(crate) fn wait(self, limit: Option<Instant>) -> Made {
-        let received = match limit {
-            Some(limit) => {
-                self.result.recv_deadline(limit).map_err(|error| error == RecvTimeoutError::Timeout)
-            }
-            None => self.result.try_recv().map_err(|error| error == TryRecvError::Empty),
-        };
-        match received {
+    /// True when there is something to look at.
+    pub(crate) fn is_over(&self) -> bool {
+        !self.result.is_empty()
+    }
+
+    /// True when it has taken so long that it counts as hung.
+    pub(crate) fn is_hung(&self) -> bool {
+        !self.is_over() && self.began.elapsed() >= HUNG
+    }
+
+    /// When it has had this time.
+    pub(crate) fn after(&self, time: Duration) -> Instant {
+        self.began + time
+    }
+
+    /// What became of it.
+    pub(crate) fn look(self) -> Made {
+        match self.result.try_recv() {
             Ok(Ok(encoding)) => Made::Ready(Box::new(encoding)),
             Ok(Err(error)) => Made::Failed(error),
             // The thread cannot end without an answer, except by a panic, which is as bad as no answer.

@@ -24,6 +24,13 @@ pub(crate) struct Asked {
     pub(crate) renewals: Vec<Renewal>,
 }
 
+impl Asked {
+    /// True when something may work now that did not before.
+    pub(crate) fn mends(&self) -> bool {
+        !self.forgiven.is_empty() || !self.renewals.is_empty()
+    }
+}
+
 #[derive(Debug, Default)]
 struct Desk {
     asked: Asked,
@@ -35,6 +42,8 @@ struct Desk {
 pub(crate) struct Orders {
     desk: Mutex<Desk>,
     pending: AtomicBool,
+    /// Something that lies there may mend what does not work.
+    mends: AtomicBool,
     stopped: AtomicBool,
     stream: Arc<Stream>,
 }
@@ -44,6 +53,7 @@ impl Orders {
         Self {
             desk: Mutex::default(),
             pending: AtomicBool::new(false),
+            mends: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             stream,
         }
@@ -98,6 +108,7 @@ impl Orders {
 
     pub(crate) fn take(&self) -> Option<Asked> {
         let mut desk = self.desk();
+        self.mends.store(false, Ordering::SeqCst);
         self.pending.swap(false, Ordering::SeqCst).then(|| std::mem::take(&mut desk.asked))
     }
 
@@ -109,14 +120,29 @@ impl Orders {
 
     /// Sleeps, unless the thread is to stop.
     pub(crate) fn rest(&self, time: Duration) {
-        let until = Instant::now() + time;
-        self.stream.pause(Some(until), |_| self.stopped());
+        self.pause(Instant::now() + time, || false);
+    }
+
+    /// Sleeps until what does not work may work again: after some time, or because of an order.
+    pub(crate) fn rest_until_mended(&self, time: Duration) {
+        self.pause(Instant::now() + time, || self.mends());
+    }
+
+    /// True when something lies there that may mend what does not work.
+    pub(crate) fn mends(&self) -> bool {
+        self.mends.load(Ordering::SeqCst)
+    }
+
+    /// Sleeps until `ready`, which [`Orders::look`] makes it ask again, until `limit`, or until the thread is to stop.
+    pub(crate) fn pause(&self, limit: Instant, ready: impl Fn() -> bool) {
+        self.stream.pause(Some(limit), |_| self.stopped() || ready());
     }
 
     fn ask(&self, change: impl FnOnce(&mut Asked)) {
         let waker = {
             let mut desk = self.desk();
             change(&mut desk.asked);
+            self.mends.store(desk.asked.mends(), Ordering::SeqCst);
             // Under the lock: whoever takes the order sees the flag, whoever registers a waker sees the order.
             self.pending.store(true, Ordering::SeqCst);
             desk.waker.clone()

@@ -3,12 +3,7 @@
 use selkies_plugin_host::{EncoderOffer, Plugin};
 use tracing::{info, warn};
 
-use crate::{
-    encoding::Encoding,
-    making::Making,
-    shot::Run,
-    video::{Ended, Video},
-};
+use crate::{making::Making, video::Video};
 
 /// A new version of a plugin, already started, and what it can encode here.
 #[derive(Clone, Debug)]
@@ -20,11 +15,10 @@ pub(crate) struct Renewal {
 }
 
 impl Video {
-    /// Takes a new version into use. An encoder takes over from a keyframe once it is made, and the old one encodes until
-    /// then; a capture ends the run and is opened anew.
-    pub(crate) fn renew(&mut self, renewal: Renewal, run: &Run, encoding: &Encoding) -> Option<Ended> {
+    /// Makes everything from a new version from now on. Instances of the old one stay in use: the encoder until
+    /// [`seek`](Self::seek) and [`adopt`](Self::adopt) replaced it. True when the capture is to be opened anew.
+    pub(crate) fn renew(&mut self, renewal: Renewal) -> bool {
         let Renewal { plugin, offers } = renewal;
-        let mut in_use = false;
         for (at, encoder) in self.backends.encoders.iter_mut().enumerate() {
             if encoder.backend.plugin.id() != plugin.id() {
                 continue;
@@ -36,32 +30,26 @@ impl Video {
             encoder.backend.plugin = plugin.clone();
             encoder.offer = offer.clone();
             self.fallback.forgive(at);
-            in_use |= at == encoding.chosen();
         }
         // What was made from the old version is of no use.
         let stale = |making: &mut Making| {
             let backend = &self.backends.encoders[making.chosen()].backend;
             backend.plugin.id() == plugin.id()
         };
-        drop(self.standby.take_if(stale));
-        drop(self.making.take_if(stale));
-        if in_use {
-            self.making = self
-                .begun(&run.capture.info(), encoding.chosen())
-                .inspect_err(|error| warn!(%error, "no thread"))
-                .ok();
-        }
+        let (standby, making) = (self.standby.take_if(stale), self.making.take_if(stale));
+        self.part(standby);
+        self.part(making);
         if let Some(display) =
             self.backends.display.as_mut().filter(|display| display.plugin.id() == plugin.id())
         {
             display.plugin = plugin.clone();
         }
         info!(plugin = plugin.id(), version = plugin.version(), "a new version is used from now on");
-        if self.backends.capture.plugin.id() != plugin.id() {
-            return None;
+        let films = self.backends.capture.plugin.id() == plugin.id();
+        if films {
+            self.backends.capture.plugin = plugin;
+            self.reopen = true;
         }
-        self.backends.capture.plugin = plugin;
-        self.reopen = true;
-        Some(Ended::Anew)
+        films
     }
 }

@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use selkies_plugin_host::{CaptureInfo, FaultClass, PluginError};
-use selkies_session::fallback::Severity;
+use selkies_plugin_host::CaptureInfo;
 use tracing::{info, warn};
 
 use crate::{
-    EncoderBackend, PluginFault,
-    encoding::{EncodeError, Encoding, severity},
-    making::{Made, Making, PATIENCE},
+    EncoderBackend,
+    encoding::{EncodeError, Encoding},
+    making::{HUNG, LONG_PATIENCE, Made, Making, PATIENCE},
     shot::{Reason, Run},
     video::{Ended, Video},
 };
@@ -18,22 +17,29 @@ use crate::{
 const MAX_FAILURES: u32 = 5;
 /// Pause after a failure that follows another: what fails on and on must not take a core.
 const FAILURE_PAUSE: Duration = Duration::from_millis(50);
-/// How long the picture waits for an encoder when no other works: longer than any start-up deadline of a plugin.
-const LAST_PATIENCE: Duration = Duration::from_secs(8);
-/// What is said when that was not enough.
-const TOO_SLOW: &str = "MD013 no encoder was ready in time. Add another encoder plugin";
 /// What is said when every encoder is barred.
 const NO_ENCODER: &str = "MD011 every encoder plugin is unusable or in quarantine. `selkies-host plugins list` says why; \
      `selkies-host plugins clear ID` lets one in again";
 
 impl Video {
     /// Makes the encoder that the settings name, or the first in order that works. One that takes long goes on being made
-    /// while the next is tried, see [`Video::adopt`]. Answers the error of the last one tried when none works.
+    /// while the next is tried, see [`Video::adopt`]; one that failed a moment ago is tried only when the others take very
+    /// long. Answers the error of the last one tried when none works, and soon when the thread is to stop or an order may
+    /// change the outcome.
     pub(crate) fn choose(&mut self, capture: &CaptureInfo) -> Result<Encoding, String> {
-        let (mut last, mut slow) = (None, None);
+        let (mut last, mut slow, mut waited) = (None, Vec::new(), false);
         for at in self.order() {
-            if self.gate.bars(self.backends.encoders[at].backend.plugin.id()) {
+            if self.bars(at) {
                 continue;
+            }
+            if self.fallback.rests(at, Instant::now()) && !std::mem::replace(&mut waited, true) {
+                match self.first_of(&mut slow, LONG_PATIENCE, capture) {
+                    Ok(encoding) => return Ok(encoding),
+                    Err(error) => last = error.or(last),
+                }
+            }
+            if self.orders.stopped() {
+                break;
             }
             let making = match self.begun(capture, at) {
                 Ok(making) => making,
@@ -44,34 +50,95 @@ impl Video {
                     continue;
                 }
             };
-            match making.wait(Some(Instant::now() + PATIENCE)) {
-                Made::Ready(mut encoding) => {
-                    if self.tune(&mut encoding, capture) {
-                        self.making = slow;
-                        return Ok(*encoding);
-                    }
+            slow.push(making);
+            let newest = slow.len() - 1;
+            self.orders.pause(slow[newest].after(PATIENCE), || slow[newest].is_over());
+            if slow[newest].is_over() {
+                match self.take(&mut slow, newest, capture) {
+                    Ok(encoding) => return Ok(encoding),
+                    Err(error) => last = error.or(last),
                 }
-                Made::Failed(error) => last = Some(self.refused(error, at)),
-                Made::Pending(making) => slow = slow.or(Some(making)),
             }
         }
-        let Some(slow) = slow else { return Err(last.unwrap_or_else(|| NO_ENCODER.to_owned())) };
-        let at = slow.chosen();
-        match slow.wait(Some(Instant::now() + LAST_PATIENCE)) {
-            Made::Ready(mut encoding) => {
-                if self.tune(&mut encoding, capture) {
-                    Ok(*encoding)
-                } else {
-                    Err(TOO_SLOW.to_owned())
-                }
+        match self.first_of(&mut slow, HUNG, capture) {
+            Ok(encoding) => return Ok(encoding),
+            Err(error) => last = error.or(last),
+        }
+        let (hung, slow): (Vec<_>, Vec<_>) = slow.into_iter().partition(Making::is_hung);
+        for making in hung {
+            last = Some(self.unmade(making.chosen()));
+            self.farewells.part(making);
+        }
+        let mut slow = slow.into_iter();
+        let other = std::mem::replace(&mut self.making, slow.next());
+        slow.chain(other).for_each(|making| self.farewells.part(making));
+        Err(last.unwrap_or_else(|| NO_ENCODER.to_owned()))
+    }
+
+    /// The first of these that is there before all of them have had `time`; else the error of the last that failed.
+    fn first_of(
+        &mut self,
+        slow: &mut Vec<Making>,
+        time: Duration,
+        capture: &CaptureInfo,
+    ) -> Result<Encoding, Option<String>> {
+        let mut last = None;
+        while let Some(limit) = slow.iter().map(|making| making.after(time)).max() {
+            self.orders.pause(limit, || slow.iter().any(Making::is_over) || self.orders.mends());
+            let Some(at) = slow.iter().position(Making::is_over).filter(|_| !self.orders.stopped()) else {
+                break;
+            };
+            match self.take(slow, at, capture) {
+                Ok(encoding) => return Ok(encoding),
+                Err(error) => last = error.or(last),
             }
-            Made::Failed(error) => Err(self.refused(error, at)),
-            Made::Pending(_) => Err(TOO_SLOW.to_owned()),
+        }
+        Err(last)
+    }
+
+    /// Takes the one with this index into use; the best of those before it goes on being made, the others end. The error is
+    /// that of one that failed.
+    fn take(
+        &mut self,
+        slow: &mut Vec<Making>,
+        index: usize,
+        capture: &CaptureInfo,
+    ) -> Result<Encoding, Option<String>> {
+        let making = slow.remove(index);
+        let at = making.chosen();
+        match making.look() {
+            Made::Ready(mut encoding) => {
+                if !self.tune(&mut encoding, capture) {
+                    self.farewells.part(encoding);
+                    return Err(None);
+                }
+                let mut slow = slow.drain(..);
+                let better = slow.next().filter(|_| index > 0);
+                slow.for_each(|making| self.farewells.part(making));
+                let other = std::mem::replace(&mut self.making, better);
+                self.part(other);
+                Ok(*encoding)
+            }
+            Made::Failed(error) => {
+                let backend = self.backends.encoders[at].backend.clone();
+                Err(Some(self.refused(error, at, &backend)))
+            }
+            Made::Pending(making) => {
+                slow.insert(index, making);
+                Err(None)
+            }
+        }
+    }
+
+    /// Ends one that is not wanted any more.
+    pub(crate) fn part(&self, making: Option<Making>) {
+        if let Some(making) = making {
+            self.farewells.part(making);
         }
     }
 
     /// The encoders, best first.
-    fn order(&self) -> Vec<usize> {
+    pub(crate) fn order(&self) -> Vec<usize> {
         let encoders = &self.backends.encoders;
         self.fallback.order(|at| encoders[at].offer.name == self.settings.encoder, Instant::now())
     }
@@ -79,32 +146,27 @@ impl Video {
     /// What was begun for such frames before, or a new beginning.
     pub(crate) fn begun(&mut self, capture: &CaptureInfo, at: usize) -> std::io::Result<Making> {
         let fits = |making: &mut Making| making.chosen() == at && making.fits(capture);
-        if let Some(making) = self.making.take_if(fits).or_else(|| self.standby.take_if(fits)) {
-            return Ok(making);
+        match self.making.take_if(fits).or_else(|| self.standby.take_if(fits)) {
+            Some(making) => Ok(making),
+            None => self.begin(capture, at),
         }
+    }
+
+    fn begin(&self, capture: &CaptureInfo, at: usize) -> std::io::Result<Making> {
         let encoder = &self.backends.encoders[at];
         Making::start(&self.services, encoder, &self.settings, capture, at, &self.orders)
     }
 
-    /// Brings an encoder up to the settings of now and takes it into use. False when it cannot.
-    fn tune(&self, encoding: &mut Encoding, capture: &CaptureInfo) -> bool {
-        let encoder = &self.backends.encoders[encoding.chosen()];
-        let tuned = encoding.configure(encoder, &self.settings, capture);
-        if tuned {
-            self.figures.uses(format!("{}/{}", encoder.backend.plugin.id(), encoder.offer.name));
-        }
-        tuned
+    /// Brings an encoder up to the settings of now. False when it cannot.
+    pub(crate) fn tune(&mut self, encoding: &mut Encoding, capture: &CaptureInfo) -> bool {
+        let tuned = encoding.configure(&self.settings, capture);
+        tuned.map_err(|error| self.refused(error, encoding.chosen(), encoding.backend())).is_ok()
     }
 
-    /// Remembers why an encoder cannot be made.
-    fn refused(&mut self, error: PluginError, at: usize) -> String {
-        warn!(%error, encoder = %self.backends.encoders[at].offer.name, "encoder cannot be used");
-        let text = error.to_string();
-        // One that refuses these settings may be right to do so.
-        if severity(&error).is_some_and(|severity| severity != Severity::Passing) {
-            self.blame(&EncodeError::Plugin(error), at);
-        }
-        text
+    /// Notes that this encoder is in use from now on.
+    pub(crate) fn uses(&self, encoding: &Encoding) {
+        let EncoderBackend { backend, offer } = &self.backends.encoders[encoding.chosen()];
+        self.figures.uses(format!("{}/{}", backend.plugin.id(), offer.name));
     }
 
     /// Takes a slow encoder into use that is there now, if it is better than the one in use. Answers why the run ends
@@ -112,10 +174,20 @@ impl Video {
     pub(crate) fn adopt(&mut self, run: &mut Run, encoding: &mut Encoding) -> Option<Ended> {
         let making = self.making.take()?;
         let at = making.chosen();
-        match making.wait(None) {
+        if making.is_hung() {
+            self.unmade(at);
+            self.farewells.part(making);
+            return None;
+        }
+        match making.look() {
             Made::Pending(making) => self.making = Some(making),
             Made::Failed(error) => {
-                self.refused(error, at);
+                let backend = self.backends.encoders[at].backend.clone();
+                self.refused(error, at, &backend);
+                // A new version of the one in use may have had to wait for it.
+                if at != encoding.chosen() && !self.is_current(encoding) {
+                    self.making = self.begun(&run.capture.info(), encoding.chosen()).ok();
+                }
             }
             Made::Ready(mut made) => {
                 let order = self.order();
@@ -125,6 +197,7 @@ impl Video {
                     info!(encoder = %self.backends.encoders[at].offer.name, "the encoder is there");
                     return self.install(*made, run, encoding);
                 }
+                self.farewells.part(made);
             }
         }
         None
@@ -137,13 +210,20 @@ impl Video {
             return;
         }
         let capture = run.capture.info();
-        if self.standby.as_ref().is_some_and(|standby| standby.fits(&capture)) {
+        if self.standby.as_ref().is_some_and(|standby| standby.fits(&capture) && !standby.is_hung()) {
             return;
         }
-        let next = self.order().into_iter().find(|&at| {
-            at != encoding.chosen() && !self.gate.bars(self.backends.encoders[at].backend.plugin.id())
-        });
-        self.standby = next.and_then(|at| self.begun(&capture, at).ok());
+        if let Some(standby) = self.standby.take() {
+            if standby.is_hung() {
+                self.unmade(standby.chosen());
+            }
+            self.farewells.part(standby);
+        }
+        // The better one that is being made is for use, not for later.
+        let pending = self.making.as_ref().map(Making::chosen);
+        let mut others = self.order().into_iter();
+        let next = others.find(|&at| at != encoding.chosen() && Some(at) != pending && !self.bars(at));
+        self.standby = next.and_then(|at| self.begin(&capture, at).ok());
     }
 
     /// After a failed frame: why the run ends with it, if it does.
@@ -153,12 +233,11 @@ impl Video {
         run: &mut Run,
         encoding: &mut Encoding,
     ) -> Option<Ended> {
-        let encoder = encoding.chosen();
         warn!(%error, "a frame was not encoded");
         run.reason = Some(Reason::Damage);
         run.keyframe = true;
         self.failures += 1;
-        let replace = error.severity().is_none() || self.blame(error, encoder);
+        let replace = error.severity().is_none() || self.blame(error, encoding.chosen(), encoding.backend());
         if self.failures >= MAX_FAILURES {
             self.failures = 0;
             return Some(Ended::Failed(error.to_string()));
@@ -173,6 +252,7 @@ impl Video {
     fn replace(&mut self, error: &EncodeError, run: &mut Run, encoding: &mut Encoding) -> Option<Ended> {
         let next = match self.choose(&run.capture.info()) {
             Ok(next) => next,
+            Err(_) if self.orders.mends() => return Some(Ended::Anew),
             Err(reason) => return Some(Ended::Failed(reason)),
         };
         if next.chosen() != encoding.chosen() {
@@ -183,49 +263,21 @@ impl Video {
         self.install(next, run, encoding)
     }
 
-    /// Encodes with `next` from a keyframe on. Ends the run where that needs more buffers.
+    /// Encodes with `next` from a keyframe on. Ends the run where that needs more buffers; the next run takes it then.
     fn install(&mut self, next: Encoding, run: &mut Run, encoding: &mut Encoding) -> Option<Ended> {
-        let retained = |encoding: &Encoding| self.backends.encoders[encoding.chosen()].offer.max_retained;
-        if retained(&next) > retained(encoding) {
+        if !run.buffers.suffice(next.max_retained()) {
+            let next = Making::done(next, &run.capture.info());
+            // A better one may still be under way.
+            let place = if self.making.is_none() { &mut self.making } else { &mut self.standby };
+            let other = place.replace(next);
+            self.part(other);
             return Some(Ended::Anew);
         }
-        *encoding = next;
+        self.farewells.part(std::mem::replace(encoding, next));
+        self.uses(encoding);
         run.keyframe = true;
         run.reason = Some(Reason::Keyframe);
         self.stream.damaged();
         None
-    }
-
-    /// Forgets the faults of a plugin's encoders.
-    pub(crate) fn forgive(&mut self, plugin: &str) {
-        for (at, encoder) in self.backends.encoders.iter().enumerate() {
-            if encoder.backend.plugin.id() == plugin {
-                self.fallback.forgive(at);
-            }
-        }
-    }
-
-    /// Remembers a failure of an encoder. True when another must go on.
-    fn blame(&mut self, error: &EncodeError, encoder: usize) -> bool {
-        let backend = &self.backends.encoders[encoder].backend;
-        let barred = match error {
-            EncodeError::Plugin(error) => self.gate.report(error, "encoder", backend),
-            EncodeError::Hung(_) => {
-                let fault = PluginFault {
-                    plugin: backend.plugin.id().into(),
-                    version: backend.plugin.version().to_owned(),
-                    part: "encoder",
-                    code: "MD010",
-                    call: "encoder.submit",
-                    text: error.to_string(),
-                    class: FaultClass::FatalInstance.to_string(),
-                    ending: None,
-                    counts: true,
-                };
-                self.gate.tell(&fault, false)
-            }
-        };
-        let severity = error.severity();
-        severity.is_some_and(|severity| self.fallback.fault(encoder, severity, Instant::now())) || barred
     }
 }

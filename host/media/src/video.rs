@@ -7,7 +7,7 @@ use std::{
 
 use selkies_config::StreamSettings;
 use selkies_plugin_host::{
-    CaptureInstance, CaptureRequest, CaptureSignal, FaultClass, HostServices, PluginError,
+    CaptureInstance, CaptureRequest, CaptureSignal, FaultClass, HostServices, PluginError, RunningCapture,
 };
 use selkies_session::{
     fallback::{BackOff, Fallback},
@@ -20,6 +20,7 @@ use crate::{
     buffers::Buffers,
     display::DisplayDesk,
     encoding::Encoding,
+    farewell::Farewells,
     gate::Gate,
     making::Making,
     orders::Orders,
@@ -34,6 +35,9 @@ pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 const FOLLOWER_KEYFRAME: Duration = Duration::from_secs(1);
 /// Sources that change faster than a frame is taken this often in a row count as failing.
 const MAX_CHANGES: u32 = 16;
+
+/// How long instances may take to end when the thread does.
+const LAST_FAREWELL: Duration = Duration::from_secs(1);
 
 /// Brings a display of our own back if it has gone; true when it had.
 pub(crate) type Revive = Box<dyn FnMut() -> bool + Send>;
@@ -61,6 +65,10 @@ pub(crate) struct Video {
     /// The encoder that goes on after a fault, kept ready.
     pub(crate) standby: Option<Making>,
     pub(crate) keeps_standby: bool,
+    /// Where what is not used any more ends.
+    pub(crate) farewells: Farewells,
+    /// What the capture in use was opened from.
+    pub(crate) source: Backend,
     /// The capture is of an old version: it is not used for another run.
     pub(crate) reopen: bool,
     /// Frames in a row that were not encoded.
@@ -101,11 +109,28 @@ enum Trouble {
 impl Video {
     /// Runs until it is stopped.
     pub(crate) fn run(mut self) {
+        self.film_on();
+        let (making, standby) = (self.making.take(), self.standby.take());
+        self.part(making);
+        self.part(standby);
+        if !self.farewells.wait(LAST_FAREWELL) {
+            warn!("an encoder that is not used any more has not ended");
+        }
+    }
+
+    fn film_on(&mut self) {
         let mut idle = self.proven.take();
         while !self.orders.stopped() {
+            // Also while nothing works: an order may mend that.
+            if let Some(asked) = self.orders.take() {
+                self.heed(asked, None);
+            }
+            if std::mem::take(&mut self.reopen) {
+                idle = None;
+            }
             match self.capture(idle.take()).and_then(|capture| self.film(capture)) {
                 Ok((Ended::Stopped, _)) => return,
-                Ok((Ended::Anew, capture)) => idle = capture.filter(|_| !std::mem::take(&mut self.reopen)),
+                Ok((Ended::Anew, capture)) => idle = capture,
                 Ok((Ended::Failed(reason), capture)) => {
                     idle = capture;
                     self.fail(&reason);
@@ -113,7 +138,7 @@ impl Video {
                 Err(trouble) => {
                     self.lost = true;
                     if let Trouble::Capture(error) = &trouble {
-                        self.gate.report(error, "capture", &self.backends.capture);
+                        self.blame_capture(error);
                     }
                     self.fail(&trouble.to_string());
                 }
@@ -122,8 +147,9 @@ impl Video {
     }
 
     /// The capture that is open, or a new one.
-    fn capture(&self, idle: Option<CaptureInstance>) -> Result<CaptureInstance, Trouble> {
-        let backend = &self.backends.capture;
+    fn capture(&mut self, idle: Option<CaptureInstance>) -> Result<CaptureInstance, Trouble> {
+        self.source = self.backends.capture.clone();
+        let backend = &self.source;
         match idle {
             Some(capture) => Ok(capture),
             None if self.gate.bars(backend.plugin.id()) => {
@@ -149,7 +175,7 @@ impl Video {
             self.pauses.worked();
         }
         let pause = self.pauses.failed();
-        self.orders.rest(pause);
+        self.orders.rest_until_mended(pause);
         if !self.orders.stopped()
             && let Some(revive) = &mut self.revive
             && revive()
@@ -163,9 +189,12 @@ impl Video {
     /// Streams from a capture until something ends it.
     fn film(&mut self, mut capture: CaptureInstance) -> Result<(Ended, Option<CaptureInstance>), Trouble> {
         let info = capture.info()?;
-        let mut encoding = self.choose(&info).map_err(Trouble::Other)?;
-        let encoder = &self.backends.encoders[encoding.chosen()];
-        let buffers = Buffers::new(&info, encoder.offer.max_retained)
+        let mut encoding = match self.choose(&info) {
+            Ok(encoding) => encoding,
+            Err(_) if self.orders.mends() => return Ok((Ended::Anew, Some(capture))),
+            Err(reason) => return Err(Trouble::Other(reason)),
+        };
+        let buffers = Buffers::new(&info, encoding.max_retained())
             .map_err(|error| Trouble::Other(error.to_string()))?;
         let request =
             CaptureRequest { area: buffers.whole(), output: String::new(), buffers: buffers.shared() };
@@ -173,11 +202,17 @@ impl Video {
             Ok(running) => running,
             // It changed between `info` and `start`.
             Err(failure) if self.may_change(&failure.error) => {
+                self.farewells.part(encoding);
                 return Ok((Ended::Anew, Some(failure.capture)));
             }
-            Err(failure) => return Err(failure.error.into()),
+            Err(failure) => {
+                self.farewells.part(encoding);
+                return Err(failure.error.into());
+            }
         };
-        info!(width = info.width, height = info.height, encoder = %encoder.offer.name, "streaming");
+        self.uses(&encoding);
+        let name = &self.backends.encoders[encoding.chosen()].offer.name;
+        info!(width = info.width, height = info.height, encoder = %name, "streaming");
         self.orders.wakes(Some(running.waker()));
         self.stream.restart();
         self.observer.display(info.width, info.height);
@@ -198,12 +233,22 @@ impl Video {
         self.orders.wakes(None);
         let Run { capture, last, .. } = run;
         drop(last);
+        self.farewells.part(encoding);
         match ended {
             Ok(Ended::Stopped) => Ok((Ended::Stopped, None)),
-            Ok(ended) => Ok((ended, capture.stop().ok())),
-            Err(error) if self.may_change(&error) => Ok((Ended::Anew, capture.stop().ok())),
+            Ok(ended) => Ok((ended, self.halt(capture))),
+            Err(error) if self.may_change(&error) => Ok((Ended::Anew, self.halt(capture))),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Stops a capture, so that it can start again; one that cannot is opened anew.
+    fn halt(&self, capture: RunningCapture) -> Option<CaptureInstance> {
+        let stopped = capture.stop().inspect_err(|failure| {
+            warn!(error = %failure.error, "the capture was not stopped");
+            self.blame_capture(&failure.error);
+        });
+        stopped.ok()
     }
 
     /// True for an error that says "begin anew with what the source is now", which is no failure unless it goes on and on.
@@ -221,28 +266,8 @@ impl Video {
                 return Ok(Ended::Stopped);
             }
             if let Some(asked) = self.orders.take() {
-                for plugin in &asked.forgiven {
-                    self.forgive(plugin);
-                }
-                for renewal in asked.renewals {
-                    if let Some(ended) = self.renew(renewal, run, encoding) {
-                        return Ok(ended);
-                    }
-                }
-                let mut anew = asked.keyframe;
-                if let Some(settings) = asked.settings
-                    && settings != self.settings
-                {
-                    if !self.take_over(settings, run, encoding) {
-                        return Ok(Ended::Anew);
-                    }
-                    // A picture at rest gets its new quality, too.
-                    anew = true;
-                }
-                if anew {
-                    run.keyframe = true;
-                    run.reason = Some(Reason::Keyframe);
-                    self.stream.damaged();
+                if let Some(ended) = self.heed(asked, Some((&mut *run, &mut *encoding))) {
+                    return Ok(ended);
                 }
                 continue;
             }
@@ -323,18 +348,6 @@ impl Video {
             }
         }
         Ok(None)
-    }
-
-    /// Takes new settings over. False when another encoder must be made.
-    fn take_over(&mut self, settings: StreamSettings, run: &Run, encoding: &mut Encoding) -> bool {
-        let chosen = &self.backends.encoders[encoding.chosen()];
-        let offered = |name: &str| self.backends.encoders.iter().any(|encoder| encoder.offer.name == name);
-        // Only a wish that is new: an encoder that failed is not made again at every change.
-        let another = settings.encoder != self.settings.encoder
-            && settings.encoder != chosen.offer.name
-            && offered(&settings.encoder);
-        self.settings = settings;
-        !another && encoding.configure(chosen, &self.settings, &run.capture.info())
     }
 }
 

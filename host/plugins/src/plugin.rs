@@ -83,6 +83,12 @@ impl Plugin {
         self.manifest().map_or("", |manifest| manifest.version.as_str())
     }
 
+    /// True when both are the same start of the same library: not two versions, and not one that was started again.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.place, &other.place)
+    }
+
     /// True when it has the usable table with this id, `selkies.capture/1`.
     #[must_use]
     pub fn offers(&self, table: &str) -> bool {

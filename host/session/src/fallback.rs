@@ -83,6 +83,12 @@ impl Fallback {
         }
     }
 
+    /// True while candidate `which` rests after a fault.
+    #[must_use]
+    pub fn rests(&self, which: usize, now: Instant) -> bool {
+        self.records.get(which).and_then(|record| record.rests_until).is_some_and(|until| until > now)
+    }
+
     /// The candidates that may be tried, best first: those that are `preferred`, then the configured order; those that
     /// rest after a fault come last, the one that rested longest first among them.
     #[must_use]
@@ -146,6 +152,7 @@ mod tests {
         let (mut fallback, now) = (Fallback::new(3), Instant::now());
         assert!(fallback.fault(0, Severity::Broken, now));
         assert_eq!(fallback.order(|which| which == 0, now), [1, 2, 0]);
+        assert!(fallback.rests(0, now) && !fallback.rests(1, now) && !fallback.rests(0, now + FIRST_REST));
         assert!(fallback.fault(1, Severity::Broken, now + SECOND));
         // Where all but one rest, the one that rested longest is the better second choice.
         assert_eq!(fallback.order(any, now + SECOND), [2, 0, 1]);

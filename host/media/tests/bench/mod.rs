@@ -132,7 +132,8 @@ impl Observer for Heard {
         self.say("recovered".into());
     }
     fn plugin_fault(&self, fault: &PluginFault) -> FaultVerdict {
-        self.say(format!("fault {} {} {}", fault.plugin, fault.part, fault.code));
+        let kind = if fault.counts { "fault" } else { "mention" };
+        self.say(format!("{kind} {} {} {}", fault.plugin, fault.part, fault.code));
         if *self.bars.lock().unwrap() { FaultVerdict::Barred } else { FaultVerdict::Again }
     }
     fn encoder_replaced(&self, encoder: &str, reason: &str) {

@@ -6,11 +6,14 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use selkies_media::{Backend, EncoderBackend};
-use selkies_plugin_host::{HostServices, Inventory, Policy, SlabPool};
+use selkies_plugin_host::{HostServices, Inventory, Plugin, Policy, SlabPool};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -86,11 +89,24 @@ impl Plugins {
 
     /// What an encoder with a fault (tests/faulty) offers; the fault shows at the frame `after`.
     pub(crate) fn faulty(&self, name: &str, after: u32) -> Vec<EncoderBackend> {
-        let inventory = Inventory::scan(&[faulty().join(name)], Policy::default());
-        let plugin = inventory.start(&self.services, &format!("faulty.{name}"));
-        let plugin = plugin.unwrap_or_else(|error| panic!("{error}"));
-        let backend = Backend { plugin, config: format!(r#"{{"after":{after}}}"#) };
+        let backend = Backend { plugin: self.faulty_plugin(name), config: format!(r#"{{"after":{after}}}"#) };
         EncoderBackend::probe(&self.services, &backend).expect("it offers JPEG")
+    }
+
+    /// An encoder with a fault, from a library of its own: what it counts in this process begins anew.
+    pub(crate) fn faulty_plugin(&self, name: &str) -> Plugin {
+        static TURN: AtomicU32 = AtomicU32::new(0);
+        let turn = TURN.fetch_add(1, Ordering::Relaxed);
+        let (from, home) = (faulty().join(name), self.folder.path().join(format!("{name}-{turn}")));
+        fs::create_dir(&home).expect("a folder");
+        fs::set_permissions(&home, fs::Permissions::from_mode(0o755)).expect("changed");
+        for file in fs::read_dir(&from).expect("it was built") {
+            let file = file.expect("readable");
+            copy(&file.path(), &home.join(file.file_name()));
+        }
+        let inventory = Inventory::scan(&[home], Policy::default());
+        let plugin = inventory.start(&self.services, &format!("faulty.{name}"));
+        plugin.unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
@@ -99,7 +115,15 @@ fn faulty() -> &'static Path {
     static FAULTY: OnceLock<TempDir> = OnceLock::new();
     let folder = FAULTY.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a folder");
-        let names = ["empty-packet", "hang-create", "never-done", "panic", "wrong-frame-id"];
+        let names = [
+            "empty-packet",
+            "hang-create",
+            "hang-destroy",
+            "never-done",
+            "panic",
+            "slow-start",
+            "wrong-frame-id",
+        ];
         let script = workspace().join("tests/faulty/build.sh");
         let built = Command::new(script).arg(folder.path()).args(names).status().expect("a shell runs");
         assert!(built.success(), "the encoders with a fault do not build");

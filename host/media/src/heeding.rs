@@ -1,0 +1,80 @@
+//! What the video thread does with its orders, with a picture or without one.
+
+use selkies_config::StreamSettings;
+use tracing::warn;
+
+use crate::{
+    encoding::Encoding,
+    orders::Asked,
+    shot::{Reason, Run},
+    video::{Ended, Video},
+};
+
+impl Video {
+    /// Carries out all that was asked for; `live` is what runs meanwhile. Answers why the run ends with it, if it does.
+    pub(crate) fn heed(&mut self, asked: Asked, live: Option<(&mut Run, &mut Encoding)>) -> Option<Ended> {
+        let mended = asked.mends();
+        for plugin in &asked.forgiven {
+            self.forgive(plugin);
+        }
+        let mut ends = false;
+        for renewal in asked.renewals {
+            ends |= self.renew(renewal);
+        }
+        let settings = asked.settings.filter(|settings| *settings != self.settings);
+        let Some((run, encoding)) = live else {
+            if let Some(settings) = settings {
+                self.settings = settings;
+            }
+            return None;
+        };
+        // A picture at rest gets its new quality, too.
+        let anew = asked.keyframe || settings.is_some();
+        if let Some(settings) = settings {
+            ends |= !self.take_over(settings, run, encoding);
+        }
+        if ends {
+            return Some(Ended::Anew);
+        }
+        if mended {
+            self.seek(run, encoding);
+        }
+        if anew {
+            run.keyframe = true;
+            run.reason = Some(Reason::Keyframe);
+            self.stream.damaged();
+        }
+        None
+    }
+
+    /// Takes new settings over. False when another encoder must be made.
+    fn take_over(&mut self, settings: StreamSettings, run: &Run, encoding: &mut Encoding) -> bool {
+        let chosen = &self.backends.encoders[encoding.chosen()];
+        let offered = |name: &str| self.backends.encoders.iter().any(|encoder| encoder.offer.name == name);
+        // Only a wish that is new: an encoder that failed is not made again at every change.
+        let another = settings.encoder != self.settings.encoder
+            && settings.encoder != chosen.offer.name
+            && offered(&settings.encoder);
+        self.settings = settings;
+        !another && self.tune(encoding, &run.capture.info())
+    }
+
+    /// Begins to make what should be in use instead of `encoding`: a better one that was mended, or its new version.
+    pub(crate) fn seek(&mut self, run: &Run, encoding: &Encoding) {
+        let mut better = self.order().into_iter().take_while(|&at| at != encoding.chosen());
+        let better = better.find(|&at| !self.bars(at));
+        let renewed = (!self.is_current(encoding)).then_some(encoding.chosen());
+        let Some(at) = better.or(renewed) else { return };
+        let capture = run.capture.info();
+        if self.making.as_ref().is_some_and(|making| making.chosen() == at && making.fits(&capture)) {
+            return;
+        }
+        match self.begun(&capture, at) {
+            Ok(making) => {
+                let other = self.making.replace(making);
+                self.part(other);
+            }
+            Err(error) => warn!(%error, "no thread for an encoder"),
+        }
+    }
+}
