@@ -1,16 +1,17 @@
 //! A plugin's process in which an attacker runs: it enters as it should, offers an encoder, and then breaks the
 //! protocol in the way that its first argument names. The host of tests/child must refuse each.
+#![allow(unsafe_code)] // for numbers of descriptors that nobody gave it
 
-use std::process::ExitCode;
+use std::{os::fd::BorrowedFd, process::ExitCode};
 
 use selkies_plugin_abi as abi;
 use selkies_plugin_host::{
-    EncoderOffer,
+    CaptureInfo, EncoderOffer,
     child::{
         Channel, SlabPlace, adopt,
         wire::{
-            Control, ControlAnswer, Event, FromChild, Line, Loaded, Order, Reply, Report, Sent, Submit, Task,
-            WireOffer, WirePacket, WireRect, decode, encode,
+            Control, ControlAnswer, Create, Event, FromChild, Line, Loaded, Order, Reply, Report, Sent,
+            Submit, Task, WireOffer, WirePacket, WireRect, decode, encode,
         },
     },
 };
@@ -73,9 +74,13 @@ fn serve(channel: &Channel, act: &str) -> Result<(), Failure> {
                 answer(channel, ControlAnswer::Ready)?;
             }
             Control::Load { .. } => {
-                let id = abi::ids::ENCODER_V1.to_owned();
-                let table = WireOffer { id, bytes: Some(56), wanted: Some(56), refusal: None };
-                answer(channel, ControlAnswer::Loaded(Ok(Loaded { plugin: 0, offers: vec![table] })))?;
+                let tables = [abi::ids::ENCODER_V1, abi::ids::CAPTURE_V1].map(|id| WireOffer {
+                    id: id.to_owned(),
+                    bytes: Some(56),
+                    wanted: Some(56),
+                    refusal: None,
+                });
+                answer(channel, ControlAnswer::Loaded(Ok(Loaded { plugin: 0, offers: tables.into() })))?;
             }
             Control::Probe { .. } => {
                 if act == "two answers" {
@@ -84,9 +89,14 @@ fn serve(channel: &Channel, act: &str) -> Result<(), Failure> {
                 let name = if act == "bad offer" { "../../etc" } else { "rogue" };
                 answer(channel, ControlAnswer::Offers(Ok(vec![offer(name)])))?;
             }
-            Control::Create { .. } => {
-                let instance = Channel::from_fd(fds.into_iter().next().ok_or("no channel")?);
+            Control::Create { what, .. } => {
+                let mut fds = fds.into_iter();
+                let instance = Channel::from_fd(fds.next().ok_or("no channel")?);
                 report(&instance, Vec::new(), Some(Reply::Done))?;
+                if matches!(what, Create::Capture) {
+                    capture(&instance, act)?;
+                    continue;
+                }
                 if act == "endless lines" {
                     flood(channel)?;
                 }
@@ -94,6 +104,51 @@ fn serve(channel: &Channel, act: &str) -> Result<(), Failure> {
             }
             Control::LogLevel(_) => {}
         }
+    }
+}
+
+/// One capture. What wakes it stays open in `serve`.
+fn capture(channel: &Channel, act: &str) -> Result<(), Failure> {
+    let mut message = Vec::new();
+    loop {
+        drop(channel.receive(&mut message, None)?);
+        let Order { task, .. } = decode(&message)?;
+        let reply = match task {
+            Task::CaptureInfo => Reply::CaptureInfo(CaptureInfo {
+                host_buffers: false,
+                damage: false,
+                draws_cursor: false,
+                width: 64,
+                height: 32,
+                fourcc: abi::FOURCC_XRGB8888,
+                stride_align: 64,
+            }),
+            Task::CaptureWait { .. } if act == "blocks whoever wakes it" => {
+                block_writers();
+                std::thread::park();
+                continue;
+            }
+            Task::CaptureStart { .. } | Task::End => Reply::Done,
+            _ => continue,
+        };
+        report(channel, Vec::new(), Some(reply))?;
+    }
+}
+
+/// Fills whatever this process can write, as far as that goes without waiting, and lets all further writes wait.
+fn block_writers() {
+    for number in 3..64 {
+        // SAFETY: nobody closes descriptors meanwhile; what is none makes the calls fail.
+        let fd = unsafe { BorrowedFd::borrow_raw(number) };
+        let Ok(flags) = rustix::fs::fcntl_getfl(fd) else { continue };
+        if rustix::net::sockopt::socket_type(fd).is_err() {
+            let _ = rustix::fs::fcntl_setfl(fd, flags | rustix::fs::OFlags::NONBLOCK);
+            // Less and less, so that what counts is full to the last one.
+            for shift in 0..64 {
+                while rustix::io::write(fd, &((u64::MAX - 1) >> shift).max(1).to_ne_bytes()).is_ok() {}
+            }
+        }
+        let _ = rustix::fs::fcntl_setfl(fd, flags - rustix::fs::OFlags::NONBLOCK);
     }
 }
 

@@ -6,17 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    io::Errno,
-};
-
 use super::{
     channel::{Channel, ChannelError},
     home::ChildPlugin,
     link::{Fault, Link},
     spill,
-    wakes::{self, RemoteWake},
+    wakes::{RemoteWake, Waited},
     wire::{
         self, Control, Create, Event, MAX_CONFIG, MAX_EVENTS, MAX_RETURNED, Order, Reply, Report, Sent, Task,
     },
@@ -244,31 +239,11 @@ impl Remote {
     ) -> Result<Reply, PluginError> {
         let timeout_ns = timeout.and_then(|timeout| u64::try_from(timeout.as_nanos()).ok());
         self.send(function, task(timeout_ns), &[])?;
+        // Beyond what it may wait, the child has the time of any call.
         let grace = self.link.deadlines().call;
-        // Beyond what it may wait, the child has the time of any call; a longer wait than can be counted has no end.
-        let mut end = timeout.and_then(|timeout| Instant::now().checked_add(timeout + grace));
-        loop {
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            let limit = left.and_then(|left| Timespec::try_from(left).ok());
-            let (channel, woken) = (self.channel.as_fd(), wake.ours());
-            let mut fds = [
-                PollFd::from_borrowed_fd(channel, PollFlags::IN),
-                PollFd::from_borrowed_fd(woken, PollFlags::IN),
-            ];
-            let polled = poll(&mut fds, limit.as_ref());
-            let [answered, woken] = fds.map(|fd| !fd.revents().is_empty());
-            if answered || polled.is_err_and(|error| error != Errno::INTR) {
-                let left = end.map_or(grace, |end| end.saturating_duration_since(Instant::now()));
-                return Ok(self.answer(function, left, &mut deaf)?.reply);
-            }
-            if woken {
-                wakes::clear(wake.ours());
-                let soon = Instant::now() + grace;
-                end = Some(end.map_or(soon, |end| end.min(soon)));
-            } else if left.is_some_and(|left| left.is_zero()) {
-                let waited = timeout.unwrap_or_default() + grace;
-                return Err(self.gone(self.link.late(function, waited), function));
-            }
+        match wake.answer(self.channel.as_fd(), timeout, grace) {
+            Waited::Answered(left) => Ok(self.answer(function, left, &mut deaf)?.reply),
+            Waited::Late(waited) => Err(self.gone(self.link.late(function, waited), function)),
         }
     }
 

@@ -188,7 +188,7 @@ impl Runner {
             arena: self.arena.clone(),
             packets: Arc::clone(&self.packets),
             outbox,
-            event: fds.next(),
+            wakes: fds.next(),
         };
         thread::Builder::new().name("instance".into()).spawn(move || serve_instance(place, what))?;
         Ok(())

@@ -54,8 +54,8 @@ pub(super) struct Place {
     pub(super) arena: Arena,
     pub(super) packets: Arc<Packets>,
     pub(super) outbox: Arc<Outbox>,
-    /// Readable when a wait is to end.
-    pub(super) event: Option<OwnedFd>,
+    /// From which comes what ends waits.
+    pub(super) wakes: Option<OwnedFd>,
 }
 
 impl Place {
@@ -101,9 +101,9 @@ impl Instance {
             Served::RtcConfig(config) => Some(config.waker()),
             Served::Encoder(_) | Served::Display(_) | Served::Input(_) => None,
         };
-        let wakes = match (place.event.take(), waker) {
-            (Some(event), Some(waker)) => {
-                let started = WakeThread::start(event, waker);
+        let wakes = match (place.wakes.take(), waker) {
+            (Some(socket), Some(waker)) => {
+                let started = WakeThread::start(socket, waker);
                 Some(started.map_err(|error| place.refusal(&format!("no thread: {error}")))?)
             }
             _ => None,

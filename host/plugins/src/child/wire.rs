@@ -51,7 +51,7 @@ pub enum Control {
         config: String,
     },
     /// Make an instance and serve it on the channel that comes with the message, where the answer goes, too. A second
-    /// descriptor is the event that ends waits.
+    /// descriptor is a socket from which comes what ends waits.
     Create {
         plugin: u32,
         config: String,

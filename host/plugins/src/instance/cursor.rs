@@ -1,5 +1,6 @@
 //! `selkies.cursor/1`.
 
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,8 +64,8 @@ impl CursorInstance {
     pub fn create(origin: &Origin<'_>) -> Result<Self, PluginError> {
         if let Some(child) = origin.plugin.child() {
             let (services, config) = (origin.services, origin.config_json);
-            let wake = capture::wake(origin, child, "cursor.create")?;
-            let event = [wake.theirs()];
+            let (wake, event) = capture::wake(origin, child, "cursor.create")?;
+            let event = [event.as_fd()];
             let remote = Remote::create(services, child, config, Create::Cursor, &event, "cursor.create")?;
             return Ok(Self { arm: Arm::Child { remote: Box::new(remote), wake } });
         }

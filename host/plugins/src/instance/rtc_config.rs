@@ -1,6 +1,7 @@
 //! `selkies.rtc-config/1`.
 
 use core::ffi::c_void;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,8 +61,8 @@ impl RtcConfigInstance {
     pub fn create(origin: &Origin<'_>) -> Result<Self, PluginError> {
         if let Some(child) = origin.plugin.child() {
             let (services, config) = (origin.services, origin.config_json);
-            let wake = capture::wake(origin, child, "rtc-config.create")?;
-            let event = [wake.theirs()];
+            let (wake, event) = capture::wake(origin, child, "rtc-config.create")?;
+            let event = [event.as_fd()];
             let what = Create::RtcConfig;
             let remote = Remote::create(services, child, config, what, &event, "rtc-config.create")?;
             return Ok(Self { arm: Arm::Child { remote: Box::new(remote), wake } });

@@ -1,11 +1,20 @@
 //! A child that an attacker has taken over can end its own plugin and nothing else.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::channel,
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
-use selkies_plugin_host::{Deadlines, FaultClass, FaultOrigin, PluginError};
+use selkies_plugin_abi::Rect;
+use selkies_plugin_host::{CaptureInstance, CaptureRequest, Deadlines, FaultClass, FaultOrigin, PluginError};
 
 use crate::{
-    stage::{Failure, GENEROUS, Outcome, Stage, buffer, children, faulty, frame, in_children},
+    stage::{Failure, GENEROUS, Outcome, PATIENCE, Stage, buffer, children, faulty, frame, in_children},
     support::lines::Lines,
 };
 
@@ -74,6 +83,38 @@ fn silence_ends_at_the_deadline() -> Outcome {
     let first_frame = Duration::from_millis(500);
     let error = attacked("silence", Deadlines { first_frame, ..GENEROUS })?.err().ok_or("no error")?;
     assert_eq!(error.code(), "SI007", "{error}");
+    Ok(())
+}
+
+#[test]
+fn nobody_who_wakes_a_child_waits_for_it() -> Outcome {
+    let call = Duration::from_secs(2);
+    let act = Some("blocks whoever wakes it");
+    let policy = in_children(children(act, Deadlines { call, ..GENEROUS })?);
+    let stage = Stage::with(&faulty("none")?, policy)?;
+    let mut capture = CaptureInstance::create(&stage.origin("{}"))?;
+    let info = capture.info()?;
+    let area = Rect { x: 0, y: 0, width: info.width, height: info.height };
+    let request = CaptureRequest { area, output: String::new(), buffers: Vec::new() };
+    let mut running = capture.start(request).map_err(|failure| failure.error)?;
+    let (waker, over) = (running.waker(), Arc::new(AtomicBool::new(false)));
+    let (sender, slowest) = channel();
+    let until = Arc::clone(&over);
+    thread::spawn(move || {
+        let mut longest = Duration::ZERO;
+        while !until.load(Ordering::Relaxed) {
+            let begin = Instant::now();
+            waker.wake();
+            longest = longest.max(begin.elapsed());
+        }
+        sender.send(longest)
+    });
+    let error = running.wait(None).err().ok_or("it answered")?;
+    over.store(true, Ordering::Relaxed);
+    assert_eq!(error.code(), "SI007", "{error}");
+    let longest = slowest.recv_timeout(PATIENCE)?;
+    // The child is ended after `call` only, so that whoever it held was held for about that long.
+    assert!(longest < call / 2, "{longest:?}");
     Ok(())
 }
 

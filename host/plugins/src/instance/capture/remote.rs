@@ -1,6 +1,9 @@
 //! A capture in a child.
 
-use std::{os::fd::AsFd, sync::Arc};
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    sync::Arc,
+};
 
 use super::{CaptureInfo, CaptureRequest};
 use crate::{
@@ -28,8 +31,8 @@ pub(in crate::instance) struct RemoteCapture {
 impl RemoteCapture {
     pub(super) fn create(origin: &Origin<'_>, child: &ChildPlugin) -> Result<Self, PluginError> {
         const CREATE: &str = "capture.create";
-        let wake = wake(origin, child, CREATE)?;
-        let event = [wake.theirs()];
+        let (wake, event) = wake(origin, child, CREATE)?;
+        let event = [event.as_fd()];
         let remote =
             Remote::create(origin.services, child, origin.config_json, Create::Capture, &event, CREATE)?;
         Ok(Self { remote, wake, next_slot: 0, unsettled: Vec::new() })
@@ -87,12 +90,12 @@ impl RemoteCapture {
     }
 }
 
-/// The events that end a wait.
+/// What ends a wait, and the child's end of it.
 pub(in crate::instance) fn wake(
     origin: &Origin<'_>,
     child: &ChildPlugin,
     function: &'static str,
-) -> Result<Arc<RemoteWake>, PluginError> {
+) -> Result<(Arc<RemoteWake>, OwnedFd), PluginError> {
     RemoteWake::new().map_err(|error| {
         let account = origin.services.account(child.id());
         let text = format!("no event for its process: {error}");
