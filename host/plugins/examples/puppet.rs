@@ -142,6 +142,7 @@ fn act(word: &str, argument: &str) -> Result<String, Failure> {
         }
         "tcp" => format!("{}", TcpStream::connect(argument)?.peer_addr()?),
         "unix" => format!("{:?}", UnixStream::connect(argument)?.peer_addr()?),
+        "pair" => format!("{:?}", UnixDatagram::pair()?.0.local_addr()?),
         "datagram" => format!("{:?}", UnixDatagram::unbound()?.local_addr()?),
         "signal" => {
             let pid: i32 = argument.parse()?;

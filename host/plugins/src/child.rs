@@ -20,7 +20,8 @@
 //!   environment.
 //! * It cannot read the host's memory or environment: Landlock forbids looking into processes outside its own domain.
 //!   Nor can it signal them.
-//! * It cannot start programs, open network sockets or files unless its manifest asks for that, see [`Profile`].
+//! * It cannot start programs, open files, or make sockets, neither for the network nor for local services, unless its
+//!   manifest asks for that, see [`Profile`].
 //! * Its memory, descriptors and files are limited ([`Limits`]), and the kernel's memory killer takes it before the
 //!   host.
 //! * Messages, descriptors, lines and waits have limits on the host's side: a child that never reads, never answers,

@@ -75,26 +75,40 @@ fn the_network_is_closed_unless_asked_for() -> Outcome {
     let address = listener.local_addr()?.to_string();
     let puppet = Puppet::new()?;
     assert_refused(&puppet.ask(&format!("tcp {address}"))?);
-    assert!(puppet.ask("datagram")?.starts_with("(unnamed)"), "Unix sockets stay");
 
     let profile = Profile { network: true, processes: Processes::Refused, ..Profile::default() };
-    assert_eq!(Puppet::with(profile, Limits::default())?.ask(&format!("tcp {address}"))?, address);
+    let puppet = Puppet::with(profile, Limits::default())?;
+    assert_eq!(puppet.ask(&format!("tcp {address}"))?, address);
+    assert_refused(&puppet.ask("datagram")?);
     Ok(())
 }
 
 #[test]
-fn a_service_in_a_file_can_be_reached() -> Outcome {
+fn a_service_in_a_file_is_reached_by_those_who_ask_for_services() -> Outcome {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("service");
     let _listener = UnixListener::bind(&path)?;
+    let connect = format!("unix {}", path.display());
     let profile = Profile {
         files: BTreeSet::from([folder.path().to_owned()]),
         processes: Processes::Refused,
+        services: true,
         ..Profile::default()
     };
     let puppet = Puppet::with(profile, Limits::default())?;
-    let answer = puppet.ask(&format!("unix {}", path.display()))?;
+    let answer = puppet.ask(&connect)?;
     assert!(answer.contains("service"), "{answer}");
+    assert!(puppet.ask("datagram")?.starts_with("(unnamed)"));
+    assert!(puppet.ask("pair")?.starts_with("(unnamed)"));
+
+    let puppet = Puppet::new()?;
+    for ask in [connect.as_str(), "datagram", "pair"] {
+        let refused = puppet.ask(ask)?;
+        assert!(refused.contains("Permission denied (os error 13)"), "{ask}: {refused}");
+    }
+    for call in [libc::SYS_connect, libc::SYS_bind] {
+        assert_refused(&puppet.ask(&format!("call {call}"))?);
+    }
     Ok(())
 }
 

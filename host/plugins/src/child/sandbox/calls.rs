@@ -122,14 +122,6 @@ fn programs(profile: &Profile) -> Result<Vec<BpfProgram>, BackendError> {
             refuse.insert(libc::SYS_clone, vec![clone_with(libc::CLONE_NEWUSER, libc::CLONE_NEWUSER)?]);
         }
     }
-    // The rest are ways into rarely used parts of the kernel. Names of interfaces come by netlink.
-    let families: &[i32] = if profile.network {
-        &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK]
-    } else {
-        &[libc::AF_UNIX]
-    };
-    let others = families.iter().map(|family| differs(0, family.unsigned_abs())).collect::<Result<_, _>>()?;
-    refuse.insert(libc::SYS_socket, vec![SeccompRule::new(others)?]);
     let own = getpid().as_raw_nonzero().get().unsigned_abs();
     if profile.processes != Processes::Allowed {
         for call in SIGNALS {
@@ -143,13 +135,43 @@ fn programs(profile: &Profile) -> Result<Vec<BpfProgram>, BackendError> {
     // Its flags are in memory, where no filter can look. C libraries know kernels without it and use `clone`.
     let missing = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
     let clone3 = Rules::from([(libc::SYS_clone3, Vec::new())]);
-    let mut programs = vec![program(refuse, refused)?, program(clone3, missing)?];
+    // What `socket` itself says of sockets that are not for everyone.
+    let closed = SeccompAction::Errno(libc::EACCES.unsigned_abs());
+    let mut programs =
+        vec![program(refuse, refused)?, program(sockets(profile)?, closed)?, program(clone3, missing)?];
     if !kill.is_empty() {
         programs.push(program(kill, SeccompAction::KillProcess)?);
     }
     #[cfg(target_arch = "x86_64")]
     programs.push(no_x32());
     Ok(programs)
+}
+
+/// Sockets that a child cannot make. The families that no profile names are ways into rarely used parts of the kernel.
+fn sockets(profile: &Profile) -> Result<Rules, BackendError> {
+    let mut families = Vec::new();
+    if profile.services {
+        families.push(libc::AF_UNIX);
+    }
+    if profile.network {
+        // Names of interfaces come by netlink.
+        families.extend([libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK]);
+    }
+    let others: Vec<SeccompCondition> =
+        families.iter().map(|family| differs(0, family.unsigned_abs())).collect::<Result<_, _>>()?;
+    // Without a rule the call is forbidden whatever its arguments are.
+    let rules = if others.is_empty() { Vec::new() } else { vec![SeccompRule::new(others)?] };
+    let mut sockets = Rules::from([(libc::SYS_socket, rules)]);
+    if !profile.services {
+        // Pairs have no other family. Those of datagrams can be connected to a service after all.
+        sockets.insert(libc::SYS_socketpair, Vec::new());
+    }
+    if !profile.services && !profile.network {
+        // Nor is anything done with a socket that the host passed but to talk to the host.
+        let calls = [libc::SYS_connect, libc::SYS_bind, libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4];
+        sockets.extend(calls.map(|call| (call, Vec::new())));
+    }
+    Ok(sockets)
 }
 
 /// A program that answers `action` to what is in `rules`. Calls of another architecture (32-bit ones) end the process.
@@ -196,14 +218,14 @@ mod tests {
     #[test]
     fn every_profile_compiles_and_is_small() -> Result<(), BackendError> {
         for processes in [Processes::Killed, Processes::Refused, Processes::Allowed] {
-            for network in [false, true] {
-                let profile = Profile { processes, network, ..Profile::default() };
+            for (network, services) in [(false, false), (false, true), (true, false), (true, true)] {
+                let profile = Profile { processes, network, services, ..Profile::default() };
                 let programs = programs(&profile)?;
                 assert!(programs.iter().all(|program| (3..1000).contains(&program.len())));
                 let kills = processes == Processes::Killed;
                 assert_eq!(
                     programs.len(),
-                    2 + usize::from(kills) + usize::from(cfg!(target_arch = "x86_64"))
+                    3 + usize::from(kills) + usize::from(cfg!(target_arch = "x86_64"))
                 );
             }
         }

@@ -14,7 +14,7 @@ use landlock::{
     RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 
-use super::profile::{Processes, Profile};
+use super::profile::Profile;
 
 /// Newest version whose rights are known here. Newer kernels grant what this one does not name.
 const KNOWN: ABI = ABI::V6;
@@ -84,11 +84,7 @@ fn enforce(profile: &Profile) -> Result<landlock::RestrictionStatus, RulesetErro
 
 /// Abstract sockets have no file, and scoping is all or nothing: who connects to services (X, D-Bus) is left alone.
 fn scopes(profile: &Profile) -> BitFlags<Scope> {
-    if profile.processes == Processes::Killed {
-        Scope::Signal | Scope::AbstractUnixSocket
-    } else {
-        Scope::Signal.into()
-    }
+    if profile.services { Scope::Signal.into() } else { Scope::Signal | Scope::AbstractUnixSocket }
 }
 
 /// Folders in which the operator keeps libraries.

@@ -30,6 +30,9 @@ pub struct Profile {
     pub processes: Processes,
     /// Sockets other than Unix ones.
     pub network: bool,
+    /// Unix sockets, by which every service of this user and of the system can be reached whatever files are closed:
+    /// Landlock does not decide about connecting.
+    pub services: bool,
     /// Device files that it opens, as globs.
     pub devices: BTreeSet<String>,
     /// Files and folders that it reads, beyond the system's.
@@ -60,6 +63,7 @@ impl Profile {
         Self {
             processes,
             network: *network,
+            services: processes == Processes::Allowed || !files.is_empty(),
             devices: devices.iter().filter(|glob| glob.starts_with("/dev/")).cloned().collect(),
             files: places,
             folders: BTreeSet::from([folder.to_owned()]),
@@ -71,6 +75,7 @@ impl Profile {
     pub fn join(mut self, mut other: Self) -> Self {
         self.processes = self.processes.max(other.processes);
         self.network |= other.network;
+        self.services |= other.services;
         self.devices.append(&mut other.devices);
         self.files.append(&mut other.files);
         self.folders.append(&mut other.folders);
@@ -122,23 +127,27 @@ mod tests {
     fn what_a_manifest_requires_shapes_the_profile() -> Result<(), Box<dyn std::error::Error>> {
         let codec = profile(json!({}))?;
         assert_eq!(codec.processes, Processes::Killed);
-        assert!(!codec.network && codec.devices.is_empty() && codec.files.is_empty());
+        assert!(!codec.network && !codec.services && codec.devices.is_empty() && codec.files.is_empty());
         assert_eq!(codec.folders, BTreeSet::from([PathBuf::from("/opt/plugin")]));
 
         let desktop = profile(json!({ "files": ["/tmp/.X11-unix", "relative"] }))?;
         assert_eq!(desktop.processes, Processes::Refused);
+        assert!(desktop.services);
         assert!(desktop.files.contains(Path::new("/tmp/.X11-unix")));
         assert!(desktop.files.iter().all(|file| file.is_absolute()), "{desktop:?}");
 
         let gpu = profile(json!({ "devices": ["/dev/dri/renderD*", "/etc/shadow"] }))?;
-        assert!(gpu.is_wide());
+        assert!(gpu.is_wide() && gpu.services);
         assert_eq!(gpu.devices, BTreeSet::from(["/dev/dri/renderD*".to_owned()]));
         assert!(profile(json!({ "libs": ["libgstreamer-1.0.so.0"] }))?.is_wide());
         assert!(!profile(json!({ "devices": ["/dev/uinput"] }))?.is_wide());
 
-        let both = codec.join(profile(json!({ "network": true }))?);
+        let network = profile(json!({ "network": true }))?;
+        assert!(!network.services);
+        let both = codec.join(network);
         assert_eq!(both.processes, Processes::Refused);
-        assert!(both.network);
+        assert!(both.network && !both.services);
+        assert!(both.join(desktop).services);
         Ok(())
     }
 }
