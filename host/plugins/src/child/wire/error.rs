@@ -30,10 +30,16 @@ impl WireError {
     pub(crate) fn into_error(self, account: &PluginAccount, function: &'static str) -> PluginError {
         let Self { function: named, origin, class, detail, mut text } = self;
         text.truncate(text.floor_char_boundary(MAX_TEXT));
-        // Only the host can know these.
+        // What a child says of its own plugin is believed, the rest is for the host to say: it decides who is to blame.
         let origin = match origin {
-            FaultOrigin::Died | FaultOrigin::Deadline | FaultOrigin::Protocol => FaultOrigin::Reported,
-            other => other,
+            FaultOrigin::Contract => FaultOrigin::Contract,
+            FaultOrigin::Table => FaultOrigin::Table,
+            FaultOrigin::Reported
+            | FaultOrigin::Poisoned
+            | FaultOrigin::Caller
+            | FaultOrigin::Died
+            | FaultOrigin::Deadline
+            | FaultOrigin::Protocol => FaultOrigin::Reported,
         };
         PluginError {
             plugin: std::sync::Arc::clone(&account.id),
@@ -44,6 +50,34 @@ impl WireError {
             text: one_line(&text),
             ending: None,
             bystander: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, atomic::AtomicU32};
+
+    use super::*;
+
+    #[test]
+    fn a_child_speaks_for_nobody_but_its_plugin() {
+        let account = PluginAccount::new("test.plugin", Arc::new(AtomicU32::new(0)));
+        for (said, heard) in [
+            (FaultOrigin::Reported, FaultOrigin::Reported),
+            (FaultOrigin::Contract, FaultOrigin::Contract),
+            (FaultOrigin::Table, FaultOrigin::Table),
+            (FaultOrigin::Poisoned, FaultOrigin::Reported),
+            (FaultOrigin::Caller, FaultOrigin::Reported),
+            (FaultOrigin::Died, FaultOrigin::Reported),
+            (FaultOrigin::Deadline, FaultOrigin::Reported),
+            (FaultOrigin::Protocol, FaultOrigin::Reported),
+        ] {
+            let (class, detail) = (FaultClass::FatalInstance, FaultDetail::OutOfResources);
+            let (function, text) = ("encoder.submit".into(), "text".into());
+            let error = WireError { function, origin: said, class, detail, text };
+            let error = error.into_error(&account, "encoder.done");
+            assert_eq!((error.origin, error.bystander), (heard, false), "{said:?}");
         }
     }
 }
