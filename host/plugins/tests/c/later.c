@@ -1,7 +1,8 @@
 /*
  * An encoder that answers later: it keeps each frame, and a thread of its own makes the packet and gives the frame back.
  * Two frames may be in flight, two kept. A configuration with "crash" lets that thread crash at its third frame, one
- * with "forget" lets it never finish the third; with "greedy" a frame needs more slabs than there are.
+ * with "forget" lets it never finish the third; with "greedy" a frame needs more slabs than there are; with "patient" it
+ * finishes none before it is drained.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ typedef struct {
   pthread_mutex_t lock;
   pthread_cond_t changed;
   SelkiesFrame waiting[2];
-  int count, ending, crash, forget, greedy;
+  int count, ending, crash, forget, greedy, patient, draining;
   uint64_t made;
 } Later;
 
@@ -60,7 +61,7 @@ static void *work(void *argument) {
   Later *later = argument;
   pthread_mutex_lock(&later->lock);
   while (!later->ending || later->count > 0) {
-    if (later->count == 0) {
+    if (later->count == 0 || (later->patient && !later->draining && !later->ending)) {
       pthread_cond_wait(&later->changed, &later->lock);
       continue;
     }
@@ -110,6 +111,7 @@ static SelkiesStatus create(const SelkiesHost *host, SelkiesStr config, const Se
   later->crash = has(config, "crash");
   later->forget = has(config, "forget");
   later->greedy = has(config, "greedy");
+  later->patient = has(config, "patient");
   pthread_mutex_init(&later->lock, NULL);
   pthread_cond_init(&later->changed, NULL);
   pthread_create(&later->thread, NULL, work, later);
@@ -160,7 +162,10 @@ static SelkiesStatus submit(SelkiesInstance *instance, const SelkiesFrame *frame
 static SelkiesStatus drain(SelkiesInstance *instance) {
   Later *later = (Later *)instance;
   pthread_mutex_lock(&later->lock);
+  later->draining = 1;
+  pthread_cond_broadcast(&later->changed);
   while (later->count > 0) pthread_cond_wait(&later->changed, &later->lock);
+  later->draining = 0;
   pthread_mutex_unlock(&later->lock);
   return SELKIES_OK;
 }
