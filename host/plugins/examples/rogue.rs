@@ -6,7 +6,7 @@ use std::{os::fd::BorrowedFd, process::ExitCode};
 
 use selkies_plugin_abi as abi;
 use selkies_plugin_host::{
-    CaptureInfo, EncoderOffer,
+    CaptureInfo, EncoderOffer, FaultClass, FaultDetail, FaultOrigin, PluginError,
     child::{
         Channel, SlabPlace, adopt,
         wire::{
@@ -110,15 +110,34 @@ fn serve(channel: &Channel, act: &str) -> Result<(), Failure> {
 /// One capture. What wakes it stays open in `serve`.
 fn capture(channel: &Channel, act: &str) -> Result<(), Failure> {
     let mut message = Vec::new();
+    let mut buffers = 0;
     loop {
         drop(channel.receive(&mut message, None)?);
         let Order { task, .. } = decode(&message)?;
         let reply = match task {
+            Task::Buffer { .. } => {
+                buffers += 1;
+                continue;
+            }
+            Task::Forget(_) => {
+                buffers -= 1;
+                continue;
+            }
+            Task::CaptureStart { .. } if act == "does not start" => {
+                let report = Report {
+                    events: Vec::new(),
+                    answer: Some(Err(refusal().into())),
+                    misbehaved: 0,
+                    metrics: None,
+                };
+                send(channel, &Sent::Report(report))?;
+                continue;
+            }
             Task::CaptureInfo => Reply::CaptureInfo(CaptureInfo {
-                host_buffers: false,
+                host_buffers: act == "does not start",
                 damage: false,
                 draws_cursor: false,
-                width: 64,
+                width: 64 + buffers,
                 height: 32,
                 fourcc: abi::FOURCC_XRGB8888,
                 stride_align: 64,
@@ -132,6 +151,19 @@ fn capture(channel: &Channel, act: &str) -> Result<(), Failure> {
             _ => continue,
         };
         report(channel, Vec::new(), Some(reply))?;
+    }
+}
+
+fn refusal() -> PluginError {
+    PluginError {
+        plugin: "rogue".into(),
+        function: "capture.start",
+        origin: FaultOrigin::Caller,
+        class: FaultClass::Reconfigure,
+        detail: FaultDetail::Unspecified,
+        text: "it does not".into(),
+        ending: None,
+        bystander: true,
     }
 }
 

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use selkies_plugin_abi as abi;
 
-use crate::child::{Link, wire::Control};
+use crate::child::{Call, Link, wire::Control};
 
 pub use account::LOG_LINES_PER_SECOND;
 pub use clock::now_ns;
@@ -91,7 +91,8 @@ impl HostServices {
         children.retain(|child| {
             let Some(child) = child.upgrade() else { return false };
             // Whoever meets a dead child in a call says so.
-            let _ = child.order(&Control::LogLevel(level), &[], "set_log_level", None);
+            let _ =
+                child.order(&Control::LogLevel(level), &[], Call { function: "set_log_level", plugin: None });
             true
         });
     }

@@ -44,11 +44,11 @@ pub enum ChannelError {
     /// Empty or longer than [`MAX_MESSAGE`]. Received: it is lost, its descriptors are closed.
     #[error("a message must have 1 to {MAX_MESSAGE} bytes")]
     TooLong,
-    /// More than [`MAX_DESCRIPTORS`], or more than this process may have open. Received: the message is lost, its
-    /// descriptors are closed.
-    #[error("a message has too many descriptors, at most {MAX_DESCRIPTORS} or this process's limit")]
+    /// More than [`MAX_DESCRIPTORS`]. Received: the message is lost, its descriptors are closed.
+    #[error("a message has too many descriptors, at most {MAX_DESCRIPTORS}")]
     TooManyDescriptors,
-    /// Anything else that the system says.
+    /// Anything else that the system says; `EMFILE` for a message whose descriptors are more than this process may have.
+    /// Such a message is lost, its descriptors are closed.
     #[error("the control socket failed: {0}")]
     Io(#[from] io::Error),
 }
@@ -174,7 +174,12 @@ impl Channel {
                 return Err(ChannelError::TooLong);
             }
             // The space is rounded up, so that one or two more may fit.
-            if received.flags.contains(ReturnFlags::CTRUNC) || fds.len() > MAX_DESCRIPTORS {
+            let cut = received.flags.contains(ReturnFlags::CTRUNC);
+            if cut && fds.len() < MAX_DESCRIPTORS {
+                // There was room for more, and this process may not have them.
+                return Err(io::Error::from(Errno::MFILE).into());
+            }
+            if cut || fds.len() > MAX_DESCRIPTORS {
                 return Err(ChannelError::TooManyDescriptors);
             }
             let Some(message) = inbox.get(..received.bytes).filter(|message| !message.is_empty()) else {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{limits::Limits, link::Link, options::ChildOptions, process::Launch, sandbox::Profile};
-use crate::{Candidate, HostServices, Offer, PluginError, Policy, StartError};
+use crate::{Candidate, HostServices, Offer, PluginError, Policy, StartError, refusal::one_line};
 
 /// A child for one plugin, or for those of a group, whether it runs or not.
 #[derive(Debug)]
@@ -94,8 +94,12 @@ impl ChildPlugin {
         let (link, number, offers) = plugin.enter(services)?;
         drop((link, number));
         plugin.offers = offers.unwrap_or_default().into();
+        let account = services.account(plugin.id());
         for refusal in plugin.offers.iter().filter_map(|offer| offer.refusal.as_ref()) {
-            tracing::warn!(plugin = plugin.id(), "{refusal}");
+            if !account.may_log() {
+                break;
+            }
+            tracing::warn!(plugin = plugin.id(), "{}", one_line(&refusal.to_string()));
         }
         Ok(plugin)
     }

@@ -13,10 +13,10 @@ use std::{
 };
 
 use super::{
-    channel::{Channel, ChannelError},
+    channel::{Channel, ChannelError, SEND_DEADLINE},
     ending::Ending,
     options::Deadlines,
-    process::{Child, Launch},
+    process::{Child, Launch, LaunchError},
     voice::Voice,
     wire::{self, Control, ControlAnswer, FromChild, LoadFault, Loaded},
 };
@@ -27,7 +27,14 @@ use crate::{
 };
 
 /// How long a child that closed its socket may take to be dead; usually it is already.
-const END_DEADLINE: Duration = Duration::from_millis(500);
+const END_DEADLINE: Duration = Duration::from_millis(300);
+/// How long a killed child is waited for: whoever meets the end gives free what the child had.
+const KILL_DEADLINE: Duration = Duration::from_millis(200);
+/// How long the host waits when it cannot receive for lack of memory.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
+/// Tables that a plugin can have, and more.
+const MAX_OFFERS: usize = 64;
+const ANOTHER_ANSWER: &str = "answered something else than was asked";
 
 /// A running child. Dropping it kills the child; instances in it keep it alive.
 pub(crate) struct Link {
@@ -61,6 +68,17 @@ pub(crate) struct Fault {
     suspect: Option<Arc<str>>,
     /// An error of the suspect told of it.
     told: Arc<AtomicBool>,
+    /// The host lacks what it takes; nothing ended.
+    shortage: bool,
+}
+
+/// A call, for those who must say whose fault an end was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call<'a> {
+    /// Table and function.
+    pub(crate) function: &'static str,
+    /// Of which plugin; `None` for what concerns a child as a whole.
+    pub(crate) plugin: Option<&'a Arc<str>>,
 }
 
 impl Fault {
@@ -70,7 +88,13 @@ impl Fault {
             FaultOrigin::Protocol => FaultDetail::InvalidArgument,
             _ => FaultDetail::Unspecified,
         };
-        Self { origin, detail, text, ending: None, suspect: None, told: Arc::default() }
+        let (suspect, told) = (None, Arc::default());
+        Self { origin, detail, text, ending: None, suspect, told, shortage: false }
+    }
+
+    /// What the host itself lacks.
+    fn shortage(text: String) -> Self {
+        Self { shortage: true, ..Self::new(FaultOrigin::Caller, text) }
     }
 
     /// The error of a call of this plugin.
@@ -80,6 +104,9 @@ impl Fault {
         version: &str,
         function: &'static str,
     ) -> PluginError {
+        if self.shortage {
+            return PluginError::shortage(account, function, self.text.clone());
+        }
         let text = format!("{} {version}: {}", account.id, self.text);
         let suspected = self.suspect.as_ref().is_none_or(|suspect| *suspect == account.id);
         // One end is one fault, however many instances meet it.
@@ -97,10 +124,14 @@ impl Link {
         deadlines: Deadlines,
         members: Vec<String>,
     ) -> Result<Arc<Self>, Fault> {
-        let failed = |error: &dyn std::fmt::Display| Fault::new(FaultOrigin::Died, error.to_string());
         let arena = PacketArena::new()
-            .map_err(|error| failed(&format_args!("no memory for its packets: {error}")))?;
-        let child = Child::spawn(launch).map_err(|error| failed(&error))?;
+            .map_err(|error| Fault::shortage(format!("no memory for its packets: {error}")))?;
+        let child = Child::spawn(launch).map_err(|error| match error {
+            // The program is this one: what keeps it from running is not the plugin's.
+            LaunchError::Start { .. } => Fault::shortage(error.to_string()),
+            LaunchError::Orders(ref channel) if channel.is_shortage() => Fault::shortage(error.to_string()),
+            LaunchError::Orders(_) => Fault::new(FaultOrigin::Died, error.to_string()),
+        })?;
         let (sender, answers) = sync_channel(1);
         let asking = Mutex::new(Asking { answers, message: Vec::new() });
         let channel = Arc::clone(child.channel());
@@ -117,11 +148,12 @@ impl Link {
         thread::Builder::new()
             .name("plugin-control".into())
             .spawn(move || hear(&channel, &weak, voice, &sender))
-            .map_err(|error| failed(&error))?;
+            .map_err(|error| Fault::shortage(format!("no thread for its process: {error}")))?;
         let hello = Control::Hello { level: services.log_level() };
-        match link.ask(&hello, &[link.arena.memory().as_fd()], link.deadlines.start_up, "start", None)? {
+        let call = Call { function: "start", plugin: None };
+        match link.ask(&hello, &[link.arena.memory().as_fd()], link.deadlines.start_up, call)? {
             (ControlAnswer::Ready, _) => Ok(link),
-            _ => Err(link.fail(FaultOrigin::Protocol, "answered something else than was asked")),
+            _ => Err(link.broken(call, ANOTHER_ANSWER)),
         }
     }
 
@@ -148,11 +180,13 @@ impl Link {
         let manifest = candidate.manifest_path().to_owned();
         let order = Control::Load { manifest, id: id.to_owned(), judged };
         let error = |fault: Fault| fault.error(&account, version, "lifecycle.init");
-        let (answer, misbehaved) = self
-            .ask(&order, &[], self.deadlines.start_up, "lifecycle.init", Some(&account.id))
-            .map_err(error)?;
+        let call = Call { function: "lifecycle.init", plugin: Some(&account.id) };
+        let (answer, misbehaved) = self.ask(&order, &[], self.deadlines.start_up, call).map_err(error)?;
         account.misbehaved(misbehaved);
         match answer {
+            ControlAnswer::Loaded(Ok(Loaded { offers, .. })) if offers.len() > MAX_OFFERS => {
+                Err(error(self.broken(call, "answered with more tables than there are")).into())
+            }
             ControlAnswer::Loaded(Ok(Loaded { plugin, offers })) => {
                 loaded.insert(id.to_owned(), plugin);
                 let offers = offers.into_iter().map(|offer| Offer {
@@ -167,9 +201,7 @@ impl Link {
             ControlAnswer::Loaded(Err(LoadFault::Failed(fault))) => {
                 Err(fault.into_error(&account, "lifecycle.init").into())
             }
-            _ => {
-                Err(error(self.fail(FaultOrigin::Protocol, "answered something else than was asked")).into())
-            }
+            _ => Err(error(self.broken(call, ANOTHER_ANSWER)).into()),
         }
     }
 
@@ -179,50 +211,42 @@ impl Link {
         order: &Control,
         fds: &[BorrowedFd<'_>],
         deadline: Duration,
-        function: &'static str,
-        plugin: Option<&Arc<str>>,
+        call: Call<'_>,
     ) -> Result<(ControlAnswer, u32), Fault> {
         let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        self.tell(order, fds, function, plugin, &mut asking.message)?;
+        self.tell(order, fds, call, &mut asking.message)?;
         match asking.answers.recv_timeout(deadline) {
             Ok(answer) => Ok(answer),
-            Err(RecvTimeoutError::Timeout) => Err(self.late(function, deadline)),
+            Err(RecvTimeoutError::Timeout) => Err(self.late(call, deadline)),
             Err(RecvTimeoutError::Disconnected) => Err(self.died()),
         }
     }
 
     /// Sends what is not answered here.
-    pub(crate) fn order(
-        &self,
-        order: &Control,
-        fds: &[BorrowedFd<'_>],
-        function: &'static str,
-        plugin: Option<&Arc<str>>,
-    ) -> Result<(), Fault> {
-        self.tell(order, fds, function, plugin, &mut Vec::new())
+    pub(crate) fn order(&self, order: &Control, fds: &[BorrowedFd<'_>], call: Call<'_>) -> Result<(), Fault> {
+        self.tell(order, fds, call, &mut Vec::new())
     }
 
     fn tell(
         &self,
         order: &Control,
         fds: &[BorrowedFd<'_>],
-        function: &'static str,
-        plugin: Option<&Arc<str>>,
+        call: Call<'_>,
         message: &mut Vec<u8>,
     ) -> Result<(), Fault> {
         if let Some(fault) = self.fault.get() {
             return Err(fault.clone());
         }
-        if plugin.is_some() {
-            self.calls(function, plugin);
+        if call.plugin.is_some() {
+            self.calls(call);
         }
         wire::encode(order, message).map_err(|error| Fault::new(FaultOrigin::Caller, error.to_string()))?;
-        self.child.channel().send(message, fds).map_err(|error| self.silent(&error, function, Duration::ZERO))
+        self.child.channel().send(message, fds).map_err(|error| self.silent(&error, call, SEND_DEADLINE))
     }
 
-    /// Notes the newest call, which is the most likely reason of an end.
-    pub(crate) fn calls(&self, function: &'static str, plugin: Option<&Arc<str>>) {
-        let call = (function, plugin.cloned());
+    /// Notes the newest call, which is the most likely reason when the process dies by itself.
+    pub(crate) fn calls(&self, call: Call<'_>) {
+        let call = (call.function, call.plugin.cloned());
         *self.last_call.lock().unwrap_or_else(PoisonError::into_inner) = call;
     }
 
@@ -242,30 +266,37 @@ impl Link {
         self.fault.get().cloned()
     }
 
-    /// The child closed a socket, or does not serve it.
-    pub(crate) fn silent(&self, error: &ChannelError, function: &'static str, deadline: Duration) -> Fault {
+    /// The child closed a socket, or does not serve it; or the host cannot use it now, which ends nothing.
+    pub(crate) fn silent(&self, error: &ChannelError, call: Call<'_>, deadline: Duration) -> Fault {
         match error {
             ChannelError::Closed => self.died(),
-            ChannelError::Timeout => self.late(function, deadline),
+            ChannelError::Timeout => self.late(call, deadline),
+            error if error.is_shortage() => Fault::shortage(error.to_string()),
             ChannelError::TooLong | ChannelError::TooManyDescriptors | ChannelError::Io(_) => {
-                self.fail(FaultOrigin::Protocol, &error.to_string())
+                self.broken(call, &error.to_string())
             }
         }
     }
 
     /// The child is dead, or ends.
     pub(crate) fn died(&self) -> Fault {
-        self.fail(FaultOrigin::Died, "")
+        self.end(FaultOrigin::Died, "", None)
     }
 
-    /// A call was not answered in time.
-    pub(crate) fn late(&self, function: &'static str, deadline: Duration) -> Fault {
-        let what = format!("{function} was not answered within {} ms", deadline.as_millis());
-        self.fail(FaultOrigin::Deadline, &what)
+    /// This call was not answered in time.
+    pub(crate) fn late(&self, call: Call<'_>, deadline: Duration) -> Fault {
+        let what = format!("{} was not answered within {} ms", call.function, deadline.as_millis());
+        self.end(FaultOrigin::Deadline, &what, Some(call))
     }
 
-    /// Ends the child for this reason, unless it has ended for another.
-    pub(crate) fn fail(&self, origin: FaultOrigin, what: &str) -> Fault {
+    /// The child broke the protocol in this call.
+    pub(crate) fn broken(&self, call: Call<'_>, what: &str) -> Fault {
+        self.end(FaultOrigin::Protocol, what, Some(call))
+    }
+
+    /// Ends the child for this reason, unless it has ended for another. The plugin of `call` is to blame; without it that of
+    /// the newest call.
+    fn end(&self, origin: FaultOrigin, what: &str, call: Option<Call<'_>>) -> Fault {
         let fault = self.fault.get_or_init(|| {
             let ending = match origin {
                 FaultOrigin::Died => self.child.wait(END_DEADLINE),
@@ -273,9 +304,12 @@ impl Link {
             };
             if ending.is_none() {
                 self.child.kill();
-                let _ = self.child.wait(END_DEADLINE);
+                let _ = self.child.wait(KILL_DEADLINE);
             }
-            let (call, suspect) = self.last_call.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let (call, suspect) = match call {
+                Some(Call { function, plugin: Some(plugin) }) => (function, Some(Arc::clone(plugin))),
+                _ => self.last_call.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            };
             let ended = match ending {
                 Some(ending @ Ending::Signal { .. }) => format!("was {ending}"),
                 Some(ending @ Ending::Exit(_)) => format!("ended with {ending}"),
@@ -311,6 +345,10 @@ fn hear(channel: &Channel, link: &Weak<Link>, mut voice: Voice, answers: &SyncSe
         match channel.receive(&mut message, None) {
             Ok(fds) => drop(fds),
             Err(ChannelError::Closed) => return,
+            Err(error) if error.is_shortage() => {
+                thread::sleep(SHORTAGE_PAUSE);
+                continue;
+            }
             Err(error) => break error.to_string(),
         }
         match wire::decode(&message) {
@@ -328,7 +366,7 @@ fn hear(channel: &Channel, link: &Weak<Link>, mut voice: Voice, answers: &SyncSe
         }
     };
     if let Some(link) = link.upgrade() {
-        let _ = link.fail(FaultOrigin::Protocol, &wrong);
+        let _ = link.end(FaultOrigin::Protocol, &wrong, None);
     }
 }
 

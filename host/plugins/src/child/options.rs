@@ -25,9 +25,10 @@ pub struct Deadlines {
     pub start_up: Duration,
     /// Any call but a frame's, beyond the time that it is asked to wait.
     pub call: Duration,
-    /// The first frame of an encoder, with which some compile kernels.
+    /// The first frame of an encoder with these settings, with which some compile kernels.
     pub first_frame: Duration,
-    /// Any other frame, at least. Never less than three frames' time, nor than four times what frames took lately.
+    /// Any other frame, at least. Never less than three frames' time (of which more than `start_up` does not count), nor than
+    /// four times what frames took lately (of which more than `first_frame` does not count).
     pub frame: Duration,
 }
 

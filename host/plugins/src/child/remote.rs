@@ -7,9 +7,9 @@ use std::{
 };
 
 use super::{
-    channel::{Channel, ChannelError},
+    channel::{Channel, ChannelError, SEND_DEADLINE},
     home::ChildPlugin,
-    link::{Fault, Link},
+    link::{Call, Fault, Link},
     spill,
     wakes::{RemoteWake, Waited},
     wire::{
@@ -64,12 +64,14 @@ impl Remote {
         let (link, number) = plugin.link(services)?;
         let version = plugin.candidate().manifest().version.to_string();
         let failed = |fault: Fault| fault.error(&account, &version, function);
-        let (channel, theirs) = Channel::pair()
-            .map_err(|error| failed(link.fail(FaultOrigin::Died, &format!("no socket: {error}"))))?;
+        let (channel, theirs) = Channel::pair().map_err(|error| {
+            PluginError::shortage(&account, function, format!("no socket to its process: {error}"))
+        })?;
         let order = Control::Create { plugin: number, config: config.to_owned(), what };
         let mut all = vec![theirs.as_fd()];
         all.extend_from_slice(fds);
-        link.order(&order, &all, function, Some(&account.id)).map_err(failed)?;
+        let call = Call { function, plugin: Some(&account.id) };
+        link.order(&order, &all, call).map_err(failed)?;
         // Only the child's end stays open, so that its death is seen.
         drop(all);
         drop(theirs);
@@ -135,15 +137,25 @@ impl Remote {
         if self.poisoned {
             return Err(PluginError::poisoned(&self.account, function));
         }
-        self.link.calls(function, Some(&self.account.id));
-        let order = Order { returned: self.link.arena().returned(MAX_RETURNED), task };
+        self.link.calls(self.calling(function));
+        let returned = self.link.arena().returned(MAX_RETURNED);
+        let order = Order { returned: returned.units(), task };
         if let Err(error) = wire::encode(&order, &mut self.outbox) {
+            self.link.arena().untold(returned);
             let (class, detail) = (FaultClass::Retry, FaultDetail::InvalidArgument);
             return Err(PluginError::caller(&self.account, function, class, detail, error.to_string()));
         }
-        self.channel
-            .send(&self.outbox, fds)
-            .map_err(|error| self.gone(self.link.silent(&error, function, super::SEND_DEADLINE), function))
+        let Err(error) = self.channel.send(&self.outbox, fds) else { return Ok(()) };
+        if error.is_shortage() {
+            // Nothing was sent; the instance is as it was.
+            self.link.arena().untold(returned);
+            return Err(PluginError::shortage(&self.account, function, error.to_string()));
+        }
+        Err(self.gone(self.link.silent(&error, self.calling(function), SEND_DEADLINE), function))
+    }
+
+    fn calling(&self, function: &'static str) -> Call<'_> {
+        Call { function, plugin: Some(&self.account.id) }
     }
 
     /// Waits for the answer to the task that was sent.
@@ -165,7 +177,7 @@ impl Remote {
                 // One that talks without pause does not answer either.
                 Heard::Events if end.is_none_or(|end| Instant::now() < end) => {}
                 Heard::Events | Heard::Nothing => {
-                    return Err(self.gone(self.link.late(function, deadline), function));
+                    return Err(self.gone(self.link.late(self.calling(function), deadline), function));
                 }
             }
         }
@@ -194,7 +206,11 @@ impl Remote {
         let fds = match self.channel.receive(&mut self.inbox, end) {
             Ok(fds) => fds,
             Err(ChannelError::Timeout) => return Ok(Heard::Nothing),
-            Err(error) => return Err(self.gone(self.link.silent(&error, function, Duration::ZERO), function)),
+            Err(error) if error.is_shortage() => return Err(self.missed(function, &error)),
+            Err(error) => {
+                let fault = self.link.silent(&error, self.calling(function), Duration::ZERO);
+                return Err(self.gone(fault, function));
+            }
         };
         let report = match self.read(&fds) {
             Ok(report) => report,
@@ -243,7 +259,7 @@ impl Remote {
         let grace = self.link.deadlines().call;
         match wake.answer(self.channel.as_fd(), timeout, grace) {
             Waited::Answered(left) => Ok(self.answer(function, left, &mut deaf)?.reply),
-            Waited::Late(waited) => Err(self.gone(self.link.late(function, waited), function)),
+            Waited::Late(waited) => Err(self.gone(self.link.late(self.calling(function), waited), function)),
         }
     }
 
@@ -251,13 +267,22 @@ impl Remote {
     #[cold]
     pub(crate) fn broken(&mut self, function: &'static str, what: &str) -> PluginError {
         self.account.misbehaving(function, format_args!("its process {what}"));
-        let fault = self.link.fail(FaultOrigin::Protocol, &format!("its process {what}"));
+        let fault = self.link.broken(self.calling(function), &format!("its process {what}"));
         self.gone(fault, function)
     }
 
     #[cold]
     pub(crate) fn wrong_reply(&mut self, function: &'static str) -> PluginError {
         self.broken(function, "answers something else than was asked")
+    }
+
+    /// What the child said could not be received, which is no fault of its own: the instance alone is of no use any more.
+    /// The child destroys it when its channel is closed.
+    #[cold]
+    fn missed(&mut self, function: &'static str, error: &ChannelError) -> PluginError {
+        (self.poisoned, self.live) = (true, false);
+        let error = PluginError::shortage(&self.account, function, error.to_string());
+        PluginError { class: FaultClass::FatalInstance, ..error }
     }
 
     /// The child is gone, and the instance with it.
@@ -290,8 +315,11 @@ impl Drop for Remote {
             }
             Ok(())
         });
-        if let Err(error) = ended {
-            tracing::warn!(%error, "an instance was not destroyed");
+        let Err(error) = ended else { return };
+        tracing::warn!(%error, "an instance was not destroyed");
+        // Nobody gets this error. What breaks the protocol was noted when that was found.
+        if matches!(error.origin, FaultOrigin::Died | FaultOrigin::Deadline) && !error.bystander {
+            self.account.misbehaving("destroy", &error.text);
         }
     }
 }

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::buffer::MAX_FRAME_EDGE;
 use super::collector::{collect, deliver};
 use super::core::{required, sized_table};
-use super::{FaultOrigin, Origin, PluginError};
+use super::{Origin, PluginError};
 use crate::child::{
-    ChildPlugin, Fault,
+    Call, ChildPlugin, Fault,
     wire::{Control, ControlAnswer},
 };
 use crate::services::{Role, foreign_sized, foreign_slice, foreign_text, guarded, said};
@@ -88,7 +88,8 @@ fn probe_child(origin: &Origin<'_>, child: &ChildPlugin) -> Result<Vec<EncoderOf
     let failed = |fault: Fault| fault.error(&account, child.version(), PROBE);
     let order = Control::Probe { plugin, config: origin.config_json.to_owned() };
     let deadline = link.deadlines().start_up;
-    let (answer, misbehaved) = link.ask(&order, &[], deadline, PROBE, Some(&account.id)).map_err(failed)?;
+    let call = Call { function: PROBE, plugin: Some(&account.id) };
+    let (answer, misbehaved) = link.ask(&order, &[], deadline, call).map_err(failed)?;
     account.misbehaved(misbehaved);
     match answer {
         ControlAnswer::Offers(Ok(offers))
@@ -97,7 +98,7 @@ fn probe_child(origin: &Origin<'_>, child: &ChildPlugin) -> Result<Vec<EncoderOf
             Ok(offers)
         }
         ControlAnswer::Offers(Err(error)) => Err(error.into_error(&account, PROBE)),
-        _ => Err(failed(link.fail(FaultOrigin::Protocol, "its process answered with offers that are none"))),
+        _ => Err(failed(link.broken(call, "its process answered with offers that are none"))),
     }
 }
 

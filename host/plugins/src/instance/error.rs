@@ -30,7 +30,7 @@ pub struct PluginError {
     /// How the plugin's process ended, where it did so by itself.
     pub ending: Option<Ending>,
     /// The plugin's process ended, and another error tells of that or another plugin is suspected: this one is no fault of
-    /// its own.
+    /// its own. Or the host itself lacks what the call needs.
     pub bystander: bool,
 }
 
@@ -45,7 +45,7 @@ pub enum FaultOrigin {
     Table,
     /// SI004: the instance failed for good in an earlier call.
     Poisoned,
-    /// SI005: the host's own call does not fit the instance; the plugin was not called.
+    /// SI005: the host's own call does not fit the instance, or the host has no resources for it; the plugin was not called.
     Caller,
     /// SI006: the plugin's process ended.
     Died,
@@ -123,6 +123,9 @@ impl PluginError {
                 "This is a defect of the plugin: update it or report it to its vendor"
             }
             (FaultOrigin::Poisoned, _) => "See the error before this one",
+            (FaultOrigin::Caller, FaultDetail::OutOfResources) => {
+                "Free memory or raise the limits of the host (`ulimit -n` for descriptors); it tries again"
+            }
             (FaultOrigin::Caller, _) => "The host asked for something that this plugin does not offer",
             (FaultOrigin::Died | FaultOrigin::Deadline, _) => {
                 "The host starts it again or goes on with another plugin; update it or report it to its vendor"
@@ -230,6 +233,12 @@ impl PluginError {
             ending: None,
             bystander: false,
         }
+    }
+
+    /// A call for which the host itself has no descriptors, memory or processes: no fault of the plugin, and nothing ended.
+    pub(crate) fn shortage(account: &PluginAccount, function: &'static str, text: impl Into<String>) -> Self {
+        let (class, detail) = (FaultClass::Retry, FaultDetail::OutOfResources);
+        Self { bystander: true, ..Self::caller(account, function, class, detail, text) }
     }
 
     /// The plugin's process is gone, with every instance in it.

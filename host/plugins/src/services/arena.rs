@@ -96,8 +96,31 @@ pub(crate) struct PacketArena {
 struct Books {
     /// Where the slabs that the host has begin and end, in units.
     held: BTreeMap<u32, u32>,
-    /// Where those begin that the child can have back.
-    returned: Vec<u32>,
+    /// The same of those that the child can have back and does not know of.
+    returned: BTreeMap<u32, u32>,
+}
+
+/// Slabs on their way back to the child.
+#[derive(Debug, Default)]
+pub(crate) struct Returned(Vec<(u32, u32)>);
+
+impl Returned {
+    /// Where they begin.
+    pub(crate) fn units(&self) -> Vec<u32> {
+        self.0.iter().map(|(unit, _)| *unit).collect()
+    }
+}
+
+impl Books {
+    /// Whether the child does not have all of this piece.
+    fn overlap(&self, unit: u32, end: u32) -> bool {
+        // What is returned and not told yet is no more the child's than what is held, so that the list of it never has
+        // more entries than slabs fit into the arena.
+        [&self.held, &self.returned].into_iter().any(|pieces| {
+            // They do not overlap each other: the last that begins before the end has the last end, too.
+            pieces.range(..end).next_back().is_some_and(|(_, last)| *last > unit)
+        })
+    }
 }
 
 impl PacketArena {
@@ -123,8 +146,7 @@ impl PacketArena {
         // Within the arena, so that it fits.
         let end = place.unit + u32::try_from(block_bytes(class) / UNIT).unwrap_or(u32::MAX);
         let mut books = self.books();
-        let before = books.held.range(..=place.unit).next_back().is_some_and(|(_, end)| *end > place.unit);
-        if before || books.held.range(place.unit..end).next().is_some() {
+        if books.overlap(place.unit, end) {
             return Err("the host has that slab already");
         }
         books.held.insert(place.unit, end);
@@ -136,11 +158,15 @@ impl PacketArena {
         })
     }
 
-    /// Up to `limit` slabs that the child can have back.
-    pub(crate) fn returned(&self, limit: usize) -> Vec<u32> {
+    /// Up to `limit` slabs for the child, which is told now: it may use them before this process learns that it knows.
+    pub(crate) fn returned(&self, limit: usize) -> Returned {
         let mut books = self.books();
-        let keep = books.returned.len().saturating_sub(limit);
-        books.returned.split_off(keep)
+        Returned(std::iter::from_fn(|| books.returned.pop_first()).take(limit).collect())
+    }
+
+    /// The child was not told after all.
+    pub(crate) fn untold(&self, returned: Returned) {
+        self.books().returned.extend(returned.0);
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -154,8 +180,9 @@ impl Lender for PacketArena {
         // It was a number of 32 bits when the slab came.
         let unit = u32::try_from(offset / UNIT).unwrap_or(u32::MAX);
         let mut books = self.books();
-        books.held.remove(&unit);
-        books.returned.push(unit);
+        if let Some(end) = books.held.remove(&unit) {
+            books.returned.insert(unit, end);
+        }
     }
 }
 
@@ -190,9 +217,32 @@ mod tests {
         assert_eq!(ours.payload(), b"payload");
         assert_eq!(ours.with_header(b"head"), b"headpayload"[..]);
         assert_eq!(host.take(place).err(), Some("the host has that slab already"));
-        assert_eq!(host.returned(10), Vec::<u32>::new());
+        assert!(host.returned(10).units().is_empty());
         drop(ours);
-        assert_eq!(host.returned(10), [place.unit]);
+        assert_eq!(host.returned(10).units(), [place.unit]);
+        assert!(host.returned(10).units().is_empty());
+    }
+
+    #[test]
+    fn what_goes_back_is_the_childs_when_it_was_told() {
+        let (host, _, _) = sides();
+        let place = SlabPlace { unit: 100, class: 0 };
+        for _ in 0..3 {
+            drop(host.take(place).unwrap());
+            // A child that sends it again without having got it back would fill the list.
+            assert_eq!(host.take(place).err(), Some("the host has that slab already"));
+            let returned = host.returned(10);
+            assert_eq!(returned.units(), [100]);
+            // The message could not be sent.
+            host.untold(returned);
+            assert!(host.take(place).is_err());
+            assert_eq!(host.returned(10).units(), [100]);
+        }
+        let many: Vec<_> =
+            (0..4).map(|at| host.take(SlabPlace { unit: at * 100, class: 0 }).unwrap()).collect();
+        drop(many);
+        assert_eq!(host.returned(3).units(), [0, 100, 200]);
+        assert_eq!(host.returned(3).units(), [300]);
     }
 
     #[test]
@@ -215,6 +265,7 @@ mod tests {
         }
         assert!(host.take(place(100 + units, 0)).is_ok() && host.take(place(100 - units, 0)).is_ok());
         drop(held);
+        drop(host.returned(10));
         assert!(host.take(place(100, 0)).is_ok());
     }
 

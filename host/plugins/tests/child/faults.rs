@@ -1,29 +1,35 @@
 //! What becomes of a plugin that fails in its child: an error that says it, free buffers, and a new child.
 
-use std::{sync::Arc, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use selkies_plugin_host::{
-    Deadlines, Ending, FaultClass, FaultDetail, FaultOrigin, HostServices, Inventory, IsolationRules, Origin,
-    Placement, PluginError, Policy, SharedBuffer, probe_encoder,
+    Deadlines, EncoderInstance, EncoderSettings, Ending, FaultClass, FaultDetail, FaultOrigin, HostServices,
+    Inventory, IsolationRules, Origin, Placement, Plugin, PluginError, Policy, SharedBuffer, SlabPool,
+    StartError, probe_encoder,
 };
 
 use crate::{
     stage::{
-        GENEROUS, Outcome, Stage, buffer, children, eventually, faulty, frame, in_children, later, panicking,
+        Encoding, Failure, GENEROUS, Outcome, SIZE, Sink, Stage, alone, buffer, children, eventually, faulty,
+        frame, in_children, later, panicking,
     },
     support::lines::Lines,
 };
+
+const SHORT: FaultDetail = FaultDetail::OutOfResources;
 
 /// At which frame the faults happen.
 const FIFTH: &str = r#"{"after":5}"#;
 
 /// Drives the plugin into its fault; answers the error, and checks that another instance works afterwards.
-fn survive(name: &str, deadlines: Deadlines) -> Result<PluginError, crate::stage::Failure> {
+fn survive(name: &str, deadlines: Deadlines) -> Result<PluginError, Failure> {
     let folder = faulty(name)?;
     survive_at(name, &Stage::with(&folder, in_children(children(None, deadlines)?))?)
 }
 
-fn survive_at(name: &str, stage: &Stage) -> Result<PluginError, crate::stage::Failure> {
+fn survive_at(name: &str, stage: &Stage) -> Result<PluginError, Failure> {
     let buffer = buffer();
     let mut encoding = stage.encoder(FIFTH)?;
     let mut bystander = stage.encoder(r#"{"after":1000}"#)?;
@@ -174,6 +180,98 @@ fn broken_contracts_are_counted_and_logged_in_the_host() -> Outcome {
 }
 
 #[test]
+fn what_the_host_lacks_is_no_fault_of_a_plugin() -> Outcome {
+    // Other tests of this process need descriptors.
+    if !alone("faults::what_the_host_lacks_is_no_fault_of_a_plugin")? {
+        return Ok(());
+    }
+    let stage = Stage::child(&faulty("none")?)?;
+    let offer = stage.offer("{}")?;
+    let (known, new) = (buffer(), buffer());
+    let mut encoding = stage.encoder_for("{}", &offer)?;
+    assert!(!encoding.encode(&frame(&known, 1))?.is_empty());
+    let other = faulty("abort")?;
+
+    let limit = getrlimit(Resource::Nofile);
+    // All that are free below the limit are in use.
+    let fillers = {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(64), ..limit })?;
+        std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect::<Vec<_>>()
+    };
+    let short = |error: PluginError| {
+        assert_eq!((error.code(), error.class, error.detail), ("SI005", FaultClass::Retry, SHORT), "{error}");
+        assert!(error.bystander, "{error}");
+        assert!(error.to_string().contains("raise the limits of the host"), "{error}");
+    };
+    short(stage.encoder_for("{}", &offer).err().ok_or("it was made")?);
+    short(encoding.encode(&frame(&new, 2)).err().ok_or("it was passed on")?);
+    assert!(!new.is_lent());
+    // What needs no descriptor goes on, in the same child.
+    assert!(!encoding.encode(&frame(&known, 3))?.is_empty());
+    // Nor does a child that cannot be started tell of its plugin. One descriptor is for the manifest.
+    let policy = in_children(children(None, GENEROUS)?);
+    let services = HostServices::new(SlabPool::default());
+    let mut fillers = fillers;
+    fillers.truncate(fillers.len() - 2);
+    let inventory = Inventory::scan(&[other.path().to_owned()], policy);
+    match inventory.start(&services, "faulty.abort").err().ok_or("it was started")? {
+        StartError::Failed(error) => short(error),
+        refused => return Err(refused.into()),
+    }
+
+    drop(fillers);
+    setrlimit(Resource::Nofile, limit)?;
+    let mut again = stage.encoder_for("{}", &offer)?;
+    assert!(!again.encode(&frame(&new, 1))?.is_empty());
+    assert!(!encoding.encode(&frame(&new, 4))?.is_empty(), "it lives on");
+    inventory.start(&services, "faulty.abort")?;
+    Ok(())
+}
+
+/// An encoder of one of several plugins.
+fn open(services: &HostServices, plugin: &Plugin, config: &str) -> Result<Encoding, Failure> {
+    let origin = Origin { services, plugin, config_json: config };
+    let offer = probe_encoder(&origin)?.remove(0);
+    let sink = Arc::new(Sink::default());
+    let settings = EncoderSettings::new(&offer, SIZE.0, SIZE.1);
+    let instance = EncoderInstance::create(&origin, &offer, settings, Arc::clone(&sink) as _)?;
+    Ok(Encoding { instance, sink, frame_id: 0 })
+}
+
+#[test]
+fn a_hang_is_the_fault_of_whoever_hangs() -> Outcome {
+    let (busy, hanging) = (faulty("none")?, faulty("hang-encode")?);
+    let frame_time = Duration::from_secs(2);
+    let isolation = IsolationRules {
+        in_process: Vec::new(),
+        groups: [("pair".to_owned(), vec!["faulty.*".to_owned()])].into(),
+        children: children(None, Deadlines { frame: frame_time, ..GENEROUS })?,
+        ..IsolationRules::default()
+    };
+    let folders = [busy.path().to_owned(), hanging.path().to_owned()];
+    let inventory = Inventory::scan(&folders, Policy { isolation, ..Policy::default() });
+    let services = HostServices::default();
+    let (busy, hanging) =
+        (inventory.start(&services, "faulty.none")?, inventory.start(&services, "faulty.hang-encode")?);
+    let (mut busy, mut hanging) = (open(&services, &busy, "{}")?, open(&services, &hanging, FIFTH)?);
+    let (theirs, buffer) = (buffer(), buffer());
+    let (error, gone) = std::thread::scope(|scope| {
+        let hangs = scope.spawn(|| hanging.until_failure(&theirs));
+        // It is called without pause, so that its calls are the newest.
+        let gone = loop {
+            if let Err(error) = busy.encode(&frame(&buffer, 1)) {
+                break error;
+            }
+        };
+        (hangs.join(), gone)
+    });
+    let error = error.map_err(|_| "the other thread panicked")?;
+    assert_eq!((error.code(), error.bystander), ("SI007", false), "{error}");
+    assert_eq!((gone.code(), gone.bystander), ("SI007", true), "{gone}");
+    Ok(())
+}
+
+#[test]
 fn plugins_of_a_group_share_a_child() -> Outcome {
     let (first, second, third) = (faulty("none")?, faulty("abort")?, faulty("exit")?);
     let folders = [first.path().to_owned(), second.path().to_owned(), third.path().to_owned()];
@@ -189,16 +287,7 @@ fn plugins_of_a_group_share_a_child() -> Outcome {
     let (none, abort, exit) = (start("faulty.none")?, start("faulty.abort")?, start("faulty.exit")?);
     assert_eq!(none.shares_process_with(), abort.shares_process_with());
     assert_eq!(exit.shares_process_with(), ["faulty.exit"]);
-    let open = |plugin, config| -> Result<_, crate::stage::Failure> {
-        let origin = Origin { services: &services, plugin, config_json: config };
-        let offer = probe_encoder(&origin)?.remove(0);
-        let sink = Arc::new(crate::stage::Sink::default());
-        let settings =
-            selkies_plugin_host::EncoderSettings::new(&offer, crate::stage::SIZE.0, crate::stage::SIZE.1);
-        let instance =
-            selkies_plugin_host::EncoderInstance::create(&origin, &offer, settings, Arc::clone(&sink) as _)?;
-        Ok(crate::stage::Encoding { instance, sink, frame_id: 0 })
-    };
+    let open = |plugin, config| open(&services, plugin, config);
     let (mut good, mut bad, mut other) = (open(&none, "{}")?, open(&abort, FIFTH)?, open(&exit, "{}")?);
     let buffer = buffer();
     good.encode(&frame(&buffer, 1))?;

@@ -37,6 +37,21 @@ pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> bool {
     true
 }
 
+/// Runs a test again in a process with nothing else to do. True in that process.
+pub(crate) fn alone(test: &str) -> Result<bool, Failure> {
+    const MARK: &str = "TEST_CHILD_ALONE";
+    if std::env::var_os(MARK).is_some() {
+        return Ok(true);
+    }
+    let output = Command::new(std::env::current_exe()?)
+        .args(["--exact", test, "--nocapture"])
+        .env(MARK, "1")
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}{output:?}");
+    Ok(false)
+}
+
 /// Size of the frames.
 pub(crate) const SIZE: (u32, u32) = (320, 192);
 

@@ -168,7 +168,8 @@ fn sockets(profile: &Profile) -> Result<Rules, BackendError> {
     }
     if !profile.services && !profile.network {
         // Nor is anything done with a socket that the host passed but to talk to the host.
-        let calls = [libc::SYS_connect, libc::SYS_bind, libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4];
+        let calls =
+            [libc::SYS_connect, libc::SYS_bind, libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4];
         sockets.extend(calls.map(|call| (call, Vec::new())));
     }
     Ok(sockets)

@@ -11,12 +11,11 @@ use crate::{
         ChildPlugin, Remote, RemoteWake,
         wire::{Create, Reply, Task},
     },
-    instance::{
-        FaultClass, FaultDetail, FaultOrigin, Origin, PluginError, SharedBuffer, Waker,
-        running::RemoteRunning,
-    },
+    instance::{FaultClass, FaultDetail, Origin, PluginError, SharedBuffer, Waker, running::RemoteRunning},
     services::PluginAccount,
 };
+
+const START: &str = "capture.start";
 
 /// A capture that is not running: asks an instance in a child.
 pub(in crate::instance) struct RemoteCapture {
@@ -57,12 +56,20 @@ impl RemoteCapture {
     }
 
     fn try_start(&mut self, request: &CaptureRequest) -> Result<(CaptureInfo, Vec<u32>), PluginError> {
-        const START: &str = "capture.start";
         let info = self.info()?;
         if let Some(text) = request.misfit(&info) {
             let (class, detail) = (FaultClass::Reconfigure, FaultDetail::InvalidArgument);
             return Err(PluginError::caller(self.account(), START, class, detail, text));
         }
+        let first = self.next_slot;
+        let started = self.start_with(request);
+        if started.is_err() {
+            self.forget(first..self.next_slot);
+        }
+        started.map(|slots| (info, slots))
+    }
+
+    fn start_with(&mut self, request: &CaptureRequest) -> Result<Vec<u32>, PluginError> {
         let slots = request.buffers.iter().map(|buffer| self.lend(buffer)).collect::<Result<Vec<_>, _>>()?;
         let task = Task::CaptureStart {
             area: request.area.into(),
@@ -70,14 +77,21 @@ impl RemoteCapture {
             slots: slots.clone(),
         };
         self.remote.tell(START, task)?;
-        Ok((info, slots))
+        Ok(slots)
+    }
+
+    /// Lets the child unmap these buffers.
+    pub(in crate::instance) fn forget(&mut self, slots: impl IntoIterator<Item = u32>) {
+        // Whoever is gone by now says so at the next call.
+        let forget = |slot| self.remote.send("capture.stop", Task::Forget(slot), &[]);
+        let _ = slots.into_iter().try_for_each(forget);
     }
 
     /// Lets the child write a buffer; answers its number there.
     pub(in crate::instance) fn lend(&mut self, buffer: &Arc<SharedBuffer>) -> Result<u32, PluginError> {
         let slot = self.next_slot;
         self.next_slot += 1;
-        self.remote.send("capture.start", Task::Buffer { slot, shape: buffer.shape() }, &[buffer.as_fd()])?;
+        self.remote.send(START, Task::Buffer { slot, shape: buffer.shape() }, &[buffer.as_fd()])?;
         Ok(slot)
     }
 
@@ -98,8 +112,6 @@ pub(in crate::instance) fn wake(
 ) -> Result<(Arc<RemoteWake>, OwnedFd), PluginError> {
     RemoteWake::new().map_err(|error| {
         let account = origin.services.account(child.id());
-        let text = format!("no event for its process: {error}");
-        let origin = FaultOrigin::Caller;
-        PluginError::of_child(&account, function, origin, FaultDetail::OutOfResources, text)
+        PluginError::shortage(&account, function, format!("no event for its process: {error}"))
     })
 }

@@ -12,7 +12,7 @@ use selkies_plugin_abi as abi;
 use super::{RateChange, SubmitOptions};
 use crate::{
     child::{
-        ChildPlugin, Link, Remote,
+        Call, ChildPlugin, Deadlines, Link, Remote,
         wire::{Create, Event, Reply, Submit, Task, WirePacket, color_bytes},
     },
     instance::{
@@ -47,9 +47,37 @@ struct Books {
     /// Frames whose memory the child has.
     lent: BTreeMap<u64, Keep>,
     next_token: u64,
-    /// Moving average of the time for a frame; `None` before the first. Not the longest: one frame that a busy machine held
-    /// up must not make the host wait longer for a hang.
+    pace: Pace,
+}
+
+/// How long frames took since the encoder got its settings.
+#[derive(Default)]
+struct Pace {
+    /// Moving average; `None` before the first frame. Not the longest: one frame that a busy machine held up must not make
+    /// the host wait longer for a hang.
     usual: Option<Duration>,
+}
+
+impl Pace {
+    /// A frame took that long.
+    fn note(&mut self, took: Duration, deadlines: &Deadlines) {
+        // The first one may have compiled kernels, which tells nothing of the others.
+        let first = took.min(deadlines.frame);
+        // Nor may one tell that was never in time.
+        let took = took.min(deadlines.first_frame);
+        self.usual = Some(self.usual.map_or(first, |usual| (usual * 3 + took) / 4));
+    }
+
+    /// How long the next frame may take, where three take `period`.
+    fn allowance(&self, period: Duration, deadlines: &Deadlines) -> Duration {
+        let Deadlines { first_frame, frame, start_up, .. } = *deadlines;
+        // Who asks for a frame in a minute waits for a hang as long as others do.
+        let period = period.min(start_up);
+        match self.usual {
+            None => first_frame.max(period),
+            Some(usual) => frame.max(period).max((usual * 4).min(first_frame)),
+        }
+    }
 }
 
 impl RemoteEncoder {
@@ -84,7 +112,7 @@ impl RemoteEncoder {
 
     pub(super) fn configure(&mut self, settings: &EncoderSettings) -> Result<(), PluginError> {
         let reply = self.ask("encoder.configure", Task::Configure(settings.clone()))?;
-        self.period = period(settings);
+        (self.period, self.books.pace) = (period(settings), Pace::default());
         self.done("encoder.configure", &reply)
     }
 
@@ -135,10 +163,11 @@ impl RemoteEncoder {
             known_frame_id: options.known_frame_id,
             roi: options.roi.iter().map(Into::into).collect(),
         };
+        // What cannot be sent is not lent.
+        self.remote.send(SUBMIT, Task::Submit(Box::new(submit)), &[]).inspect_err(|_| self.mourn())?;
         self.desk.frames().enter(flight);
         self.books.lent.insert(token, frame.keep());
-        let allowance = self.allowance();
-        let outcome = self.call(SUBMIT, Task::Submit(Box::new(submit)), allowance);
+        let outcome = self.answer(SUBMIT, self.allowance());
         if outcome.is_err() {
             self.desk.frames().finish(flight.frame_id);
         }
@@ -165,7 +194,8 @@ impl RemoteEncoder {
         let heard = self.remote.listen(SUBMIT, limit, &mut |event| hear(&link, desk, books, &account, event));
         let heard = heard.inspect_err(|_| self.mourn())?;
         if !heard && late.is_some_and(|late| late <= Instant::now()) {
-            let fault = self.remote.link().late(SUBMIT, allowance);
+            let call = Call { function: SUBMIT, plugin: Some(&self.remote.account().id) };
+            let fault = self.remote.link().late(call, allowance);
             self.mourn();
             return Err(self.remote.gone(fault, SUBMIT));
         }
@@ -217,9 +247,8 @@ impl RemoteEncoder {
         }
         // The child can read it and nothing else.
         let fd = buffer.read_only().map_err(|error| {
-            let (class, detail) = (FaultClass::FatalInstance, FaultDetail::OutOfResources);
             let text = format!("a frame buffer cannot be passed on: {error}");
-            PluginError::caller(self.remote.account(), SUBMIT, class, detail, text)
+            PluginError::shortage(self.remote.account(), SUBMIT, text)
         })?;
         let slot = self.next_slot;
         self.next_slot += 1;
@@ -252,11 +281,7 @@ impl RemoteEncoder {
 
     /// How long the next frame may take.
     fn allowance(&self) -> Duration {
-        let deadlines = self.remote.link().deadlines();
-        match self.books.usual {
-            None => deadlines.first_frame.max(self.period),
-            Some(usual) => deadlines.frame.max(self.period).max(usual * 4),
-        }
+        self.books.pace.allowance(self.period, self.remote.link().deadlines())
     }
 
     fn ask(&mut self, function: &'static str, task: Task) -> Result<Reply, PluginError> {
@@ -265,10 +290,16 @@ impl RemoteEncoder {
     }
 
     fn call(&mut self, function: &'static str, task: Task, deadline: Duration) -> Result<Reply, PluginError> {
+        self.remote.send(function, task, &[]).inspect_err(|_| self.mourn())?;
+        self.answer(function, deadline)
+    }
+
+    /// Waits for the answer to the task that was sent, taking what comes before.
+    fn answer(&mut self, function: &'static str, deadline: Duration) -> Result<Reply, PluginError> {
         let (desk, books, link) = (&self.desk, &mut self.books, Arc::clone(self.remote.link()));
         let account = Arc::clone(self.remote.account());
         let mut ear = |event| hear(&link, desk, books, &account, event);
-        let answer = self.remote.call(function, task, deadline, &mut ear);
+        let answer = self.remote.answer(function, deadline, &mut ear);
         Ok(answer.inspect_err(|_| self.mourn())?.reply)
     }
 
@@ -310,7 +341,7 @@ fn hear(
                 return Err(format!("finished frame {frame_id}, which is not in flight"));
             };
             let took = Duration::from_nanos(now_ns().saturating_sub(flight.submitted_ns));
-            books.usual = Some(books.usual.map_or(took, |usual| (usual * 3 + took) / 4));
+            books.pace.note(took, link.deadlines());
             let outcome = outcome.map_err(|error| error.into_error(account, "encoder.done"));
             desk.finished(FrameFinished { frame_id, outcome, refine_at_ns });
             Ok(())
@@ -355,5 +386,31 @@ impl std::fmt::Debug for RemoteEncoder {
             .field("remote", &self.remote)
             .field("lent", &self.books.lent.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
+    #[test]
+    fn a_frame_never_gets_more_time_than_the_first() {
+        let deadlines =
+            Deadlines { start_up: ms(5000), call: ms(2000), first_frame: ms(1000), frame: ms(150) };
+        let mut pace = Pace::default();
+        assert_eq!(pace.allowance(ms(50), &deadlines), ms(1000));
+        // Kernels were compiled.
+        pace.note(ms(900), &deadlines);
+        assert_eq!(pace.allowance(ms(50), &deadlines), ms(600));
+        (0..50).for_each(|_| pace.note(ms(10), &deadlines));
+        assert_eq!(pace.allowance(ms(50), &deadlines), ms(150));
+        assert_eq!(pace.allowance(ms(300), &deadlines), ms(300));
+        (0..50).for_each(|_| pace.note(ms(60_000), &deadlines));
+        assert_eq!(pace.allowance(ms(50), &deadlines), ms(1000));
+        assert_eq!(pace.allowance(Duration::MAX, &deadlines), ms(5000));
     }
 }

@@ -120,9 +120,7 @@ impl RemoteRunning {
         let Self { mut capture, buffers, slots, .. } = self;
         match capture.remote.tell("capture.stop", Task::CaptureStop) {
             Ok(()) => {
-                // Whoever is gone by now says so at the next call.
-                let forget = |slot| capture.remote.send("capture.stop", Task::Forget(slot), &[]);
-                let _ = slots.into_iter().try_for_each(forget);
+                capture.forget(slots);
                 Ok(capture)
             }
             Err(error) => {
