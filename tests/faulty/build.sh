@@ -9,6 +9,8 @@
 #
 # Those of timing/ are for tests of the host's patience, and are built only when they are named.
 #
+# gtype-one and gtype-two have one GType name, which makes each of them right and both together wrong.
+#
 # The one in Rust (panic) is built by cargo, or taken from PANIC_LIBRARY where that names it.
 set -euo pipefail
 [ $# -ge 1 ] || { echo "usage: $0 OUTDIR [NAME...]" >&2; exit 2; }
@@ -51,8 +53,8 @@ build() {
     # The library carries the same text, as a C string.
     sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$/\\n"/' "$place/selkies-plugin.json" > "$place/build/manifest.inc"
     gcc -std=gnu11 -O2 -Wall -Wextra -Werror -Wno-empty-body -fPIC -fvisibility=hidden -shared -Wl,-z,defs -Wl,-z,now \
-        -I "$root/plugin-api/include" -I "$root/tests/faulty" -I "$place/build" "$@" "$source" \
-        -o "$place/libfaulty.so.new" -pthread -lm
+        -I "$root/plugin-api/include" -I "$root/tests/faulty" -I "$place/build" "$source" \
+        -o "$place/libfaulty.so.new" -pthread -lm "$@"
     mv "$place/libfaulty.so.new" "$place/libfaulty.so"
     rm -r "$place/build"
 }
@@ -70,6 +72,14 @@ build_desktop() {
     read -r table fault title <<< "$1"
     build "$table-$fault" "$title" "$table" '{}' desktop/desktop.c "-DTABLE=\"$table\"" "-DFAULT=\"$fault\""
 }
+
+build_gtype() {
+    is_wanted "gtype-$1" || return 0
+    local flags
+    read -ra flags <<< "$(pkg-config --cflags --libs gobject-2.0)"
+    build "gtype-$1" 'A GType that another plugin has, too' encoder \
+        '{ "after": { "type": "integer", "minimum": 0, "maximum": 4294967295, "default": 1 } }' gtype/gtype.c "${flags[@]}"
+}
 export -f manifest is_wanted build build_encoder build_desktop
 export out root wanted
 sources=(*.c)
@@ -79,6 +89,9 @@ for source in timing/*.c; do
 done
 printf '%s\0' "${sources[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -euo pipefail -c 'build_encoder "$0"'
 grep -v '^#' desktop/faults | tr '\n' '\0' | xargs -0 -n 1 -P "$(nproc)" bash -euo pipefail -c 'build_desktop "$0"'
+
+build_gtype one
+build_gtype two
 
 if ! is_wanted panic; then
     exit 0

@@ -120,12 +120,17 @@ impl Task {
 
     /// Maps the library and calls `init`, once.
     pub(crate) fn library(&self) -> Result<Library, Blocked> {
+        self.library_or(&LIF_015)
+    }
+
+    /// The same where an `init` that fails breaks another rule than its own.
+    pub(crate) fn library_or(&self, rule: &'static Rule) -> Result<Library, Blocked> {
         let path = self.candidate()?.library_path();
         let library =
             Library::open(&path).map_err(|why| format!("PKG-005: the library cannot be loaded: {why}"))?;
         let mut begun = BEGUN.lock().unwrap_or_else(PoisonError::into_inner);
         if begun.insert(path) {
-            begin(&library)?;
+            begin(&library, rule)?;
         }
         Ok(library)
     }
@@ -146,8 +151,8 @@ static BEGUN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 static INIT: Site = opening("lifecycle.init");
 static SET_LOG_LEVEL: Site = media("lifecycle.set_log_level");
 
-/// Calls `init` of a library that has one, as the host does.
-fn begin(library: &Library) -> Result<(), Blocked> {
+/// Calls `init` of a library that has one, as the host does; `rule` is broken when it fails.
+fn begin(library: &Library, rule: &'static Rule) -> Result<(), Blocked> {
     // SAFETY: the struct published under this id.
     let table: Option<&'static abi::LifecycleV1> = unsafe { library.table(ids::LIFECYCLE_V1) };
     let Some(table) = table else { return Ok(()) };
@@ -156,8 +161,8 @@ fn begin(library: &Library) -> Result<(), Blocked> {
         // SAFETY: the host lives for ever.
         let answer = call::status(&INIT, &context, Duration::ZERO, || unsafe { init(context.raw()) });
         if let Err(failure) = answer {
-            failure.breaks(&LIF_015, "at the start");
-            return Err(format!("LIF-015: {failure}"));
+            failure.breaks(rule, "at the start");
+            return Err(format!("{}: {failure}", rule.id));
         }
     }
     if let Some(set) = table.set_log_level {

@@ -19,6 +19,7 @@ use crate::{
     journal,
     report::{PluginReport, Report},
     rule::{self, Rule, Severity, rules},
+    rules::packaging::PKG_011,
     verdict::{Ending, Outcome, Remains, Verdicts},
 };
 
@@ -227,6 +228,8 @@ fn run_job(options: &Options, job: &'static Job, order: &Order) -> Result<Remain
     let limit = Duration::from_secs(job.limit_s + order.fuzz.map_or(0, |(_, seconds)| seconds));
     let mut remains = Remains {
         job: job.name,
+        // Alone, each of them is looked at by the other jobs.
+        blamed: (job.rules == [&PKG_011] && order.company.len() > 1).then_some(&PKG_011),
         rules: job
             .rules
             .iter()

@@ -68,6 +68,8 @@ pub(crate) enum Ending {
 #[derive(Clone, Debug)]
 pub(crate) struct Remains {
     pub(crate) job: &'static str,
+    /// The rule that a crash, an exit or a hang breaks, where it is none of those about a plugin by itself.
+    pub(crate) blamed: Option<&'static Rule>,
     /// Rules that the job judges.
     pub(crate) rules: Vec<&'static Rule>,
     pub(crate) entries: Vec<Entry>,
@@ -141,13 +143,14 @@ impl Verdicts {
                 Entry::Signal { signal, call, rule } => {
                     told = true;
                     let found = format!("{} in {}", signal_name(*signal), place(call, remains.job));
-                    let rule = crate::rule::find(rule).unwrap_or(&LIF_001);
+                    let rule = crate::rule::find(rule).unwrap_or(remains.blamed.unwrap_or(&LIF_001));
                     self.add(rule, Outcome::Crashed, Some(found.clone()));
                     blocked = Some(format!("{} crashed: {found}", rule.id));
                 }
                 Entry::Hang { rule, call, limit_ms } => {
                     told = true;
                     let found = format!("{call} did not return within {} s", limit_ms / 1000);
+                    let rule = remains.blamed.map_or(rule.as_str(), |rule| rule.id);
                     self.named(rule, Outcome::TimedOut, Some(found.clone()));
                     blocked = Some(format!("{rule} timed out: {found}"));
                 }
@@ -174,23 +177,27 @@ impl Verdicts {
 
     /// Judges how the child ended; answers why the rest could not be judged.
     fn ending(&mut self, remains: &Remains, ended: bool, told: bool) -> Option<String> {
+        let blamed = |usual| remains.blamed.unwrap_or(usual);
         match remains.ending {
             Ending::Killed(seconds) => {
                 let found = format!("the job {} did not end within {seconds} s", remains.job);
-                self.add(&LIF_004, Outcome::TimedOut, Some(found.clone()));
-                Some(format!("LIF-004 timed out: {found}"))
+                let rule = blamed(&LIF_004);
+                self.add(rule, Outcome::TimedOut, Some(found.clone()));
+                Some(format!("{} timed out: {found}", rule.id))
             }
             _ if told => None,
             Ending::Signalled(signal) => {
                 let when = if ended { "when the process ended after" } else { "in" };
                 let found = format!("{} {when} the job {}", signal_name(signal), remains.job);
-                self.add(&LIF_001, Outcome::Crashed, Some(found.clone()));
-                Some(format!("LIF-001 crashed: {found}"))
+                let rule = blamed(&LIF_001);
+                self.add(rule, Outcome::Crashed, Some(found.clone()));
+                Some(format!("{} crashed: {found}", rule.id))
             }
             Ending::Exited(status) if !ended => {
                 let found = format!("exit status {status} in the job {}", remains.job);
-                self.add(&LIF_002, Outcome::Crashed, Some(found.clone()));
-                Some(format!("LIF-002 crashed: {found}"))
+                let rule = blamed(&LIF_002);
+                self.add(rule, Outcome::Crashed, Some(found.clone()));
+                Some(format!("{} crashed: {found}", rule.id))
             }
             Ending::Exited(_) => None,
         }
@@ -214,7 +221,15 @@ mod tests {
 
     fn remains(entries: Vec<Entry>, ending: Ending) -> Remains {
         let rules = vec![&ENC_011, &ENC_026];
-        Remains { job: "test", rules, entries, ending, stdout: Vec::new(), stderr: String::new() }
+        Remains {
+            job: "test",
+            blamed: None,
+            rules,
+            entries,
+            ending,
+            stdout: Vec::new(),
+            stderr: String::new(),
+        }
     }
 
     fn outcome(verdicts: &Verdicts, rule: &Rule) -> Outcome {
@@ -250,6 +265,26 @@ mod tests {
             let mut verdicts = Verdicts::default();
             verdicts.take(&remains(entries, ending.clone()));
             assert_eq!(outcome(&verdicts, rule), wanted, "{ending:?}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_is_blamed_takes_every_bad_end() {
+        let signal = Entry::Signal { signal: 6, call: "create".into(), rule: String::new() };
+        let hang = Entry::Hang { rule: "LIF-003".into(), call: "create".into(), limit_ms: 10_000 };
+        for (entries, ending) in [
+            (vec![signal], Ending::Signalled(6)),
+            (vec![hang], Ending::Exited(3)),
+            (Vec::new(), Ending::Signalled(6)),
+            (Vec::new(), Ending::Exited(1)),
+            (Vec::new(), Ending::Killed(60)),
+        ] {
+            let mut verdicts = Verdicts::default();
+            verdicts.take(&Remains { blamed: Some(&ENC_026), ..remains(entries, ending.clone()) });
+            assert!(outcome(&verdicts, &ENC_026).is_failure(), "{ending:?}");
+            for rule in [&LIF_001, &LIF_002, &LIF_004] {
+                assert!(!outcome(&verdicts, rule).is_failure(), "{ending:?}");
+            }
         }
     }
 

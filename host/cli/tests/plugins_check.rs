@@ -99,6 +99,8 @@ const H264_FAULTS: &[(&str, &str)] = &[
 /// Plugins of tests/faulty without a fault.
 const RIGHT: &[&str] = &[
     "none",
+    "gtype-one",
+    "gtype-two",
     "capture-none",
     "cursor-none",
     "display-none",
@@ -338,6 +340,16 @@ fn plugins_are_loaded_beside_each_other() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert_eq!(text.lines().filter(|line| *line == "passed     PKG-011  company").count(), 2, "{text}");
+}
+
+#[test]
+fn two_plugins_with_one_gtype_name_fail_together() {
+    let paths = ["gtype-one", "gtype-two"].map(|name| faulty().join(name));
+    let (report, code) = check(&paths[0], &[paths[1].to_str().expect("a plain path")]);
+    let found = with_outcome(&report, BROKEN);
+    let rules: Vec<&str> = found.iter().map(|(rule, _)| rule.as_str()).collect();
+    assert_eq!((rules, code), (vec!["PKG-011", "PKG-011"], 1), "{found:?}");
+    assert!(found.iter().all(|(_, found)| found.contains("SIGABRT in encoder.create, job company")), "{found:?}");
 }
 
 #[test]

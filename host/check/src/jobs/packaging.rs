@@ -7,7 +7,10 @@ use selkies_plugin_host::{Depth, ElfFacts, Manifest, Policy, inspect, validate_c
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Blocked, Job, Task};
+use super::{
+    Blocked, Job, Task,
+    instances::{Made, makers},
+};
 use crate::{
     journal::{fail, held, pass, skip, warn},
     library::Library,
@@ -221,23 +224,30 @@ fn constant(library: &Library, manifest: &Manifest) {
     }
 }
 
-/// Loads all plugins that are checked into one process, this one last and then first.
+/// Loads all plugins that are checked into one process and makes an instance of each, this one last: many names are
+/// registered no earlier than that. How the process ends is judged by its parent.
 fn company(task: &Task) -> Result<(), Blocked> {
     let own = &task.order.manifest;
-    for manifest in task.order.company.iter().filter(|path| *path != own).chain([own]) {
+    let mut kept = Vec::new();
+    for manifest in task.order.company.iter().filter(|path| *path != own) {
         let order = super::Order { manifest: manifest.clone(), ..task.order.clone() };
-        let mut order = order;
-        if manifest != own {
-            order.config.clear();
-        }
-        let other = Task::new(order);
-        match other.library() {
-            Ok(_) => {}
-            Err(why) if manifest == own => return Err(why),
-            // Told in its own report.
-            Err(_) => {}
-        }
+        // The configuration is this plugin's.
+        let other = Task::new(super::Order { config: serde_json::Map::new(), ..order });
+        // What fails is told of in its own report.
+        let _ = other.library().and_then(|library| instances(&other, &library, &mut kept));
+    }
+    let library = task.library_or(&PKG_011)?;
+    if task.order.company.len() > 1 {
+        instances(task, &library, &mut kept)?;
     }
     pass(&PKG_011);
+    Ok(())
+}
+
+/// Makes an instance of each of a plugin's tables.
+fn instances(task: &Task, library: &Library, kept: &mut Vec<Made>) -> Result<(), Blocked> {
+    for (table, make) in makers(task, library)? {
+        kept.push(make().map_err(|failure| format!("no instance of {table} beside the others: {failure}"))?);
+    }
     Ok(())
 }
