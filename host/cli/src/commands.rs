@@ -114,7 +114,7 @@ fn clear(matches: &ArgMatches) -> Outcome {
 fn reload(matches: &ArgMatches) -> Outcome {
     let config = loader(matches).load()?;
     let plugin = matches.get_one::<String>("id").cloned().unwrap_or_default();
-    let answer = control::ask(config.port(), &Request::Reload { plugin });
+    let answer = control::ask(config.addr(), config.port(), &Request::Reload { plugin });
     print(&answer.map_err(|error| error.to_string())?.map_err(Failure::Other)?.join("\n"))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -122,7 +122,7 @@ fn reload(matches: &ArgMatches) -> Outcome {
 /// Tells the host that runs, if one does, that plugins may be used again.
 fn tell_running(matches: &ArgMatches, plugins: Vec<String>) -> Result<(), Failure> {
     let config = loader(matches).load()?;
-    match control::ask(config.port(), &Request::Admit { plugins }) {
+    match control::ask(config.addr(), config.port(), &Request::Admit { plugins }) {
         Ok(answer) => print(&answer.map_err(Failure::Other)?.join("\n")),
         // It starts with what the file says now.
         Err(ControlError::NoHost { .. }) => Ok(()),

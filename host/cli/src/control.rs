@@ -1,21 +1,23 @@
 //! The control socket: how a command such as `plugins reload` reaches the host that runs.
 //!
-//! One Unix socket per port in a folder that only the host's user can enter. A connection carries one request and its
-//! answer, each one line of JSON of at most 64 KiB.
+//! One Unix socket per host in a folder that only the host's user can enter, named by the port and the first address that
+//! the host listens on. Only that user and root are answered. A connection carries one request and its answer, each one
+//! line of JSON of at most 64 KiB.
+
+mod place;
 
 use std::{
-    fs, io,
+    io,
     io::{BufRead, BufReader, Read, Write},
-    os::unix::{
-        fs::{DirBuilderExt, MetadataExt, PermissionsExt},
-        net::UnixStream,
-    },
-    path::{Path, PathBuf},
+    net::{SocketAddr, ToSocketAddrs},
+    os::unix::net::UnixStream,
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
-use rustix::process::getuid;
+use place::Place;
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
@@ -84,6 +86,14 @@ pub(crate) enum ControlError {
         /// What the system said.
         source: io::Error,
     },
+    /// More than one host of this user listens on the port, none of them at the address that was named.
+    #[error("CL049 several hosts serve port {port}, at {addresses}. Name the address of one with --addr")]
+    Several {
+        /// The port.
+        port: u16,
+        /// Their addresses.
+        addresses: String,
+    },
     /// The host's answer is not one.
     #[error(
         "CL043 the host on {path} answered what is no answer: {reason}. Use the same version of selkies-host"
@@ -99,24 +109,21 @@ pub(crate) enum ControlError {
 /// A socket that is removed with this value.
 #[derive(Debug)]
 pub(crate) struct Control {
-    path: PathBuf,
+    place: Place,
+    name: String,
 }
 
 impl Control {
-    /// Serves requests on the socket of `port` until the value is dropped or the runtime ends. Needs a tokio runtime.
+    /// Serves requests to the host that listens on `at` until the value is dropped or the runtime ends. Needs a tokio
+    /// runtime.
     ///
     /// # Errors
     /// [`ControlError`].
-    pub(crate) fn serve(port: u16, handler: Handler) -> Result<Self, ControlError> {
-        let path = socket(port)?;
-        let failed = |source| ControlError::Socket { path: path.clone(), source };
-        // A host that was killed leaves its socket behind. The port is ours, so nobody else serves this one.
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-            _ => {}
-        }
-        let listener = UnixListener::bind(&path).map_err(failed)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    pub(crate) fn serve(at: SocketAddr, handler: Handler) -> Result<Self, ControlError> {
+        let place = Place::open()?;
+        let name = place::name_of(at);
+        let failed = |source| ControlError::Socket { path: place.path(&name), source };
+        let listener = place.listen(&name).and_then(UnixListener::from_std).map_err(failed)?;
         tokio::spawn(async move {
             loop {
                 match listener.accept().await {
@@ -135,23 +142,35 @@ impl Control {
                 }
             }
         });
-        Ok(Self { path })
+        Ok(Self { place, name })
     }
 }
 
 impl Drop for Control {
     fn drop(&mut self) {
         // It may have been removed from outside.
-        let _ = fs::remove_file(&self.path);
+        let _ = self.place.remove(&self.name);
     }
+}
+
+/// Whether a process of user `peer` may ask a host of user `own`.
+fn is_heard(peer: u32, own: u32) -> bool {
+    peer == own || peer == 0
 }
 
 /// One request and its answer.
 async fn converse(stream: tokio::net::UnixStream, handler: Handler) -> io::Result<()> {
+    let peer = stream.peer_cred()?.uid();
+    if !is_heard(peer, geteuid().as_raw()) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("it is one of user {peer}")));
+    }
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     let mut read = tokio::io::BufReader::new(read.take(MAX_LINE));
-    timeout(REQUEST_TIME, read.read_line(&mut line)).await??;
+    if timeout(REQUEST_TIME, read.read_line(&mut line)).await?? == 0 {
+        // Somebody only looked whether a host is there.
+        return Ok(());
+    }
     let answer = match serde_json::from_str::<Request>(&line) {
         Ok(request) => {
             info!(?request, "asked through the control socket");
@@ -165,14 +184,17 @@ async fn converse(stream: tokio::net::UnixStream, handler: Handler) -> io::Resul
     timeout(REQUEST_TIME, write.write_all(text.as_bytes())).await?
 }
 
-/// Asks the host of this user that serves `port`.
+/// Asks the host of this user that serves `port`: the only one, or the one that listens first on one of `addresses`.
 ///
 /// # Errors
 /// [`ControlError`]; the host's own refusal is the inner error.
-pub(crate) fn ask(port: u16, request: &Request) -> Result<Answer, ControlError> {
-    let path = socket(port)?;
+pub(crate) fn ask<'a>(
+    addresses: impl Iterator<Item = &'a str>,
+    port: u16,
+    request: &Request,
+) -> Result<Answer, ControlError> {
+    let (path, mut stream) = connect(&Place::open()?, addresses, port)?;
     let none = |source| ControlError::NoHost { path: path.clone(), source };
-    let mut stream = UnixStream::connect(&path).map_err(none)?;
     stream.set_read_timeout(Some(ANSWER_TIME)).map_err(none)?;
     let wrong = |reason: String| ControlError::Answer { path: path.clone(), reason };
     let mut text = serde_json::to_string(request).map_err(|error| wrong(error.to_string()))?;
@@ -183,34 +205,38 @@ pub(crate) fn ask(port: u16, request: &Request) -> Result<Answer, ControlError> 
     serde_json::from_str(&line).map_err(|error| wrong(error.to_string()))
 }
 
-/// Where the host that serves `port` listens.
-fn socket(port: u16) -> Result<PathBuf, ControlError> {
-    let folder = match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
-        Some(folder) if folder.is_absolute() && folder.is_dir() => folder.join("selkies-host"),
-        _ => std::env::temp_dir().join(format!("selkies-host-{}", getuid().as_raw())),
-    };
-    private(&folder)?;
-    Ok(folder.join(format!("{port}.sock")))
-}
-
-/// Makes a folder that only this user can enter, or checks that it is one.
-fn private(folder: &Path) -> Result<(), ControlError> {
-    let wrong = |reason: String| ControlError::Folder { path: folder.to_owned(), reason };
-    match fs::DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(wrong(error.to_string())),
-        _ => {}
+/// The connection to that host, and the path of its socket.
+fn connect<'a>(
+    place: &Place,
+    addresses: impl Iterator<Item = &'a str>,
+    port: u16,
+) -> Result<(PathBuf, UnixStream), ControlError> {
+    let none = |name: &str, source| ControlError::NoHost { path: place.path(name), source };
+    let any = format!("{port}-*.sock");
+    let mut refused = None;
+    let mut hosts = Vec::new();
+    for (name, address) in place.sockets(port).map_err(|error| none(&any, error))? {
+        match place.connect(&name) {
+            Ok(stream) => hosts.push((address, place.path(&name), stream)),
+            Err(error) => refused = Some(none(&name, error)),
+        }
     }
-    let found = fs::symlink_metadata(folder).map_err(|error| wrong(error.to_string()))?;
-    if !found.is_dir() {
-        return Err(wrong("it is not a folder".into()));
+    if hosts.len() > 1 {
+        let named: Vec<String> = addresses
+            .map(|address| address.trim_start_matches('[').trim_end_matches(']'))
+            .filter_map(|address| (address, port).to_socket_addrs().ok())
+            .flat_map(|found| found.map(place::address).collect::<Vec<_>>())
+            .collect();
+        let all: Vec<String> = hosts.iter().map(|(address, ..)| address.clone()).collect();
+        hosts.retain(|(address, ..)| named.contains(address));
+        if hosts.len() != 1 {
+            return Err(ControlError::Several { port, addresses: all.join(", ") });
+        }
     }
-    if found.uid() != getuid().as_raw() {
-        return Err(wrong(format!("it belongs to user {}", found.uid())));
+    match hosts.pop() {
+        Some((_, path, stream)) => Ok((path, stream)),
+        None => Err(refused.unwrap_or_else(|| none(&any, io::ErrorKind::NotFound.into()))),
     }
-    if found.mode() & 0o077 != 0 {
-        return Err(wrong(format!("others may enter it, its mode is {:o}", found.mode() & 0o777)));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -218,18 +244,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_of_others_are_not_used() {
-        let home = tempfile::tempdir().expect("a folder");
-        let folder = home.path().join("selkies-host");
-        private(&folder).expect("made");
-        private(&folder).expect("there already");
-        assert_eq!(fs::metadata(&folder).expect("there").mode() & 0o777, 0o700);
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o750)).expect("changed");
-        let text = private(&folder).expect_err("open to the group").to_string();
-        assert!(text.starts_with("CL040") && text.contains("mode is 750"), "{text}");
-        let link = home.path().join("link");
-        std::os::unix::fs::symlink(home.path(), &link).expect("a link");
-        assert!(private(&link).is_err());
+    fn only_the_user_and_root_are_heard() {
+        assert!(is_heard(1000, 1000) && is_heard(0, 1000) && is_heard(0, 0));
+        assert!(!is_heard(1001, 1000) && !is_heard(1000, 0));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Starting the host and running it until a signal.
 
 use std::{
-    collections::BTreeSet,
     io::Write,
     net::SocketAddr,
     process::ExitCode,
@@ -234,18 +233,14 @@ fn initial_size(config: &Config, own: bool) -> Option<(u32, u32)> {
     own.then_some(defaults::OWN_DISPLAY_SIZE)
 }
 
-/// The sockets for commands, one per port. Without one the host runs, and commands cannot reach it.
-fn control(local: &[SocketAddr], hub: &Arc<Hub>, supervision: &Supervision) -> Vec<Control> {
-    let ports: BTreeSet<u16> = local.iter().map(SocketAddr::port).collect();
-    let serve = |port| {
-        let (hub, supervision) = (Arc::downgrade(hub), supervision.clone());
-        let handler = move |request| match hub.upgrade() {
-            Some(hub) => supervision.carry_out(&hub, request),
-            None => Err("CL046 the host is ending".to_owned()),
-        };
-        Control::serve(port, Arc::new(handler)).inspect_err(|error| warn!("{error}")).ok()
+/// The socket for commands. Without one the host runs, and commands cannot reach it.
+fn control(local: &[SocketAddr], hub: &Arc<Hub>, supervision: &Supervision) -> Option<Control> {
+    let (hub, supervision) = (Arc::downgrade(hub), supervision.clone());
+    let handler = move |request| match hub.upgrade() {
+        Some(hub) => supervision.carry_out(&hub, request),
+        None => Err("CL046 the host is ending".to_owned()),
     };
-    ports.into_iter().filter_map(serve).collect()
+    Control::serve(*local.first()?, Arc::new(handler)).inspect_err(|error| warn!("{error}")).ok()
 }
 
 /// A hangup that does not end the host makes it look for new versions of its plugins.
