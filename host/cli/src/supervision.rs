@@ -20,6 +20,14 @@ use crate::{
     trust,
 };
 
+/// What another look into the folders finds.
+enum Change {
+    /// The library of the plugin with this id is another one.
+    Other(String),
+    /// A plugin that was loaded may not be loaded any more; why.
+    Refused(String),
+}
+
 /// The plugins of a running host, and the memory of their faults.
 #[derive(Clone)]
 pub(crate) struct Supervision {
@@ -104,31 +112,50 @@ impl Supervision {
             Ok(inventory) => inventory,
             Err(line) => return warn!("{line}"),
         };
-        let known = self.libraries().clone();
-        let changed = inventory.entries().iter().filter_map(|entry| {
-            let id = entry.candidate.id();
-            let now = inventory.library_identity(id)?;
-            (known.get(id).is_some_and(|before| *before != now)).then_some(id)
-        });
-        let mut none = true;
-        for id in changed {
-            none = false;
-            match self.reload(hub, &inventory, id) {
+        let changed = self.changed(&inventory);
+        for change in &changed {
+            let outcome = match change {
+                Change::Other(id) => self.reload(hub, &inventory, id),
+                Change::Refused(line) => Err(line.clone()),
+            };
+            match outcome {
                 Ok(line) => info!("{line}"),
                 Err(line) => warn!("{line}"),
             }
         }
-        if none {
+        if changed.is_empty() {
             info!("no plugin changed");
         }
     }
 
-    /// Looks into the folders again.
+    /// What became of the plugins that were loaded: those whose library is another one, and why others may not be loaded
+    /// any more.
+    fn changed(&self, inventory: &Inventory) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (id, before) in &*self.libraries() {
+            match (inventory.library_identity(id), inventory.find(id)) {
+                (Some(now), _) if now == *before => {}
+                (Some(_), Ok(_)) => changes.push(Change::Other(id.clone())),
+                (_, Err(refusal)) => changes.push(Change::Refused(refusal.to_string())),
+                (None, Ok(_)) => {}
+            }
+        }
+        if changes.iter().any(|change| matches!(change, Change::Refused(_))) {
+            // A manifest that cannot be read belongs to no plugin, and is likely the reason.
+            let unread = inventory.refusals().iter().map(|refusal| Change::Refused(refusal.to_string()));
+            changes.extend(unread);
+        }
+        changes
+    }
+
+    /// Looks into the folders again, with the same memory of faults: it may be in no file.
     fn look(&self) -> Result<Inventory, String> {
-        trust::inventory(&self.matches, &self.rules).map_err(|failure| match failure {
-            Failure::Configuration(errors) => errors.to_string(),
-            Failure::Other(line) => line,
-        })
+        trust::inventory_with(&self.matches, &self.rules, self.ledger.clone()).map_err(
+            |failure| match failure {
+                Failure::Configuration(errors) => errors.to_string(),
+                Failure::Other(line) => line,
+            },
+        )
     }
 
     /// Starts the plugin that the folders hold now beside the one in use, and lets it take over.
@@ -155,5 +182,84 @@ impl Supervision {
 
     fn libraries(&self) -> MutexGuard<'_, BTreeMap<String, LibraryIdentity>> {
         self.libraries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::args;
+
+    /// A folder with a plugin that may run inside the host; cargo built its library for the tests of this crate.
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        let library = "libselkies_test_pattern.so";
+        let built = std::env::current_exe().expect("a test has a path").with_file_name(library);
+        fs::copy(built, folder.path().join(library)).expect("a dev-dependency");
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/test-pattern/selkies-plugin.json");
+        fs::copy(manifest, folder.path().join("selkies-plugin.json")).expect("it has a manifest");
+        folder
+    }
+
+    fn supervision(folder: &std::path::Path) -> Supervision {
+        let path = folder.to_str().expect("a plain path");
+        let matches = args::command().get_matches_from(["selkies-host", "--plugins", path]);
+        let rules = PluginRules { allow: vec!["*".into()], ..PluginRules::default() };
+        let found = trust::inventory_with(&matches, &rules, Ledger::in_memory());
+        let Ok(inventory) = found else { panic!("the folders can be searched") };
+        Supervision::new(&inventory, &matches, &rules, &HostServices::default())
+    }
+
+    const ID: &str = "selkies.test-pattern";
+
+    #[test]
+    fn faults_that_no_file_remembers_count_after_another_look() {
+        let folder = folder();
+        let supervision = supervision(folder.path());
+        let identity = supervision.libraries()[ID].clone();
+        let note = || FaultNote {
+            code: "SI006".into(),
+            class: "fatal-instance".into(),
+            text: "gone".into(),
+            version: "1.0.0".into(),
+            ending: None,
+            last_call: None,
+        };
+        supervision.look().expect("looked").find(ID).expect("no fault yet");
+        let verdicts = [(); 3].map(|()| supervision.ledger.fault(ID, &identity, note(), Moment::now()));
+        assert_eq!(verdicts[2], Verdict::Quarantined);
+        let refusal = supervision.look().expect("looked").find(ID).map(|_| ()).expect_err("in quarantine");
+        assert_eq!(refusal.code(), "SP034");
+        supervision.ledger.clear(ID);
+        supervision.look().expect("looked").find(ID).expect("cleared");
+    }
+
+    #[test]
+    fn a_changed_plugin_that_is_refused_is_said_with_its_reason() {
+        let folder = folder();
+        let supervision = supervision(folder.path());
+        let changes = || supervision.changed(&supervision.look().expect("looked"));
+        assert!(changes().is_empty());
+        // As installers do: beside it, then over it.
+        let (library, fresh) = (folder.path().join("libselkies_test_pattern.so"), folder.path().join("new"));
+        let replace = |bytes: &[u8]| {
+            fs::write(&fresh, bytes).expect("written");
+            fs::rename(&fresh, &library).expect("renamed");
+        };
+        let good = fs::read(&library).expect("there");
+        replace(&good[..good.len() / 2]);
+        assert!(matches!(&changes()[..], [Change::Refused(line)] if line.starts_with("SP008 ")));
+        replace(&good);
+        assert!(matches!(&changes()[..], [Change::Other(id)] if id == ID));
+        fs::write(folder.path().join("selkies-plugin.json"), "{").expect("written");
+        let lines: Vec<String> = changes()
+            .into_iter()
+            .map(|change| match change {
+                Change::Refused(line) | Change::Other(line) => line,
+            })
+            .collect();
+        assert!(lines.iter().any(|line| line.starts_with("SP003 ")), "{lines:?}");
     }
 }

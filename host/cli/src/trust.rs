@@ -48,11 +48,23 @@ pub(crate) fn variables() -> impl Iterator<Item = (OsString, OsString)> {
 /// # Errors
 /// One line for a key or a variable that cannot be used.
 pub(crate) fn inventory(matches: &ArgMatches, rules: &PluginRules) -> Result<Inventory, Failure> {
+    inventory_with(matches, rules, ledger())
+}
+
+/// [`inventory`] with a memory of faults that is there already.
+///
+/// # Errors
+/// As [`inventory`].
+pub(crate) fn inventory_with(
+    matches: &ArgMatches,
+    rules: &PluginRules,
+    ledger: Ledger,
+) -> Result<Inventory, Failure> {
     let mut folders = args::plugin_folders(matches);
     folders.extend(rules.paths.iter().cloned());
     let variable = environment::trusted_variable(PATH_VARIABLE);
     let folders = search_path(&folders, variable.as_deref(), &defaults::plugin_folders());
-    Ok(Inventory::scan_with(&folders, policy(matches, rules)?, ledger()))
+    Ok(Inventory::scan_with(&folders, policy(matches, rules)?, ledger))
 }
 
 /// The operator's rules.
