@@ -1,14 +1,16 @@
 //! How the host is asked to end, and what happens when it cannot.
 
 use std::{
-    io::IsTerminal,
     path::PathBuf,
     process,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use rustix::process::{Signal, kill_process_group};
+use rustix::{
+    fs::{Mode, OFlags},
+    process::{Signal, kill_process_group},
+};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{Notify, watch},
@@ -30,7 +32,7 @@ struct LastResort {
     access_file: Option<PathBuf>,
 }
 
-/// The signals that end the host: TERM, INT, and HUP of a terminal that is closed; without a terminal, HUP asks for new
+/// The signals that end the host: TERM, INT, and HUP of the controlling terminal that is closed; without one, HUP asks for new
 /// versions of plugins, as of any daemon. Listened for from the start on, so that none kills the host half-way.
 #[derive(Debug)]
 pub(crate) struct Stop {
@@ -53,7 +55,7 @@ impl Stop {
         let heeds_hangup = heeded(SignalKind::hangup());
         let mut hangup = heeds_hangup.then(|| signal(SignalKind::hangup())).transpose()?;
         let hangups: Arc<Notify> = Arc::default();
-        if !std::io::stdin().is_terminal() {
+        if !has_terminal() {
             let (mut hangup, hangups) = (hangup.take(), hangups.clone());
             tokio::spawn(async move {
                 loop {
@@ -127,6 +129,13 @@ async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
         }
         None => std::future::pending().await,
     }
+}
+
+/// Whether the process has a controlling terminal (tty(4)), wherever its input and output go: the kernel says by a hangup
+/// that it was closed.
+fn has_terminal() -> bool {
+    let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    rustix::fs::open("/dev/tty", flags, Mode::empty()).is_ok()
 }
 
 /// The signals that this process was started to ignore, bit 0 for signal 1 (proc(5), `SigIgn`).
