@@ -10,6 +10,7 @@ mod pacer;
 mod page;
 mod repeats;
 mod stripes;
+mod window;
 
 pub use fanout::{Demand, FanOut, Priority};
 pub use pacer::{ClientPacer, PacerStats};

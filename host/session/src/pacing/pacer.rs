@@ -5,22 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::delay::DelayFloor;
 use super::page::{Load, PageClock};
+use super::window::{MAX_WINDOW, QUEUE_SHORT, Window};
 
-/// Window before anything is known: one frame under way, one being drawn.
-const FIRST_WINDOW: usize = 2;
-/// Upper bound of window and of memory per client; 60 fps at a round trip of one second.
-const MAX_WINDOW: usize = 64;
-/// A queue this long, all round, shrinks the window: three quarters of the client's own drawing interval, within these …
-const QUEUE_TOO_LONG: std::ops::RangeInclusive<Duration> =
-    Duration::from_millis(30)..=Duration::from_millis(40);
-/// … and one shorter than this lets it grow, when it was what held frames back.
-const QUEUE_SHORT: Duration = Duration::from_millis(15);
 /// What an acknowledgement without its held time may have waited for the page's timer.
 const ACK_TICK: Duration = Duration::from_millis(50);
-/// A window that queued is not tried again for this long.
-const CEILING_HOLDS: Duration = Duration::from_secs(10);
-/// Shortest round: two ticks of the stock page's 50 ms acknowledgement timer.
-const ROUND: Duration = Duration::from_millis(100);
 /// Nothing is added behind a frame that is this much older than the floor explains (acknowledgement tick included).
 const BRAKE: Duration = Duration::from_millis(110);
 /// First wait before a frame is sent past missing acknowledgements, doubled up to [`LAST_PROBE`].
@@ -29,9 +17,6 @@ const FIRST_PROBE: Duration = Duration::from_millis(500);
 const LAST_PROBE: Duration = Duration::from_secs(2);
 /// Missing acknowledgements for this long make the client stalled (2.1.0's figure).
 const STALL: Duration = Duration::from_secs(4);
-/// Without a queue, frames are spaced by this share of the client's own drawing interval, so that a burst never waits
-/// in its decoder and a client that became faster is still found out; behind a long queue by its inverse.
-const SPACING: f64 = 0.85;
 /// Until a client acknowledged something it may be a slow one: that long its frames are far apart.
 const UNKNOWN: Duration = Duration::from_secs(1);
 /// Longest spacing; a very slow client is held by its window.
@@ -50,14 +35,6 @@ impl Sent {
     fn load(self) -> Load {
         Load { at: self.at, rows: self.rows }
     }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Round {
-    start: Instant,
-    least_queue: Duration,
-    samples: u32,
-    limited: bool,
 }
 
 /// Decides when one client may take another batch, so that what it sees stays young at whatever speed it draws.
@@ -86,20 +63,14 @@ struct Round {
 pub struct ClientPacer {
     in_flight: VecDeque<Sent>,
     queued_bytes: usize,
-    window: usize,
-    starting: bool,
-    /// The window below the one that last queued, and until when it is not tried again.
-    ceiling: Option<(usize, Instant)>,
+    window: Window,
     floor: DelayFloor,
     draining_since: Option<Instant>,
-    round: Option<Round>,
     first_sent: Option<Instant>,
     last_sent: Option<Instant>,
     last_drawn: Option<Instant>,
     draw_interval: Option<Duration>,
     last_delay: Duration,
-    /// What every frame of the last round waited.
-    standing_queue: Duration,
     acknowledges: bool,
     probe_wait: Duration,
     /// Until when one batch need not keep its distance from the one before.
@@ -140,18 +111,14 @@ impl Default for ClientPacer {
         Self {
             in_flight: VecDeque::new(),
             queued_bytes: 0,
-            window: FIRST_WINDOW,
-            starting: true,
-            ceiling: None,
+            window: Window::default(),
             floor: DelayFloor::default(),
             draining_since: None,
-            round: None,
             first_sent: None,
             last_sent: None,
             last_drawn: None,
             draw_interval: None,
             last_delay: Duration::ZERO,
-            standing_queue: Duration::ZERO,
             acknowledges: false,
             probe_wait: FIRST_PROBE,
             hurry_until: None,
@@ -188,8 +155,8 @@ impl ClientPacer {
         self.queued_bytes = self.queued_bytes.saturating_add(bytes);
         self.first_sent.get_or_insert(now);
         self.last_sent = Some(now);
-        if self.in_flight.len() >= self.window {
-            self.round_at(now).limited = true;
+        if self.in_flight.len() >= self.window.size() {
+            self.window.limits(now);
         }
     }
 
@@ -200,7 +167,7 @@ impl ClientPacer {
             // Delays measured to delivery are no floor for delays measured to drawing.
             self.acknowledges = true;
             self.floor = DelayFloor::default();
-            self.round = None;
+            self.window.forget_round();
             self.last_drawn = None;
         }
         self.settle(now, frame_id, held_ms.map(|ms| Duration::from_millis(ms.into())));
@@ -300,7 +267,8 @@ impl ClientPacer {
     }
 
     fn effective_window(&self) -> usize {
-        if self.draining_since.is_some() { (self.window / 2).max(1) } else { self.window }
+        let size = self.window.size();
+        if self.draining_since.is_some() { (size / 2).max(1) } else { size }
     }
 
     /// The time from which a batch may go, as things stand.
@@ -309,7 +277,8 @@ impl ClientPacer {
             return Some(now);
         };
         let probe = last_sent + self.probe_after();
-        let hurried = self.standing_queue < QUEUE_SHORT && self.hurry_until.is_some_and(|until| now < until);
+        let hurried =
+            self.window.standing_queue() < QUEUE_SHORT && self.hurry_until.is_some_and(|until| now < until);
         let mut spaced = self.spaced_until().filter(|_| !hurried).unwrap_or(last_sent);
         let mut brake = oldest.at + self.floor.get() + BRAKE;
         if let Some(gate) = self.page.gate(self.in_flight.iter().map(|sent| sent.load())) {
@@ -328,15 +297,7 @@ impl ClientPacer {
         if !self.acknowledges && (FIRST_PROBE..UNKNOWN).contains(&known_for) {
             return Some(last_sent + MAX_SPACING);
         }
-        Some(last_sent + self.draw_interval?.mul_f64(self.spacing()).min(MAX_SPACING))
-    }
-
-    fn spacing(&self) -> f64 {
-        match self.standing_queue {
-            q if q < QUEUE_SHORT => SPACING,
-            q if q < *QUEUE_TOO_LONG.start() => 1.0,
-            _ => 1.0 / SPACING,
-        }
+        Some(last_sent + self.draw_interval?.mul_f64(self.window.spacing()).min(MAX_SPACING))
     }
 
     fn probe_after(&self) -> Duration {
@@ -346,10 +307,6 @@ impl ClientPacer {
             (Some(path), Some(cost)) if repeats => path + cost * 2 + ACK_TICK,
             _ => self.probe_wait.max(self.floor.get() * 2),
         }
-    }
-
-    fn round_at(&mut self, now: Instant) -> &mut Round {
-        self.round.get_or_insert(Round { start: now, least_queue: Duration::MAX, samples: 0, limited: false })
     }
 
     fn settle(&mut self, now: Instant, frame_id: u16, held: Option<Duration>) {
@@ -391,14 +348,7 @@ impl ClientPacer {
             // What waits in a slow page is bounded by its gate; what is left to the window is the path.
             queue = queue.min(self.page.path_queue().unwrap_or(queue));
         }
-        let round = self.round_at(now);
-        round.least_queue = round.least_queue.min(queue);
-        round.samples += 1;
-        let round = *round;
-        if round.samples >= 2 && now.saturating_duration_since(round.start) >= ROUND.max(delay) {
-            self.adapt(now, round);
-            self.round = None;
-        }
+        self.window.sample(now, delay, queue, self.draw_interval);
     }
 
     /// Drawing intervals count only while the client always had a next frame, else they tell how often we sent.
@@ -414,22 +364,6 @@ impl ClientPacer {
             self.draw_interval = self.draw_interval.map(|old| old * 3 / 4);
         }
         self.last_drawn = Some(drawn);
-    }
-
-    fn adapt(&mut self, now: Instant, round: Round) {
-        if self.ceiling.is_some_and(|(_, until)| now >= until) {
-            self.ceiling = None;
-        }
-        self.standing_queue = round.least_queue;
-        let share = self.draw_interval.unwrap_or_default() * 3 / 4;
-        if round.least_queue > share.clamp(*QUEUE_TOO_LONG.start(), *QUEUE_TOO_LONG.end()) {
-            self.ceiling = Some(((self.window - 1).max(1), now + CEILING_HOLDS));
-            self.window = (self.window - self.window.div_ceil(4)).max(1);
-            self.starting = false;
-        } else if round.limited && round.least_queue < QUEUE_SHORT {
-            let step = if self.starting { self.window.div_ceil(2) } else { 1 };
-            self.window = (self.window + step).min(self.ceiling.map_or(MAX_WINDOW, |(most, _)| most));
-        }
     }
 }
 
