@@ -1,0 +1,113 @@
+//! The session in virtual time: what becomes of the picture, its size and its stream, and who is told.
+
+mod desk;
+
+use std::time::Duration;
+
+use desk::{Desk, controller, viewer};
+use selkies_session::{Action, ClientId, Event, Policy};
+
+#[test]
+fn key_frames_are_coalesced_and_never_lost() {
+    let mut desk = Desk::with_owner();
+    desk.pass(Duration::from_secs(1));
+    let asked = |actions: &[Action]| actions.contains(&Action::RequestKeyframe);
+    assert!(asked(&desk.say(1, "REQUEST_KEYFRAME")));
+    for _ in 0..1000 {
+        assert!(!asked(&desk.say(1, "REQUEST_KEYFRAME")));
+    }
+    desk.pass(Duration::from_millis(250));
+    assert!(asked(&desk.handle(Event::Tick)));
+    assert!(!asked(&desk.handle(Event::Tick)));
+    // A viewer that asks all the time costs one key frame a second.
+    desk.open(2, viewer());
+    let mut count = 0;
+    for _ in 0..100 {
+        desk.pass(Duration::from_millis(100));
+        count += usize::from(asked(&desk.say(2, "REQUEST_KEYFRAME")));
+        count += usize::from(asked(&desk.handle(Event::Tick)));
+    }
+    assert!((9..=11).contains(&count), "{count}");
+}
+
+#[test]
+fn resizes_are_limited() {
+    let mut desk = Desk::with_owner();
+    assert_eq!(desk.say(1, "r,1921x1081,primary"), [Action::ResizeDisplay { width: 1920, height: 1080 }]);
+    desk.handle(Event::DisplayChanged { width: 1920, height: 1080 });
+    assert!(desk.say(1, "r,1920x1080,primary").is_empty(), "it is that already");
+    // The older dialect's verb obeys the same rules.
+    assert_eq!(desk.say(1, "_arg_resize,true,801x601"), [Action::ResizeDisplay { width: 800, height: 600 }]);
+    assert!(desk.say(1, "_arg_resize,false,640x480").is_empty());
+    assert!(matches!(desk.say(1, "_arg_resize,true,99999x99999")[..], [Action::Refused { .. }]));
+    // Back before the first change has happened.
+    desk.say(1, "r,1000x700,primary");
+    assert_eq!(desk.say(1, "r,1920x1080,primary"), [Action::ResizeDisplay { width: 1920, height: 1080 }]);
+    assert!(desk.say(1, "r,800x600,display2").is_empty(), "not the display of this session");
+    for size in ["0x0", "1x1", "65535x65535", "4294967295x4294967295", "16384x16384"] {
+        assert!(matches!(desk.say(1, &format!("r,{size},primary"))[..], [Action::Refused { .. }]), "{size}");
+    }
+    let mut fixed = Desk::new(Policy { resize: false, ..Policy::default() });
+    fixed.open(1, controller());
+    fixed.say(1, r#"SETTINGS,{"displayId":"primary"}"#);
+    for verb in ["r,800x600,primary", "_arg_resize,true,800x600"] {
+        assert!(fixed.say(1, verb).is_empty(), "{verb}: the operator does not allow it");
+    }
+}
+
+#[test]
+fn a_failed_capture_is_told_and_recovers_with_a_fresh_stream() {
+    let mut desk = Desk::with_owner();
+    desk.handle(Event::CaptureFailed { reason: "display lost".into() });
+    let status = r#"{"type":"pipeline_status","video":false,"reason":"display lost"}"#;
+    assert_eq!(desk.sent_to(1), [status]);
+    desk.open(2, viewer());
+    assert!(desk.sent_to(2).contains(&status.to_owned()));
+    let actions = desk.handle(Event::CaptureRecovered);
+    assert_eq!(desk.sent_to(1), [r#"{"type":"pipeline_status","video":true}"#, "PIPELINE_RESETTING primary"]);
+    assert!(actions.contains(&Action::StartVideo { client: ClientId(1), lead: true }));
+    assert!(desk.handle(Event::CaptureRecovered).is_empty());
+}
+
+#[test]
+fn a_replaced_encoder_is_told_without_a_new_stream() {
+    let mut desk = Desk::with_owner();
+    desk.open(2, viewer());
+    desk.sent_to(2);
+    desk.sent_to(1);
+    let actions =
+        desk.handle(Event::EncoderReplaced { encoder: "jpeg".into(), reason: "killed by SIGSEGV".into() });
+    let status = r#"{"type":"pipeline_status","video":true,"reason":"The encoder failed, jpeg goes on: killed by SIGSEGV"}"#;
+    assert_eq!((desk.sent_to(1), desk.sent_to(2)), (vec![status.to_owned()], vec![status.to_owned()]));
+    assert!(actions.iter().all(|action| matches!(action, Action::SendText { .. })), "{actions:?}");
+}
+
+#[test]
+fn a_new_display_size_restarts_the_streams() {
+    let mut desk = Desk::with_owner();
+    desk.handle(Event::DisplayChanged { width: 800, height: 600 });
+    desk.sent_to(1);
+    let actions = desk.handle(Event::DisplayChanged { width: 640, height: 480 });
+    let texts = desk.sent_to(1);
+    assert!(texts[0].contains("stream_resolution") && texts[1] == "PIPELINE_RESETTING primary");
+    assert!(actions.contains(&Action::StartVideo { client: ClientId(1), lead: true }));
+}
+
+#[test]
+fn figures_go_to_subscribers_and_never_to_viewers() {
+    let mut desk = Desk::with_owner();
+    desk.open(2, viewer());
+    desk.sent_to(2);
+    desk.say(2, "_stats,1");
+    let stats = || {
+        Event::Stats(selkies_session::wire::StreamStats {
+            display_id: "primary".into(),
+            figures: Default::default(),
+        })
+    };
+    assert!(desk.handle(stats()).is_empty());
+    desk.say(1, "_stats,1");
+    desk.handle(stats());
+    assert_eq!(desk.sent_to(1), [r#"{"type":"stream_stats","displayId":"primary"}"#]);
+    assert!(desk.sent_to(2).is_empty());
+}
