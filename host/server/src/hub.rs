@@ -4,6 +4,8 @@
 //! clients, one client's queue. What a transport plugin calls back ([`TransportSink`]) touches the last two only,
 //! except for messages of clients, which come in on the sockets' tasks.
 
+mod status;
+
 use std::{
     collections::VecDeque,
     sync::{
@@ -349,52 +351,9 @@ impl Hub {
         }
     }
 
-    /// What `/api/status` answers.
-    pub(crate) fn status(&self) -> serde_json::Value {
-        let (clients, counters) = {
-            let session = self.session();
-            (session.clients(), session.counters())
-        };
-        let mut figures = selkies_media::Snapshot::default();
-        self.with_studio(|studio| figures = studio.figures().snapshot());
-        serde_json::json!({
-            "name": "selkies-host",
-            "version": env!("CARGO_PKG_VERSION"),
-            // As Selkies 2.1.0 answers.
-            "current_mode": "websockets",
-            "available_modes": ["websockets"],
-            "enable_dual_mode": false,
-            "clients": clients,
-            "watching": self.stream.active(),
-            "video": {
-                "encoder": figures.encoder,
-                "encoders_used": figures.encoders,
-                "frames": figures.frames,
-                "refinements": figures.refinements,
-                "packets": figures.packets,
-                "bytes": figures.bytes,
-                "grab_seconds": seconds(figures.grab_ns),
-                "encode_seconds": seconds(figures.encode_ns),
-            },
-            "faults": self.faults.to_json(),
-            "queued_bytes": self.post.queued(),
-            "sent_bytes": self.post.sent(),
-            "messages": {
-                "received": counters.messages,
-                "unknown": counters.unknown,
-                "malformed": counters.malformed,
-                "denied": counters.denied,
-            },
-        })
-    }
-
     fn session(&self) -> MutexGuard<'_, Session> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn seconds(ns: u64) -> f64 {
-    ns as f64 / 1e9
 }
 
 impl Observer for Hub {
