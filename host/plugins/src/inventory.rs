@@ -171,7 +171,8 @@ impl Inventory {
         // No id has a colon.
         let key = group.map_or_else(|| candidate.id().to_owned(), |group| format!("group:{group}"));
         let mut homes = self.homes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(home) = homes.get(&key).and_then(Weak::upgrade) {
+        // One that was in quarantine when the others of its group were started gets another child, for all of them.
+        if let Some(home) = homes.get(&key).and_then(Weak::upgrade).filter(|home| home.houses(candidate)) {
             return home;
         }
         let belongs = |other: &Candidate| match group {

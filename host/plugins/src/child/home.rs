@@ -1,6 +1,9 @@
 //! What a child is made of, so that it can be made again after its end.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use super::{limits::Limits, link::Link, options::ChildOptions, process::Launch, sandbox::Profile};
 use crate::{Candidate, HostServices, Offer, PluginError, Policy, StartError, refusal::one_line};
@@ -27,12 +30,8 @@ pub(crate) struct ChildPlugin {
 impl Home {
     /// A child for these plugins, which is not started yet.
     pub(crate) fn new(policy: &Policy, members: &[&Candidate]) -> Arc<Self> {
-        let profiles = members.iter().map(|candidate| {
-            let folder = candidate.library_path();
-            let folder = folder.canonicalize().unwrap_or(folder);
-            let folder = folder.parent().map(std::path::Path::to_owned).unwrap_or_default();
-            Profile::of(candidate.manifest(), &folder)
-        });
+        let profiles =
+            members.iter().map(|candidate| Profile::of(candidate.manifest(), &library_folder(candidate)));
         let profile = profiles.reduce(Profile::join).unwrap_or_default();
         let members: Vec<String> = members.iter().map(|candidate| candidate.id().to_owned()).collect();
         Arc::new(Self {
@@ -43,6 +42,13 @@ impl Home {
             profile,
             running: Mutex::default(),
         })
+    }
+
+    /// True when it was made for this plugin too: what its process may do, and for whom it speaks, is as its members were
+    /// when it was made.
+    pub(crate) fn houses(&self, candidate: &Candidate) -> bool {
+        self.members.iter().any(|member| member == candidate.id())
+            && self.profile.folders.contains(&library_folder(candidate))
     }
 
     /// The plugins' ids.
@@ -77,6 +83,12 @@ impl Home {
         services.keep_informed(&link);
         Ok(Arc::clone(running.insert(link)))
     }
+}
+
+fn library_folder(candidate: &Candidate) -> PathBuf {
+    let library = candidate.library_path();
+    let library = library.canonicalize().unwrap_or(library);
+    library.parent().map(Path::to_owned).unwrap_or_default()
 }
 
 impl ChildPlugin {

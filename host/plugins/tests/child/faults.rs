@@ -5,9 +5,9 @@ use std::{fs, sync::Arc, time::Duration};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use selkies_plugin_host::{
-    Deadlines, EncoderInstance, EncoderSettings, Ending, FaultClass, FaultDetail, FaultOrigin, HostServices,
-    Inventory, IsolationRules, Origin, Placement, Plugin, PluginError, Policy, SharedBuffer, SlabPool,
-    StartError, probe_encoder,
+    Deadlines, EncoderInstance, EncoderSettings, Ending, FaultClass, FaultDetail, FaultNote, FaultOrigin,
+    HostServices, Inventory, IsolationRules, Ledger, Moment, Origin, Placement, Plugin, PluginError, Policy,
+    SharedBuffer, SlabPool, StartError, Verdict, probe_encoder,
 };
 
 use crate::{
@@ -268,6 +268,44 @@ fn a_hang_is_the_fault_of_whoever_hangs() -> Outcome {
     let error = error.map_err(|_| "the other thread panicked")?;
     assert_eq!((error.code(), error.bystander), ("SI007", false), "{error}");
     assert_eq!((gone.code(), gone.bystander), ("SI007", true), "{gone}");
+    Ok(())
+}
+
+#[test]
+fn a_plugin_that_joins_its_group_later_has_a_child_too() -> Outcome {
+    let (first, late) = (faulty("none")?, faulty("abort")?);
+    let isolation = IsolationRules {
+        in_process: Vec::new(),
+        groups: [("pair".to_owned(), vec!["faulty.*".to_owned()])].into(),
+        children: children(None, GENEROUS)?,
+        ..IsolationRules::default()
+    };
+    let ledger = Ledger::in_memory();
+    let folders = [first.path().to_owned(), late.path().to_owned()];
+    let policy = Policy { isolation, ..Policy::default() };
+    let inventory = Inventory::scan_with(&folders, policy, ledger.clone());
+    let library = inventory.library_identity("faulty.abort").ok_or("no library")?;
+    let crash = || FaultNote {
+        code: "SI006".into(),
+        class: "fatal-instance".into(),
+        text: "it crashed".into(),
+        version: "1.2.3".into(),
+        ending: None,
+        last_call: None,
+    };
+    let verdicts = std::iter::repeat_with(|| {
+        ledger.fault("faulty.abort", &library, crash(), Moment { monotonic: Duration::ZERO, unix_ms: 0 })
+    });
+    assert!(verdicts.take(10).any(|verdict| verdict == Verdict::Quarantined));
+    let services = HostServices::default();
+    let first = inventory.start(&services, "faulty.none")?;
+    assert_eq!(first.shares_process_with(), ["faulty.none"]);
+
+    assert!(ledger.clear("faulty.abort"));
+    let late = inventory.start(&services, "faulty.abort")?;
+    assert!(late.shares_process_with().contains(&"faulty.abort".to_owned()));
+    open(&services, &late, r#"{"after":1000}"#)?.encode(&frame(&buffer(), 1))?;
+    open(&services, &first, "{}")?.encode(&frame(&buffer(), 1))?;
     Ok(())
 }
 
