@@ -31,6 +31,8 @@ impl SharedMemory {
     pub(crate) fn new(name: &str, len: usize) -> io::Result<Self> {
         let fd = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         rustix::fs::ftruncate(&fd, len as u64)?;
+        // Whoever has a descriptor for reading could open the file anew for writing, through /proc.
+        rustix::fs::fchmod(&fd, Mode::RUSR)?;
         rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
         Self::map(fd, len, true)
     }
@@ -61,7 +63,8 @@ impl SharedMemory {
         self.len
     }
 
-    /// The same memory as a descriptor that cannot be mapped writable.
+    /// The same memory as a descriptor that cannot be mapped writable. A child with the narrowest profile cannot get one that
+    /// can; others could, by changing the mode of the file, which is theirs as much as ours.
     pub(crate) fn read_only(&self) -> io::Result<OwnedFd> {
         let path = format!("/proc/self/fd/{}", self.fd.as_raw_fd());
         Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
@@ -91,6 +94,13 @@ impl Drop for SharedMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_but_the_maker_may_write() {
+        let ours = SharedMemory::new("selkies-test", 4096).unwrap();
+        let mode = rustix::fs::fstat(&ours).unwrap().st_mode;
+        assert_eq!(mode & 0o777, 0o400);
+    }
 
     #[test]
     fn both_mappings_are_the_same_memory() {

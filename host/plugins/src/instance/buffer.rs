@@ -120,7 +120,7 @@ impl SharedBuffer {
         self.shape
     }
 
-    /// A descriptor that cannot be mapped writable.
+    /// A descriptor that cannot be mapped writable, see [`SharedMemory::read_only`].
     pub(crate) fn read_only(&self) -> std::io::Result<OwnedFd> {
         self.memory.read_only()
     }

@@ -4,11 +4,16 @@ use std::{
     collections::BTreeSet,
     fs,
     net::TcpListener,
-    os::unix::net::UnixListener,
+    os::{
+        fd::{AsFd, AsRawFd},
+        unix::net::UnixListener,
+    },
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use landlock::{ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr};
+use rustix::fs::{MemfdFlags, Mode, fchmod, memfd_create};
 use selkies_plugin_host::child::{Ending, Limits, Processes, Profile};
 
 use crate::stage::{Outcome, PATIENCE, Puppet, eventually};
@@ -133,6 +138,26 @@ fn other_processes_are_out_of_reach() -> Outcome {
     assert_refused(&puppet.ask(&format!("signal {}", std::process::id()))?);
     assert_refused(&puppet.ask("signal 0")?);
     assert_eq!(puppet.ask(&format!("signal {}", puppet.child.id()))?, "allowed");
+    Ok(())
+}
+
+#[test]
+fn what_a_codec_may_read_it_cannot_open_for_writing() -> Outcome {
+    // As the host makes its frame buffers.
+    let memory = memfd_create("test", MemfdFlags::CLOEXEC)?;
+    fchmod(&memory, Mode::RUSR)?;
+    let path = format!("/proc/self/fd/{}", memory.as_raw_fd());
+    let readable = fs::File::open(path)?;
+    let ask = |profile| -> Result<String, Box<dyn std::error::Error>> {
+        let puppet = Puppet::with(profile, Limits::default())?;
+        puppet.child.channel().send(b"reopen", &[readable.as_fd()])?;
+        let mut answer = Vec::new();
+        puppet.child.channel().receive(&mut answer, Some(Instant::now() + PATIENCE))?;
+        Ok(String::from_utf8(answer)?)
+    };
+    assert_refused(&ask(Profile::default())?);
+    // The file is of the same user, whom only the narrowest profile keeps from it.
+    assert_eq!(ask(Profile { processes: Processes::Refused, ..Profile::default() })?, "opened");
     Ok(())
 }
 

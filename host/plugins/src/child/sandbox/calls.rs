@@ -77,6 +77,30 @@ const PROCESS_START: &[i64] = &[libc::SYS_execve, libc::SYS_execveat, libc::SYS_
 #[cfg(not(target_arch = "x86_64"))]
 const PROCESS_START: &[i64] = &[libc::SYS_execve, libc::SYS_execveat];
 
+/// Who may open a file: with another mode, what the child was given for reading could be opened for writing.
+const FILE_MODES: &[i64] = &[
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chmod,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_lchown,
+    libc::SYS_fchmod,
+    libc::SYS_fchmodat,
+    SYS_FCHMODAT2,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    // Access lists are attributes.
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    SYS_SETXATTRAT,
+];
+
+// Of asm-generic/unistd.h; the same on every architecture.
+const SYS_FCHMODAT2: i64 = 452;
+const SYS_SETXATTRAT: i64 = 463;
+
 /// Signals to a process that is named by its first argument.
 const SIGNALS: &[i64] =
     &[libc::SYS_kill, libc::SYS_tgkill, libc::SYS_rt_sigqueueinfo, libc::SYS_rt_tgsigqueueinfo];
@@ -111,6 +135,7 @@ fn programs(profile: &Profile) -> Result<Vec<BpfProgram>, BackendError> {
         Processes::Killed => {
             kill.extend(start);
             kill.extend(access);
+            refuse.extend(FILE_MODES.iter().map(|call| (*call, Vec::new())));
         }
         Processes::Refused => {
             refuse.extend(start);

@@ -245,7 +245,7 @@ impl RemoteEncoder {
                 self.remote.send(SUBMIT, Task::Forget(slot), &[])?;
             }
         }
-        // The child can read it and nothing else.
+        // For reading and nothing else.
         let fd = buffer.read_only().map_err(|error| {
             let text = format!("a frame buffer cannot be passed on: {error}");
             PluginError::shortage(self.remote.account(), SUBMIT, text)
