@@ -294,6 +294,13 @@ impl Link {
         self.end(FaultOrigin::Protocol, what, Some(call))
     }
 
+    /// The error that told of the end reached nobody: the next one of the suspect tells.
+    pub(crate) fn untold(&self) {
+        if let Some(fault) = self.fault.get() {
+            fault.told.store(false, Ordering::Relaxed);
+        }
+    }
+
     /// Ends the child for this reason, unless it has ended for another. The plugin of `call` is to blame; without it that of
     /// the newest call.
     fn end(&self, origin: FaultOrigin, what: &str, call: Option<Call<'_>>) -> Fault {

@@ -317,8 +317,12 @@ impl Drop for Remote {
         });
         let Err(error) = ended else { return };
         tracing::warn!(%error, "an instance was not destroyed");
-        // Nobody gets this error. What breaks the protocol was noted when that was found.
-        if matches!(error.origin, FaultOrigin::Died | FaultOrigin::Deadline) && !error.bystander {
+        // Nobody gets this error; what breaks the protocol was noted when that was found.
+        if error.bystander {
+            return;
+        }
+        self.link.untold();
+        if matches!(error.origin, FaultOrigin::Died | FaultOrigin::Deadline) {
             self.account.misbehaving("destroy", &error.text);
         }
     }

@@ -5,15 +5,15 @@ use std::{fs, sync::Arc, time::Duration};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use selkies_plugin_host::{
-    Deadlines, EncoderInstance, EncoderSettings, Ending, FaultClass, FaultDetail, FaultNote, FaultOrigin,
-    HostServices, Inventory, IsolationRules, Ledger, Moment, Origin, Placement, Plugin, PluginError, Policy,
-    SharedBuffer, SlabPool, StartError, Verdict, probe_encoder,
+    CursorInstance, Deadlines, DisplayInstance, EncoderInstance, EncoderSettings, Ending, FaultClass,
+    FaultDetail, FaultNote, FaultOrigin, HostServices, Inventory, IsolationRules, Ledger, Moment, Origin,
+    Placement, Plugin, PluginError, Policy, SharedBuffer, SlabPool, StartError, Verdict, probe_encoder,
 };
 
 use crate::{
     stage::{
-        Encoding, Failure, GENEROUS, Outcome, SIZE, Sink, Stage, alone, buffer, children, eventually, faulty,
-        frame, in_children, later, panicking,
+        Encoding, Failure, GENEROUS, Outcome, SIZE, Sink, Stage, alone, buffer, children, desktop,
+        eventually, faulty, frame, in_children, later, panicking,
     },
     support::lines::Lines,
 };
@@ -236,6 +236,54 @@ fn open(services: &HostServices, plugin: &Plugin, config: &str) -> Result<Encodi
     let settings = EncoderSettings::new(&offer, SIZE.0, SIZE.1);
     let instance = EncoderInstance::create(&origin, &offer, settings, Arc::clone(&sink) as _)?;
     Ok(Encoding { instance, sink, frame_id: 0 })
+}
+
+#[test]
+fn a_hang_while_it_is_destroyed_is_noted() -> Outcome {
+    let deadlines = Deadlines { call: Duration::from_secs(1), ..GENEROUS };
+    let stage = Stage::with(&faulty("hang-destroy")?, in_children(children(None, deadlines)?))?;
+    let (mut first, mut second) = (stage.encoder("{}")?, stage.encoder("{}")?);
+    let buffer = buffer();
+    first.encode(&frame(&buffer, 1))?;
+    second.encode(&frame(&buffer, 1))?;
+    assert_eq!(stage.misbehaviours(), 0);
+    drop(first);
+    assert_eq!(stage.misbehaviours(), 1);
+    let error = second.encode(&frame(&buffer, 2)).unwrap_err();
+    // The error of the first reached nobody.
+    assert_eq!((error.code(), error.bystander), ("SI007", false), "{error}");
+    Ok(())
+}
+
+#[test]
+fn a_message_that_the_host_has_no_descriptor_for_costs_an_instance_alone() -> Outcome {
+    // Other tests of this process need descriptors.
+    const NAME: &str = "faults::a_message_that_the_host_has_no_descriptor_for_costs_an_instance_alone";
+    if !alone(NAME)? {
+        return Ok(());
+    }
+    let stage = Stage::child(&desktop()?)?;
+    let mut display = DisplayInstance::create(&stage.origin("{}"))?;
+    let mut cursor = CursorInstance::create(&stage.origin("{}"))?;
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(64), ..limit })?;
+    let fillers = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect::<Vec<_>>();
+    // Its first shape comes in a file.
+    let error = cursor.wait(None).expect_err("it came");
+    assert_eq!(
+        (error.code(), error.class, error.detail),
+        ("SI005", FaultClass::FatalInstance, SHORT),
+        "{error}"
+    );
+    assert!(error.bystander, "{error}");
+    assert_eq!(display.outputs()?.len(), 1);
+    drop(cursor);
+    drop(fillers);
+    setrlimit(Resource::Nofile, limit)?;
+    let mut cursor = CursorInstance::create(&stage.origin("{}"))?;
+    assert!(cursor.wait(None)?.is_some());
+    assert_eq!(display.outputs()?.len(), 1, "the same child");
+    Ok(())
 }
 
 #[test]

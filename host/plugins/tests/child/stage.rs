@@ -98,7 +98,9 @@ pub(crate) fn faulty(name: &str) -> Result<PluginFolder, Failure> {
     let text = serde_json::Value::String(folder.manifest.to_string());
     fs::write(folder.path().join("manifest.inc"), text.to_string())?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    compile(&folder, &root.join("tests/faulty").join(format!("{}.c", name.replace('-', "_"))))?;
+    let (sources, file) = (root.join("tests/faulty"), format!("{}.c", name.replace('-', "_")));
+    let source = sources.join(&file);
+    compile(&folder, &if source.exists() { source } else { sources.join("timing").join(file) })?;
     Ok(folder)
 }
 
@@ -160,7 +162,8 @@ fn compile(folder: &PluginFolder, source: &Path) -> Outcome {
     let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugin-api/include");
     let mut gcc = Command::new("gcc");
     gcc.args(["-std=gnu11", "-O1", "-Wno-empty-body", "-fPIC", "-fvisibility=hidden", "-shared"]);
-    gcc.arg("-I").arg(include).arg("-I").arg(folder.path()).arg(source);
+    gcc.arg("-I").arg(&include).arg("-I").arg(folder.path()).arg(source);
+    gcc.arg("-I").arg(include.join("../../tests/faulty"));
     gcc.arg("-o").arg(folder.library()).args(["-pthread", "-lm"]);
     let output = gcc.output()?;
     if !output.status.success() {
