@@ -13,7 +13,7 @@ use selkies_plugin_host::{
 use crate::{
     stage::{
         Encoding, Failure, GENEROUS, Outcome, SIZE, Sink, Stage, alone, buffer, children, desktop,
-        eventually, faulty, frame, in_children, later, panicking,
+        eventually, faulty, faulty_in_create, frame, in_children, later, panicking,
     },
     support::lines::Lines,
 };
@@ -73,6 +73,26 @@ fn a_crash_is_told_with_its_signal() -> Outcome {
 #[test]
 fn an_exit_is_told_with_its_code() -> Outcome {
     assert_died(&survive("exit", GENEROUS)?, Ending::Exit(0), "its process ended with exit code 0");
+    Ok(())
+}
+
+#[test]
+fn an_exit_while_it_is_made_is_a_fault_even_with_0() -> Outcome {
+    let folder = faulty_in_create("exit-create", "exit(0);")?;
+    let stage = Stage::child(&folder)?;
+    let offer = stage.offer("{}")?;
+    // Each end is of another process, and a fault of its own.
+    for _ in 0..2 {
+        let error = stage.encoder_for("{}", &offer).err().ok_or("it was made")?;
+        assert_eq!((error.code(), error.function), ("SI006", "encoder.create"), "{error}");
+        assert_eq!(
+            (error.class, error.ending),
+            (FaultClass::FatalInstance, Some(Ending::Exit(0))),
+            "{error}"
+        );
+        assert!(error.text.contains("ended with exit code 0, the last call was encoder.create"), "{error}");
+        assert!(error.is_final() && !error.bystander, "{error}");
+    }
     Ok(())
 }
 

@@ -88,6 +88,28 @@ pub(crate) fn in_children(children: ChildOptions) -> Policy {
 
 /// The plugin of tests/faulty with this name, in a folder of its own.
 pub(crate) fn faulty(name: &str) -> Result<PluginFolder, Failure> {
+    let (sources, file) = (root().join("tests/faulty"), format!("{}.c", name.replace('-', "_")));
+    let source = sources.join(&file);
+    faulty_of(name, &if source.exists() { source } else { sources.join("timing").join(file) })
+}
+
+/// The encoder of tests/faulty/encoder.h that does this in `create`.
+pub(crate) fn faulty_in_create(name: &str, statement: &str) -> Result<PluginFolder, Failure> {
+    let folder = tempfile::tempdir()?;
+    let source = folder.path().join("source.c");
+    let encoder = root().join("tests/faulty/encoder.h");
+    let text = format!(
+        "#include <stdlib.h>\n#define AFTER 0\n#define IN_CREATE(encoder) {statement}\n#include {encoder:?}\n"
+    );
+    fs::write(&source, text)?;
+    faulty_of(name, &source)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn faulty_of(name: &str, source: &Path) -> Result<PluginFolder, Failure> {
     let mut folder = PluginFolder::new(&format!("faulty.{name}"))?;
     folder.manifest["interfaces"] = serde_json::json!(["selkies.encoder/1"]);
     if let Some(manifest) = folder.manifest.as_object_mut() {
@@ -97,10 +119,7 @@ pub(crate) fn faulty(name: &str) -> Result<PluginFolder, Failure> {
     folder.write_manifest()?;
     let text = serde_json::Value::String(folder.manifest.to_string());
     fs::write(folder.path().join("manifest.inc"), text.to_string())?;
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let (sources, file) = (root.join("tests/faulty"), format!("{}.c", name.replace('-', "_")));
-    let source = sources.join(&file);
-    compile(&folder, &if source.exists() { source } else { sources.join("timing").join(file) })?;
+    compile(&folder, source)?;
     Ok(folder)
 }
 
