@@ -9,6 +9,8 @@
 #
 # Those of timing/ are for tests of the host's patience, and are built only when they are named.
 #
+# Those that begin with vp8- or vp9- are an encoder on top of libvpx, one of each without a fault.
+#
 # gtype-one and gtype-two have one GType name, which makes each of them right and both together wrong.
 #
 # The one in Rust (panic) is built by cargo, or taken from PANIC_LIBRARY where that names it.
@@ -80,6 +82,11 @@ build_gtype() {
     build "gtype-$1" 'A GType that another plugin has, too' encoder \
         '{ "after": { "type": "integer", "minimum": 0, "maximum": 4294967295, "default": 1 } }' gtype/gtype.c "${flags[@]}"
 }
+
+# Arguments: codec, fault, title.
+build_vpx() {
+    build "$1-$2" "$3" encoder '{}' vpx/vpx.c "-DVP9=$([ "$1" = vp9 ] && echo 1 || echo 0)" "-DFAULT=\"$2\"" -lvpx
+}
 export -f manifest is_wanted build build_encoder build_desktop
 export out root wanted
 sources=(*.c)
@@ -92,6 +99,12 @@ grep -v '^#' desktop/faults | tr '\n' '\0' | xargs -0 -n 1 -P "$(nproc)" bash -e
 
 build_gtype one
 build_gtype two
+build_vpx vp8 none 'No fault'
+build_vpx vp9 none 'No fault'
+build_vpx vp8 wrong-picture 'Encodes black instead of the picture that it was given'
+build_vpx vp8 wrong-size 'Codes sixteen columns less than it was told to'
+build_vpx vp8 cut-packet 'Keyframes end after their header'
+build_vpx vp8 false-keyframe 'Begins with a delta that says it is a keyframe'
 
 if ! is_wanted panic; then
     exit 0

@@ -3,6 +3,7 @@
 mod colour;
 mod h264;
 mod sequence;
+mod vp8;
 
 use std::collections::HashMap;
 
@@ -51,6 +52,7 @@ type Place = (u32, u32, u32);
 /// A stream of packets that may need those before them.
 enum Stream {
     H264(h264::Stream),
+    Vp8(vp8::Stream),
     /// A packet could not be decoded; those up to the next keyframe cannot be, either.
     Lost,
     /// There is no decoder for it.
@@ -77,6 +79,7 @@ impl Streams {
             // Annex B: NAL unit types 7 (sequence parameters) and 5 (IDR) of H.264; 33 and 16 to 21 of H.265.
             abi::CODEC_H264 => annex_b(bytes, key, |header| header & 0x1f, 7, 5..=5),
             abi::CODEC_H265 => annex_b(bytes, key, |header| header >> 1 & 0x3f, 33, 16..=21),
+            abi::CODEC_VP8 => vp8::form(bytes, key),
             _ => Ok(()),
         };
         if let Err(why) = form {
@@ -86,12 +89,14 @@ impl Streams {
         if key {
             let stream = match codec {
                 abi::CODEC_H264 => h264::Stream::begin(bytes).map(Stream::H264),
+                abi::CODEC_VP8 => vp8::Stream::begin().map(Stream::Vp8),
                 other => Err(format!("{}: no decoder in this build", codec_name(other))),
             };
             self.0.insert(place, stream.unwrap_or_else(Stream::Unknown));
         }
         let decoded = match self.0.get_mut(&place) {
             Some(Stream::H264(stream)) => stream.decode(bytes),
+            Some(Stream::Vp8(stream)) => stream.decode(bytes),
             Some(Stream::Unknown(why)) => return Decoded::Plausible(why.clone()),
             Some(Stream::Lost) => return Decoded::Lost,
             None => Err("no keyframe of this place came before".into()),
@@ -189,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_of_annex_b() {
+    fn forms_of_streams() {
         let idr = [0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 1, 0, 0, 1, 0x65, 9];
         let h265 = [0, 0, 1, 33 << 1, 1, 0, 0, 1, 19 << 1, 1];
         for (codec, bytes, key) in [
@@ -197,6 +202,9 @@ mod tests {
             (abi::CODEC_H264, &idr[..8], true),
             (abi::CODEC_H264, &[9; 20], false),
             (abi::CODEC_H265, &idr, true),
+            (abi::CODEC_VP8, &[0x11, 0, 0, 0x9d, 0x01, 0x2a, 16, 0, 16, 0], true),
+            (abi::CODEC_VP8, &[0x10, 0, 0, 0x9d, 0x01, 0x2a, 16, 0, 16, 0], true),
+            (abi::CODEC_VP8, &[0x10, 0, 0], false),
             (abi::CODEC_JPEG, &[9; 20], true),
         ] {
             assert!(

@@ -84,6 +84,10 @@ const FAULTS: &[(&str, &str)] = &[
     ("transport-long-header", "TRN-005"),
     ("transport-picky", "TRN-002"),
     ("transport-silent", "TRN-006"),
+    ("vp8-cut-packet", "ENC-031"),
+    ("vp8-false-keyframe", "ENC-031"),
+    ("vp8-wrong-picture", "ENC-032"),
+    ("vp8-wrong-size", "ENC-031"),
 ];
 
 /// Faults of tests/faulty/h264 and the rule that catches each.
@@ -107,7 +111,11 @@ const RIGHT: &[&str] = &[
     "input-none",
     "rtc-config-none",
     "transport-none",
+    "vp8-none",
 ];
+
+/// Plugins of tests/faulty without a fault, of a codec that the kit does not decode.
+const UNDECODED: &[&str] = &["vp9-none"];
 
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -192,8 +200,9 @@ fn each_fault_breaks_its_own_rule_and_no_other() {
         .expect("the folder is there")
         .map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned())
         .collect();
+    let right = RIGHT.iter().chain(UNDECODED).copied();
     let listed: BTreeSet<String> =
-        FAULTS.iter().map(|(name, _)| *name).chain(RIGHT.iter().copied()).map(str::to_owned).collect();
+        FAULTS.iter().map(|(name, _)| *name).chain(right).map(str::to_owned).collect();
     assert_eq!(folders, listed, "every plugin of tests/faulty is listed here");
 
     let next = AtomicUsize::new(0);
@@ -250,6 +259,22 @@ fn h264_is_decoded_and_compared() {
 fn plugins_without_fault_break_no_rule() {
     for name in RIGHT {
         assert_clean(&faulty().join(name), &[]);
+    }
+}
+
+#[test]
+fn what_is_not_decoded_is_said_so() {
+    for name in UNDECODED {
+        let (report, code) = check(&faulty().join(name), &[]);
+        assert_eq!(
+            (with_outcome(&report, &["failed", "crashed", "timed-out", "unjudged"]), code),
+            (Vec::new(), 0)
+        );
+        let warnings = with_outcome(&report, &["warning"]);
+        let rules: Vec<&str> = warnings.iter().map(|(rule, _)| rule.as_str()).collect();
+        assert_eq!(rules, ["ENC-031", "ENC-032", "ENC-039"]);
+        let said = r#"["not decoded: vp9: no decoder in this build"]"#;
+        assert!(warnings.iter().all(|(_, found)| found == said), "{warnings:?}");
     }
 }
 
@@ -349,7 +374,10 @@ fn two_plugins_with_one_gtype_name_fail_together() {
     let found = with_outcome(&report, BROKEN);
     let rules: Vec<&str> = found.iter().map(|(rule, _)| rule.as_str()).collect();
     assert_eq!((rules, code), (vec!["PKG-011", "PKG-011"], 1), "{found:?}");
-    assert!(found.iter().all(|(_, found)| found.contains("SIGABRT in encoder.create, job company")), "{found:?}");
+    assert!(
+        found.iter().all(|(_, found)| found.contains("SIGABRT in encoder.create, job company")),
+        "{found:?}"
+    );
 }
 
 #[test]
