@@ -1,0 +1,119 @@
+#include "coder.h"
+
+#include <stdlib.h>
+#include <x264.h>
+
+struct selkies_x264 {
+    x264_t *encoder;
+    x264_param_t param;
+    int64_t pictures;
+};
+
+static void set_rate(x264_param_t *param, const struct selkies_x264_settings *settings)
+{
+    int bitrate = settings->bitrate_kbps;
+    int max_bitrate = settings->max_bitrate_kbps;
+    int buffer_ms = settings->vbv_ms > 0 ? settings->vbv_ms : 100;
+
+    param->rc.i_rc_method = bitrate > 0 ? X264_RC_ABR : X264_RC_CRF;
+    param->rc.f_rf_constant = settings->crf;
+    param->rc.i_bitrate = bitrate;
+    if (bitrate > 0 && max_bitrate <= 0)
+        max_bitrate = bitrate;
+    param->rc.i_vbv_max_bitrate = max_bitrate;
+    param->rc.i_vbv_buffer_size = (int)((int64_t)max_bitrate * buffer_ms / 1000);
+    if (settings->min_qp >= 0)
+        param->rc.i_qp_min = settings->min_qp;
+    if (settings->max_qp >= 0)
+        param->rc.i_qp_max = settings->max_qp;
+}
+
+struct selkies_x264 *selkies_x264_open(const struct selkies_x264_settings *settings)
+{
+    struct selkies_x264 *coder = calloc(1, sizeof *coder);
+    x264_param_t *param;
+
+    if (!coder)
+        return NULL;
+    param = &coder->param;
+    if (x264_param_default_preset(param, settings->preset, "zerolatency") < 0)
+        goto fail;
+    param->i_log_level = X264_LOG_NONE;
+    param->i_width = settings->width;
+    param->i_height = settings->height;
+    param->i_csp = settings->full_chroma ? X264_CSP_I444 : X264_CSP_NV12;
+    param->i_fps_num = (uint32_t)settings->fps_num;
+    param->i_fps_den = (uint32_t)settings->fps_den;
+    /* Frames come when something changed, not at a rate: their times say nothing. */
+    param->b_vfr_input = 0;
+    param->i_threads = settings->threads;
+    param->b_sliced_threads = settings->threads > 1;
+    param->i_keyint_max = settings->keyframe_interval > 0 ? settings->keyframe_interval : X264_KEYINT_MAX_INFINITE;
+    param->i_scenecut_threshold = 0;
+    param->b_repeat_headers = 1;
+    param->b_annexb = 1;
+    param->b_aud = 0;
+    param->analyse.b_mb_info = 1;
+    /* Rec. 709 of limited range, which every decoder knows; the transfer function is that of the screen. */
+    param->vui.b_fullrange = 0;
+    param->vui.i_colorprim = 1;
+    param->vui.i_transfer = 13;
+    param->vui.i_colmatrix = 1;
+    set_rate(param, settings);
+    if (x264_param_apply_profile(param, settings->full_chroma ? "high444" : "high") < 0)
+        goto fail;
+    coder->encoder = x264_encoder_open(param);
+    if (!coder->encoder)
+        goto fail;
+    return coder;
+fail:
+    x264_param_cleanup(param);
+    free(coder);
+    return NULL;
+}
+
+int selkies_x264_rate(struct selkies_x264 *coder, const struct selkies_x264_settings *settings)
+{
+    set_rate(&coder->param, settings);
+    return x264_encoder_reconfig(coder->encoder, &coder->param);
+}
+
+int selkies_x264_encode(struct selkies_x264 *coder, const uint8_t *const planes[3], const int32_t strides[3],
+                        uint8_t *constant, int32_t key, struct selkies_x264_output *out)
+{
+    x264_picture_t in, shown;
+    x264_nal_t *nals;
+    int count, len, i;
+
+    x264_picture_init(&in);
+    in.img.i_csp = coder->param.i_csp;
+    in.img.i_plane = coder->param.i_csp == X264_CSP_NV12 ? 2 : 3;
+    for (i = 0; i < in.img.i_plane; i++) {
+        /* The library only reads them, although its structure lacks the const. */
+        in.img.plane[i] = (uint8_t *)planes[i];
+        in.img.i_stride[i] = strides[i];
+    }
+    in.i_type = key ? X264_TYPE_IDR : X264_TYPE_AUTO;
+    in.i_pts = coder->pictures++;
+    in.prop.mb_info = constant;
+    len = x264_encoder_encode(coder->encoder, &nals, &count, &in, &shown);
+    if (len <= 0)
+        return len < 0 ? len : -1; /* With zero latency every picture comes out at once. */
+    /* The payloads of one call lie one behind the other. */
+    out->bytes = nals[0].p_payload;
+    out->len = len;
+    out->key = shown.b_keyframe;
+    return 0;
+}
+
+void selkies_x264_close(struct selkies_x264 *coder)
+{
+    x264_encoder_close(coder->encoder);
+    x264_param_cleanup(&coder->param);
+    free(coder);
+}
+
+int selkies_x264_build(void)
+{
+    return X264_BUILD;
+}

@@ -1,0 +1,105 @@
+//! Which macroblocks of a stripe changed.
+
+use std::ops::Range;
+
+use crate::planes::BLOCK;
+
+/// A rectangle of the frame in pixels. What lies outside the frame counts for nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Area {
+    /// Left edge.
+    pub x: u32,
+    /// Top edge.
+    pub y: u32,
+    /// Width.
+    pub width: u32,
+    /// Height.
+    pub height: u32,
+}
+
+/// The macroblocks of a stripe since its last picture.
+#[derive(Debug)]
+pub(crate) struct Blocks {
+    columns: u32,
+    rows: u32,
+    /// 1 where nothing changed, as libx264 wants it.
+    constant: Vec<u8>,
+    /// Rows of macroblocks with a change.
+    touched: Range<u32>,
+}
+
+impl Blocks {
+    /// The macroblocks of a picture of this size, all changed.
+    pub(crate) fn new(width: u32, height: u32) -> Self {
+        let (columns, rows) = (width.div_ceil(BLOCK), height.div_ceil(BLOCK));
+        let constant = vec![0; columns as usize * rows as usize];
+        Self { columns, rows, constant, touched: 0..rows }
+    }
+
+    /// Notes a change; `area` counts from the stripe's first row.
+    pub(crate) fn touch(&mut self, area: Area) {
+        let span = |start: u32, len: u32, count: u32| {
+            let end = start.saturating_add(len).div_ceil(BLOCK).min(count);
+            (start / BLOCK).min(end)..end
+        };
+        let (columns, rows) = (span(area.x, area.width, self.columns), span(area.y, area.height, self.rows));
+        if area.width == 0 || area.height == 0 || columns.is_empty() || rows.is_empty() {
+            return;
+        }
+        for row in rows.clone() {
+            let start = row as usize * self.columns as usize;
+            self.constant[start + columns.start as usize..start + columns.end as usize].fill(0);
+        }
+        self.touched = if self.touched.is_empty() {
+            rows
+        } else {
+            self.touched.start.min(rows.start)..self.touched.end.max(rows.end)
+        };
+    }
+
+    /// Everything changed.
+    pub(crate) fn touch_all(&mut self) {
+        self.constant.fill(0);
+        self.touched = 0..self.rows;
+    }
+
+    /// Rows of macroblocks with a change.
+    pub(crate) fn touched(&self) -> Range<u32> {
+        self.touched.clone()
+    }
+
+    /// For libx264: 1 where nothing changed.
+    pub(crate) fn constant(&mut self) -> &mut [u8] {
+        &mut self.constant
+    }
+
+    /// The picture is coded.
+    pub(crate) fn settle(&mut self) {
+        self.constant.fill(1);
+        self.touched = 0..0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_counted_in_whole_macroblocks_and_cut_at_the_edges() {
+        let mut blocks = Blocks::new(50, 40);
+        assert_eq!((blocks.touched(), blocks.constant().len()), (0..3, 12));
+        blocks.settle();
+        assert!(blocks.touched().is_empty() && blocks.constant().iter().all(|&constant| constant == 1));
+        blocks.touch(Area { x: 17, y: 16, width: 16, height: 1 });
+        assert_eq!(blocks.touched(), 1..2);
+        assert_eq!(blocks.constant(), [1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1]);
+        blocks.touch(Area { x: 49, y: 39, width: u32::MAX, height: u32::MAX });
+        assert_eq!((blocks.touched(), blocks.constant()[11]), (1..3, 0));
+        for nothing in [(50, 0, 1, 1), (64, 0, 9, 9), (0, 48, 5, 5), (3, 3, 0, 4), (3, 3, 4, 0)] {
+            let mut blocks = Blocks::new(50, 40);
+            blocks.settle();
+            blocks.touch(Area { x: nothing.0, y: nothing.1, width: nothing.2, height: nothing.3 });
+            assert!(blocks.touched().is_empty() || nothing.0 == 50, "{nothing:?}");
+        }
+    }
+}

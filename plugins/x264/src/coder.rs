@@ -1,0 +1,174 @@
+//! libx264 behind a safe interface: planes in, one access unit out.
+#![allow(unsafe_code)] // libx264 is a C library.
+
+use std::{
+    ffi::CString,
+    ptr::{self, NonNull},
+};
+
+use thiserror::Error;
+
+use crate::{
+    ffi,
+    planes::{self, Planes},
+    settings::{Rate, Settings},
+};
+
+/// What libx264 refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CoderError {
+    /// No encoder for these settings.
+    #[error(
+        "x264-open: libx264 (build {build}) makes no encoder for {width}x{height}; try another size, preset or chroma"
+    )]
+    Open {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// `X264_BUILD`.
+        build: i32,
+    },
+    /// The new rate is not taken.
+    #[error("x264-rate: libx264 does not take the new rate; make a new encoder")]
+    Rate,
+    /// A picture failed.
+    #[error("x264-encode: libx264 failed to encode a picture ({0}); make a new encoder")]
+    Encode(i32),
+    /// The planes are of another size.
+    #[error("x264-planes: planes of {found:?} for an encoder of {wanted:?}; configure it first")]
+    Planes {
+        /// Width and height of the planes.
+        found: (u32, u32),
+        /// Width and height of the encoder.
+        wanted: (u32, u32),
+    },
+}
+
+/// An access unit in libx264's memory.
+#[derive(Debug)]
+pub(crate) struct Unit<'a> {
+    /// Annex B.
+    pub(crate) bytes: &'a [u8],
+    /// An IDR picture with its parameter sets.
+    pub(crate) key: bool,
+}
+
+/// One H.264 stream.
+#[derive(Debug)]
+pub(crate) struct Coder {
+    raw: NonNull<ffi::Coder>,
+    settings: Settings,
+    rate: Rate,
+}
+
+// SAFETY: libx264 binds an encoder to no thread; it must only not be used by two at once, which `&mut` sees to.
+unsafe impl Send for Coder {}
+
+impl Coder {
+    /// A stream of `height` rows of the picture that `settings` describe, in `threads` slices.
+    pub(crate) fn new(
+        settings: &Settings,
+        rate: Rate,
+        height: u32,
+        threads: u32,
+    ) -> Result<Self, CoderError> {
+        let (width, height) = planes::coded_size(settings.width, height, settings.full_chroma);
+        let settings = Settings { width, height, threads, ..settings.clone() };
+        let refused = CoderError::Open { width, height, build: build() };
+        let preset = CString::new(settings.preset.name()).map_err(|_| refused)?;
+        let raw = raw(&settings, rate, &preset);
+        // SAFETY: the settings and the text in them live for the call.
+        let raw = NonNull::new(unsafe { ffi::selkies_x264_open(&raw const raw) }).ok_or(refused)?;
+        Ok(Self { raw, settings, rate })
+    }
+
+    /// Changes the rate from the next picture on.
+    pub(crate) fn set_rate(&mut self, rate: Rate) -> Result<(), CoderError> {
+        if rate == self.rate {
+            return Ok(());
+        }
+        let settings = raw(&self.settings, rate, c"");
+        // SAFETY: the encoder lives; the settings live for the call, which does not look at the preset.
+        if unsafe { ffi::selkies_x264_rate(self.raw.as_ptr(), &raw const settings) } < 0 {
+            return Err(CoderError::Rate);
+        }
+        self.rate = rate;
+        Ok(())
+    }
+
+    /// Encodes a picture. `constant` has a byte per macroblock, row by row: 1 where the picture is as the one before.
+    pub(crate) fn encode(
+        &mut self,
+        planes: &Planes,
+        constant: Option<&mut [u8]>,
+        key: bool,
+    ) -> Result<Unit<'_>, CoderError> {
+        let wanted = (self.settings.width, self.settings.height);
+        let blocks = wanted.0.div_ceil(16) as usize * wanted.1.div_ceil(16) as usize;
+        if planes.size() != wanted || constant.as_ref().is_some_and(|constant| constant.len() != blocks) {
+            return Err(CoderError::Planes { found: planes.size(), wanted });
+        }
+        let (pointers, strides) = planes.raw();
+        let constant = constant.map_or(ptr::null_mut(), <[u8]>::as_mut_ptr);
+        let mut out = ffi::Output { bytes: ptr::null(), len: 0, key: 0 };
+        // SAFETY: the planes have the encoder's size and format, and they and `constant`, a byte for each macroblock, live
+        // for the call; without lookahead libx264 keeps none of them.
+        let status = unsafe {
+            ffi::selkies_x264_encode(
+                self.raw.as_ptr(),
+                pointers.as_ptr(),
+                strides.as_ptr(),
+                constant,
+                i32::from(key),
+                &raw mut out,
+            )
+        };
+        let len = usize::try_from(out.len).unwrap_or_default();
+        if status < 0 || out.bytes.is_null() || len == 0 {
+            return Err(CoderError::Encode(status));
+        }
+        // SAFETY: the bytes are libx264's until the next call, for which `&mut self` is needed.
+        let bytes = unsafe { std::slice::from_raw_parts(out.bytes, len) };
+        Ok(Unit { bytes, key: out.key != 0 })
+    }
+}
+
+impl Drop for Coder {
+    fn drop(&mut self) {
+        // SAFETY: opened by `new`, closed once.
+        unsafe { ffi::selkies_x264_close(self.raw.as_ptr()) }
+    }
+}
+
+/// `X264_BUILD` of the library.
+pub(crate) fn build() -> i32 {
+    // SAFETY: it answers a constant.
+    unsafe { ffi::selkies_x264_build() }
+}
+
+fn raw(settings: &Settings, rate: Rate, preset: &std::ffi::CStr) -> ffi::Settings {
+    let int = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
+    let limit = |value: Option<u32>| value.map_or(-1, |value| int(value.min(51)));
+    let (crf, bitrate) = match rate {
+        Rate::Quality { crf } => (crf as f32, None),
+        Rate::Bits { kbps, max_kbps, buffer_ms } => (23.0, Some((kbps, max_kbps, buffer_ms))),
+    };
+    let (kbps, max_kbps, buffer_ms) = bitrate.unwrap_or_default();
+    ffi::Settings {
+        width: int(settings.width),
+        height: int(settings.height),
+        full_chroma: i32::from(settings.full_chroma),
+        threads: int(settings.threads),
+        fps_num: int(settings.fps.0),
+        fps_den: int(settings.fps.1),
+        bitrate_kbps: int(kbps),
+        max_bitrate_kbps: int(max_kbps),
+        vbv_ms: int(buffer_ms),
+        keyframe_interval: int(settings.keyframe_interval),
+        min_qp: limit(settings.min_qp),
+        max_qp: limit(settings.max_qp),
+        crf,
+        preset: preset.as_ptr(),
+    }
+}

@@ -1,0 +1,35 @@
+//! An encoder that makes H.264 with libx264.
+//!
+//! Two kinds: whole frames (`x264enc`), and stripes that are streams of their own (`x264enc-striped`), of which only those
+//! with damage are touched. [`Encoder`] holds no clock, no socket and no host. Where the CPU time goes, and where it is
+//! saved:
+//!
+//! - **Only damaged rows are converted** from BGRX; the rest of the planes stays from the frame before.
+//! - **Macroblocks without damage are told to libx264** (`X264_MBINFO_CONSTANT`), which skips them without a search.
+//! - **No lookahead, no reordering**: each frame leaves before the next one comes.
+//! - **Content at rest** is repeated in a better quality, and costs nothing afterwards.
+
+mod blocks;
+mod coder;
+mod encoder;
+mod ffi;
+mod lane;
+mod picture;
+mod planes;
+mod plugin;
+mod settings;
+
+pub use blocks::Area;
+pub use coder::CoderError;
+pub use encoder::{CreateError, EncodeError, Encoder, Order, Unit};
+pub use lane::LaneError;
+pub use picture::{Picture, PictureError};
+pub use planes::ConvertError;
+pub use plugin::{Config, FULL_NAME, STRIPED_NAME, X264};
+pub use settings::{MAX_CRF, MAX_SIDE, MAX_THREADS, MIN_CRF, Preset, Rate, Settings};
+
+selkies_plugin_sdk::export_plugin! {
+    manifest: "../selkies-plugin.json",
+    encoder: X264,
+    encoder_rate: X264,
+}

@@ -1,0 +1,93 @@
+//! What an encoder is made for.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Widest and highest picture: what decoders of H.264 take, level 6.2 in its usual shapes.
+pub const MAX_SIDE: u32 = 8192;
+/// Most threads.
+pub const MAX_THREADS: u32 = 16;
+/// Best quality: 0 means lossless, which only a profile for 4:4:4 has.
+pub const MIN_CRF: u32 = 1;
+/// Worst quality of H.264, 8 bits.
+pub const MAX_CRF: u32 = 51;
+
+/// How much work libx264 puts into a picture; its own names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// Least CPU.
+    #[default]
+    Ultrafast,
+    /// About a fifth fewer bytes for about half more CPU.
+    Superfast,
+    /// Fewer bytes still, for twice the CPU.
+    Veryfast,
+    /// For machines with cores to spare.
+    Faster,
+}
+
+impl Preset {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ultrafast => "ultrafast",
+            Self::Superfast => "superfast",
+            Self::Veryfast => "veryfast",
+            Self::Faster => "faster",
+        }
+    }
+}
+
+/// What bounds the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rate {
+    /// Constant quality.
+    Quality {
+        /// 1 to 51.
+        crf: u32,
+    },
+    /// A bit rate.
+    Bits {
+        /// Target, kbit/s.
+        kbps: u32,
+        /// Maximum, kbit/s; 0 for the target.
+        max_kbps: u32,
+        /// Buffer in milliseconds; 0 for 100.
+        buffer_ms: u32,
+    },
+}
+
+/// What a picture is and how it is coded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// 4:4:4 instead of 4:2:0.
+    pub full_chroma: bool,
+    /// Threads together.
+    pub threads: u32,
+    /// Rows of a stripe, a multiple of 16; the height and more for one stripe.
+    pub stripe_height: u32,
+    /// Most frames per second, numerator and denominator.
+    pub fps: (u32, u32),
+    /// Pictures from one key frame to the next; 0 for none but those asked for.
+    pub keyframe_interval: u32,
+    /// Lowest quantiser.
+    pub min_qp: Option<u32>,
+    /// Highest quantiser.
+    pub max_qp: Option<u32>,
+    /// Work per picture.
+    pub preset: Preset,
+    /// Rate of changing content.
+    pub rate: Rate,
+    /// Quality of content at rest, 1 to 51; `None` leaves it as it was sent.
+    pub refine_crf: Option<u32>,
+    /// Pictures that a refinement takes.
+    pub refine_frames: u32,
+    /// How long content must rest before it is refined, nanoseconds.
+    pub refine_delay_ns: u64,
+    /// Take every frame as changed all over.
+    pub ignore_damage: bool,
+}

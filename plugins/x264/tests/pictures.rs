@@ -1,0 +1,315 @@
+//! What a decoder makes of the packets, beside what went in.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use openh264::{decoder::Decoder, formats::YUVSource};
+use selkies_x264::{Area, Encoder, Order, Picture, Preset, Rate, Settings, Unit};
+
+const WIDTH: u32 = 320;
+const HEIGHT: u32 = 200;
+
+fn settings(stripe_height: u32, full_chroma: bool) -> Settings {
+    Settings {
+        width: WIDTH,
+        height: HEIGHT,
+        full_chroma,
+        threads: 2,
+        stripe_height,
+        fps: (60, 1),
+        keyframe_interval: 0,
+        min_qp: None,
+        max_qp: None,
+        preset: Preset::Ultrafast,
+        rate: Rate::Quality { crf: 25 },
+        refine_crf: None,
+        refine_frames: 2,
+        refine_delay_ns: 1000,
+        ignore_damage: false,
+    }
+}
+
+/// Smooth colours with lines of text-like detail, and a square at `at`.
+fn scene(at: (u32, u32)) -> Vec<u8> {
+    let mut pixels = Vec::new();
+    for y in 0..HEIGHT {
+        for x in 0..WIDTH {
+            let inside = (at.0..at.0 + 40).contains(&x) && (at.1..at.1 + 30).contains(&y);
+            let line = y % 16 == 3 && (x / 5) % 3 != 0;
+            let [b, g, r] = match (inside, line) {
+                (true, _) => [40, 60, 220],
+                (_, true) => [20, 20, 20],
+                _ => [(x * 200 / WIDTH + 30) as u8, (y * 200 / HEIGHT + 30) as u8, 180],
+            };
+            pixels.extend([b, g, r, 0]);
+        }
+    }
+    pixels
+}
+
+/// One access unit, owned.
+#[derive(Debug)]
+struct Packet {
+    bytes: Vec<u8>,
+    top: u32,
+    rows: u32,
+    key: bool,
+    refinement: bool,
+}
+
+struct Stream {
+    encoder: Encoder,
+    decoders: BTreeMap<u32, Decoder>,
+    /// Luma as decoded.
+    shown: Vec<u8>,
+    now: u64,
+}
+
+impl Stream {
+    fn new(settings: Settings) -> Self {
+        let shown = vec![0; (WIDTH * HEIGHT) as usize];
+        Self {
+            encoder: Encoder::new(settings).expect("an encoder"),
+            decoders: BTreeMap::new(),
+            shown,
+            now: 0,
+        }
+    }
+
+    fn submit(&mut self, pixels: &[u8], damage: Option<&[Area]>, order: Order) -> (Vec<Packet>, Option<u64>) {
+        let picture = Picture::new(pixels, WIDTH as usize * 4, WIDTH, HEIGHT).expect("a picture");
+        let packets = Mutex::new(Vec::new());
+        let take = |unit: Unit<'_>| -> Result<(), ()> {
+            packets.lock().unwrap_or_else(PoisonError::into_inner).push(Packet {
+                bytes: unit.bytes.to_vec(),
+                top: unit.top,
+                rows: unit.rows,
+                key: unit.key,
+                refinement: unit.refinement,
+            });
+            Ok(())
+        };
+        self.now += 16_000_000;
+        let refine_at = self.encoder.submit(&picture, damage, order, self.now, take).expect("a frame");
+        let packets = packets.into_inner().unwrap_or_else(PoisonError::into_inner);
+        packets.iter().for_each(|packet| self.show(packet));
+        (packets, refine_at)
+    }
+
+    fn show(&mut self, packet: &Packet) {
+        let decoder = self.decoders.entry(packet.top).or_insert_with(|| Decoder::new().expect("a decoder"));
+        let decoded = decoder.decode(&packet.bytes).expect("it decodes").expect("a picture at once");
+        assert_eq!(decoded.dimensions(), (WIDTH as usize, packet.rows as usize));
+        let stride = decoded.strides().0;
+        for row in 0..packet.rows as usize {
+            let line = &decoded.y()[row * stride..row * stride + WIDTH as usize];
+            let start = (packet.top as usize + row) * WIDTH as usize;
+            self.shown[start..start + WIDTH as usize].copy_from_slice(line);
+        }
+    }
+
+    /// PSNR of the luma in dB.
+    fn likeness(&self, pixels: &[u8]) -> f64 {
+        let errors = pixels.chunks_exact(4).zip(&self.shown).map(|(pixel, &shown)| {
+            // Rec. 709, limited range.
+            let [b, g, r] = [pixel[0], pixel[1], pixel[2]].map(f64::from);
+            let luma = 16.0 + (0.2126 * r + 0.7152 * g + 0.0722 * b) * 219.0 / 255.0;
+            (luma - f64::from(shown)).powi(2)
+        });
+        10.0 * (255.0 * 255.0 / (errors.sum::<f64>() / f64::from(WIDTH * HEIGHT)).max(1e-9)).log10()
+    }
+}
+
+fn square(at: (u32, u32)) -> Area {
+    Area { x: at.0, y: at.1, width: 40, height: 30 }
+}
+
+#[test]
+fn a_moving_square_arrives_whole_and_in_stripes() {
+    for stripe_height in [HEIGHT, 64] {
+        let mut stream = Stream::new(settings(stripe_height, false));
+        let first = scene((0, 0));
+        let (packets, _) = stream.submit(&first, None, Order::Changes);
+        assert!(packets.iter().all(|packet| packet.key), "a stream begins with key frames");
+        assert_eq!(packets.len() as u32, HEIGHT.div_ceil(stripe_height));
+        let whole = stream.likeness(&first);
+        let mut before = (0, 0);
+        for step in 1..30 {
+            let at = (step * 7, step * 3);
+            let pixels = scene(at);
+            let (packets, _) = stream.submit(&pixels, Some(&[square(before), square(at)]), Order::Changes);
+            assert!(packets.iter().all(|packet| !packet.key), "no key frame unasked");
+            let damaged = |packet: &Packet| packet.top < at.1 + 30 && packet.top + packet.rows > before.1;
+            assert!(packets.iter().all(damaged), "only damage makes packets");
+            before = at;
+            let likeness = stream.likeness(&pixels);
+            assert!(
+                likeness > 32.0 && likeness > whole - 6.0,
+                "{likeness} dB in step {step}, {whole} at first"
+            );
+        }
+    }
+}
+
+#[test]
+fn damage_alone_decides_what_is_sent() {
+    let mut stream = Stream::new(settings(64, false));
+    stream.submit(&scene((0, 0)), None, Order::Changes);
+    assert!(stream.submit(&scene((0, 0)), Some(&[]), Order::Changes).0.is_empty());
+    // The square moved within the third stripe, and the damage says nothing of the place that it left.
+    let (packets, _) = stream.submit(&scene((100, 140)), Some(&[square((100, 140))]), Order::Changes);
+    assert_eq!(packets.iter().map(|packet| packet.top).collect::<Vec<_>>(), [128]);
+    let (packets, _) = stream.submit(&scene((100, 140)), Some(&[]), Order::Keyframe);
+    assert_eq!(packets.len(), 4);
+    assert!(packets.iter().all(|packet| packet.key));
+    assert!(stream.likeness(&scene((100, 140))) > 32.0);
+}
+
+#[test]
+fn unchanged_macroblocks_cost_next_to_nothing() {
+    let mut stream = Stream::new(settings(HEIGHT, false));
+    let (first, _) = stream.submit(&scene((0, 0)), None, Order::Changes);
+    let (small, _) =
+        stream.submit(&scene((0, 0)), Some(&[Area { x: 5, y: 5, width: 8, height: 8 }]), Order::Changes);
+    assert!(
+        small[0].bytes.len() * 20 < first[0].bytes.len(),
+        "{} of {}",
+        small[0].bytes.len(),
+        first[0].bytes.len()
+    );
+}
+
+#[test]
+fn what_rests_is_refined_and_then_left_alone() {
+    let mut stream = Stream::new(Settings {
+        rate: Rate::Quality { crf: 40 },
+        refine_crf: Some(15),
+        ..settings(64, false)
+    });
+    let pixels = scene((60, 70));
+    let (_, at) = stream.submit(&pixels, None, Order::Changes);
+    let coarse = stream.likeness(&pixels);
+    assert_eq!(at, Some(stream.now + 1000));
+    let (packets, again) = stream.submit(&pixels, None, Order::Refine);
+    assert_eq!((packets.len(), again), (4, Some(stream.now)), "a second picture of two");
+    let (packets, again) = stream.submit(&pixels, None, Order::Refine);
+    assert_eq!((packets.len(), again), (4, None));
+    assert!(packets.iter().all(|packet| packet.refinement && !packet.key));
+    let fine = stream.likeness(&pixels);
+    assert!(fine > coarse + 6.0, "{coarse} dB became {fine}");
+    assert!(stream.submit(&pixels, None, Order::Refine).0.is_empty());
+    // A change beside it costs the changed stripe alone, in the coarse quality.
+    let moved = scene((60, 80));
+    let (packets, at) =
+        stream.submit(&moved, Some(&[Area { x: 60, y: 70, width: 40, height: 40 }]), Order::Changes);
+    assert_eq!((packets.len(), at.is_some()), (1, true));
+}
+
+#[test]
+fn other_rates_take_effect_without_a_key_frame() {
+    let mut stream = Stream::new(settings(HEIGHT, false));
+    stream.submit(&scene((0, 0)), None, Order::Changes);
+    let mut bytes = Vec::new();
+    for crf in [20, 45] {
+        let adopted =
+            stream.encoder.adopt(&Settings { rate: Rate::Quality { crf }, ..settings(HEIGHT, false) });
+        assert!(adopted);
+        let mut sum = 0;
+        for step in 0..10 {
+            let (packets, _) = stream.submit(&scene((step * 20, step * 15)), None, Order::Changes);
+            assert!(!packets[0].key);
+            sum += packets[0].bytes.len();
+        }
+        bytes.push(sum);
+    }
+    assert!(bytes[1] * 2 < bytes[0], "{bytes:?}");
+    assert!(!stream.encoder.adopt(&settings(64, false)), "other stripes need another encoder");
+}
+
+#[test]
+fn a_bit_rate_is_kept() {
+    let rate = Rate::Bits { kbps: 600, max_kbps: 0, buffer_ms: 0 };
+    let mut stream = Stream::new(Settings { rate, ..settings(HEIGHT, false) });
+    let mut bytes = 0;
+    for step in 0..120u32 {
+        let (packets, _) = stream.submit(&scene((step * 37 % 280, step * 23 % 170)), None, Order::Changes);
+        bytes += packets[0].bytes.len();
+    }
+    let kbps = bytes * 8 / 2 / 1000;
+    assert!((200..=900).contains(&kbps), "{kbps} kbit/s");
+}
+
+#[test]
+fn impossible_settings_are_refused_with_the_reason() {
+    let wide = Settings { width: 40_000, ..settings(HEIGHT, false) };
+    assert!(Encoder::new(wide).unwrap_err().to_string().contains("x264-open"));
+    let mut encoder = Encoder::new(settings(HEIGHT, false)).expect("an encoder");
+    let pixels = vec![0; 64 * 64 * 4];
+    let picture = Picture::new(&pixels, 256, 64, 64).expect("a picture");
+    let error = encoder.submit(&picture, None, Order::Changes, 0, |_| Ok::<(), ()>(())).unwrap_err();
+    assert!(error.to_string().contains("x264-size"), "{error}");
+    assert!(Picture::new(&pixels, 256, 64, 65).is_err() && Picture::new(&pixels, 255, 64, 64).is_err());
+    assert!(Picture::new(&pixels, usize::MAX, 64, 64).is_err() && Picture::new(&[], 0, 0, 0).is_err());
+}
+
+#[test]
+fn odd_sides_are_padded() {
+    for full_chroma in [false, true] {
+        for stripe_height in [64, 128] {
+            let odd = Settings { width: 65, height: 67, ..settings(stripe_height, full_chroma) };
+            let mut encoder = Encoder::new(odd).expect("an encoder");
+            let pixels = [[10, 200, 90, 0]; 65 * 67].concat();
+            let picture = Picture::new(&pixels, 65 * 4, 65, 67).expect("a picture");
+            let tops = Mutex::new(Vec::new());
+            let take = |unit: Unit<'_>| -> Result<(), ()> {
+                // Openh264 decodes no 4:4:4.
+                if !full_chroma {
+                    let mut decoder = Decoder::new().expect("a decoder");
+                    let decoded = decoder.decode(unit.bytes).expect("it decodes").expect("a picture");
+                    assert_eq!(decoded.dimensions(), (66, unit.rows.next_multiple_of(2) as usize));
+                    // 0.0722 * 10 + 0.7152 * 200 + 0.2126 * 90, limited range.
+                    assert!(
+                        decoded.y().iter().take(66).all(|&luma| luma.abs_diff(155) < 4),
+                        "{:?}",
+                        &decoded.y()[..66]
+                    );
+                }
+                tops.lock().unwrap_or_else(PoisonError::into_inner).push((unit.top, unit.rows));
+                Ok(())
+            };
+            encoder.submit(&picture, None, Order::Changes, 0, take).expect("a frame");
+            let mut tops = tops.into_inner().unwrap_or_else(PoisonError::into_inner);
+            tops.sort_unstable();
+            assert_eq!(tops, if stripe_height == 64 { vec![(0, 64), (64, 3)] } else { vec![(0, 67)] });
+        }
+    }
+}
+
+#[test]
+fn padding_is_skipped_and_the_last_row_needs_none() {
+    let pixels = scene((120, 150));
+    let row = WIDTH as usize * 4;
+    let mut padded: Vec<u8> = pixels.chunks_exact(row).flat_map(|row| [row, &[255; 52]].concat()).collect();
+    for keep in [52, 0] {
+        padded.truncate(HEIGHT as usize * (row + 52) - 52 + keep);
+        let picture = Picture::new(&padded, row + 52, WIDTH, HEIGHT).expect("a picture");
+        let mut stream = Stream::new(settings(64, false));
+        let packets = Mutex::new(Vec::new());
+        let take = |unit: Unit<'_>| -> Result<(), ()> {
+            let (bytes, Unit { top, rows, key, refinement, .. }) = (unit.bytes.to_vec(), unit);
+            let packet = Packet { bytes, top, rows, key, refinement };
+            packets.lock().unwrap_or_else(PoisonError::into_inner).push(packet);
+            Ok(())
+        };
+        stream.encoder.submit(&picture, None, Order::Changes, 0, take).expect("a frame");
+        packets
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .for_each(|packet| stream.show(packet));
+        let likeness = stream.likeness(&pixels);
+        assert!(likeness > 32.0, "{likeness} dB");
+    }
+}
