@@ -10,6 +10,9 @@ use crate::{
     value::{Secret, Value},
 };
 
+/// The encoder whose packets every browser decodes, in secure contexts and elsewhere.
+const EVERYWHERE: &str = "jpeg";
+
 /// Every setting with its value, and the sections of the file.
 #[derive(Clone)]
 pub struct Config {
@@ -134,6 +137,10 @@ impl Config {
                     kept.push((*name).to_owned());
                 }
             }
+        }
+        // Video needs WebCodecs, which browsers have in secure contexts only: without a choice, what every page decodes.
+        if !is_explicit && kept.iter().any(|name| name == EVERYWHERE) {
+            EVERYWHERE.clone_into(value);
         }
         if let (false, Some(first)) = (kept.contains(value), kept.first()) {
             value.clone_from(first);

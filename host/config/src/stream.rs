@@ -27,6 +27,20 @@ pub struct StreamSettings {
     pub use_paint_over_quality: bool,
     /// JPEG quality of those, 1 to 100.
     pub paint_over_jpeg_quality: u8,
+    /// H.264 quality of changing parts, 0 (best) to 51.
+    pub h264_crf: u8,
+    /// H.264 with colours in full resolution (4:4:4).
+    pub h264_fullcolor: bool,
+    /// H.264 of every frame whole, whatever changed.
+    pub h264_streaming_mode: bool,
+    /// H.264 quality of parts that stopped changing, 0 (best) to 51.
+    pub h264_paintover_crf: u8,
+    /// Frames that these are spread over.
+    pub h264_paintover_burst_frames: u32,
+    /// Constant bit rate instead of constant quality, where the encoder has a rate.
+    pub is_constant_bitrate: bool,
+    /// That rate in kbit/s.
+    pub video_bitrate: u32,
     /// The screen has the size below, whatever the size of the browser's window.
     pub is_manual_resolution_mode: bool,
     /// Screen width in pixels in manual mode, else 0 or the browser's last wish.
@@ -73,6 +87,13 @@ impl Config {
             jpeg_quality: narrow(self.int("jpeg_quality")),
             use_paint_over_quality: self.bool("use_paint_over_quality"),
             paint_over_jpeg_quality: narrow(self.int("paint_over_jpeg_quality")),
+            h264_crf: narrow(self.int("h264_crf")),
+            h264_fullcolor: self.bool("h264_fullcolor"),
+            h264_streaming_mode: self.bool("h264_streaming_mode"),
+            h264_paintover_crf: narrow(self.int("h264_paintover_crf")),
+            h264_paintover_burst_frames: narrow(self.int("h264_paintover_burst_frames")),
+            is_constant_bitrate: self.choice("rate_control_mode") == "cbr",
+            video_bitrate: narrow(self.int("video_bitrate")),
             is_manual_resolution_mode: self.bool("is_manual_resolution_mode"),
             manual_width: narrow(self.int("manual_width")),
             manual_height: narrow(self.int("manual_height")),
@@ -176,7 +197,14 @@ impl StreamSettings {
             ("scaling_dpi", Granted::Name(name)) => {
                 self.scaling_dpi = name.parse().unwrap_or(self.scaling_dpi)
             }
+            ("rate_control_mode", Granted::Name(name)) => self.is_constant_bitrate = name == "cbr",
             ("framerate", Granted::Number(number)) => self.framerate = narrow(number),
+            ("h264_crf", Granted::Number(number)) => self.h264_crf = narrow(number),
+            ("h264_paintover_crf", Granted::Number(number)) => self.h264_paintover_crf = narrow(number),
+            ("h264_paintover_burst_frames", Granted::Number(number)) => {
+                self.h264_paintover_burst_frames = narrow(number);
+            }
+            ("video_bitrate", Granted::Number(number)) => self.video_bitrate = narrow(number),
             ("jpeg_quality", Granted::Number(number)) => self.jpeg_quality = narrow(number),
             ("paint_over_jpeg_quality", Granted::Number(number)) => {
                 self.paint_over_jpeg_quality = narrow(number)
@@ -184,6 +212,8 @@ impl StreamSettings {
             ("manual_width", Granted::Number(number)) => self.manual_width = narrow(number),
             ("manual_height", Granted::Number(number)) => self.manual_height = narrow(number),
             ("use_paint_over_quality", Granted::Bool(on)) => self.use_paint_over_quality = on,
+            ("h264_fullcolor", Granted::Bool(on)) => self.h264_fullcolor = on,
+            ("h264_streaming_mode", Granted::Bool(on)) => self.h264_streaming_mode = on,
             ("is_manual_resolution_mode", Granted::Bool(on)) => self.is_manual_resolution_mode = on,
             // What pages do by themselves, such as use_css_scaling, makes no other stream.
             _ => {}

@@ -99,7 +99,7 @@ fn what_does_not_exist_yet_is_off_and_locked() {
         settings["mode"],
         json!({ "value": "websockets", "allowed": ["websockets"], "overridden": true })
     );
-    assert_eq!(settings["rate_control_mode"]["allowed"], json!(["crf"]));
+    assert_eq!(settings["rate_control_mode"]["allowed"], json!(["crf", "cbr"]));
     assert_eq!(settings["enable_shared"]["value"], true);
 }
 
@@ -111,13 +111,18 @@ fn wishes_within_the_limits_are_taken() {
         &json!({
             "framerate": 30, "jpeg_quality": "55", "paint_over_jpeg_quality": 80.4, "use_paint_over_quality": false,
             "use_cpu": "true", "encoder": "jpeg", "scaling_dpi": 110, "useCssScaling": true, "use_browser_cursors": 1,
-            "manual_resolution": true, "manual_width": 1280, "manual_height": 0,
+            "manual_resolution": true, "manual_width": 1280, "manual_height": 0, "video_crf": 20, "h264_paintover_crf": "30",
+            "h264_paintover_burst_frames": 9, "video_fullcolor": true, "h264_streaming_mode": 1, "rate_control_mode": "cbr",
+            "video_bitrate": 5000,
         }),
     );
     assert!(out.adjusted.is_empty() && out.refused.is_empty() && out.unknown == 0, "{out:?}");
     let stream = out.settings;
     assert_eq!((stream.framerate, stream.jpeg_quality, stream.paint_over_jpeg_quality), (30, 55, 80));
     assert!(!stream.use_paint_over_quality);
+    assert_eq!((stream.h264_crf, stream.h264_paintover_crf, stream.h264_paintover_burst_frames), (20, 30, 9));
+    assert!(stream.h264_fullcolor && stream.h264_streaming_mode && stream.is_constant_bitrate);
+    assert_eq!(stream.video_bitrate, 5000);
     assert_eq!((stream.encoder.as_str(), stream.scaling_dpi), ("jpeg", 110));
     assert_eq!(
         (stream.is_manual_resolution_mode, stream.manual_width, stream.manual_height),

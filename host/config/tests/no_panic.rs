@@ -65,6 +65,10 @@ fn is_within(stream: &StreamSettings) -> bool {
     (8..=120).contains(&stream.framerate)
         && (1..=100).contains(&stream.jpeg_quality)
         && (1..=100).contains(&stream.paint_over_jpeg_quality)
+        && (5..=50).contains(&stream.h264_crf)
+        && (5..=50).contains(&stream.h264_paintover_crf)
+        && (1..=30).contains(&stream.h264_paintover_burst_frames)
+        && (100..=1_000_000).contains(&stream.video_bitrate)
         && (48..=768).contains(&stream.scaling_dpi)
         && stream.manual_width <= 16384
         && stream.manual_height <= 16384

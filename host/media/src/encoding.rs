@@ -6,7 +6,7 @@ use std::{
 };
 
 use selkies_config::StreamSettings;
-use selkies_plugin_abi::UNSET;
+use selkies_plugin_abi::{CHROMA_444, CODEC_JPEG, RATE_CBR, UNSET};
 use selkies_plugin_host::{
     CaptureInfo, EncodedPacket, EncoderInstance, EncoderOffer, EncoderSettings, EncoderSink, FaultClass,
     FrameFinished, HostServices, PluginError, SubmitOptions, VideoFrame,
@@ -167,9 +167,22 @@ fn wanted(offer: &EncoderOffer, settings: &StreamSettings, capture: &CaptureInfo
     let mut wanted = EncoderSettings::new(offer, capture.width, capture.height);
     wanted.fourcc = capture.fourcc;
     wanted.fps = (settings.framerate.max(1), 1);
-    wanted.quality = scale(settings.jpeg_quality);
-    wanted.refine_quality =
-        if settings.use_paint_over_quality { scale(settings.paint_over_jpeg_quality) } else { UNSET };
+    let (quality, refine_quality) = if offer.codec == CODEC_JPEG {
+        (settings.jpeg_quality, settings.paint_over_jpeg_quality)
+    } else {
+        wanted.refine_frames = settings.h264_paintover_burst_frames;
+        wanted.ignore_damage = settings.h264_streaming_mode;
+        if settings.h264_fullcolor && offer.chroma_mask & CHROMA_444 != 0 {
+            wanted.chroma = CHROMA_444;
+        }
+        if settings.is_constant_bitrate && offer.rate_mask & (1 << RATE_CBR) != 0 {
+            wanted.rate = RATE_CBR;
+            wanted.bitrate_kbps = settings.video_bitrate;
+        }
+        (settings.h264_crf, settings.h264_paintover_crf)
+    };
+    wanted.quality = scale(quality);
+    wanted.refine_quality = if settings.use_paint_over_quality { scale(refine_quality) } else { UNSET };
     wanted
 }
 
