@@ -1,0 +1,80 @@
+// H.264 by libx264 in a browser: whole frames and stripes, changed live.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Session } from "../support/session.mjs";
+import { until } from "../support/tools.mjs";
+
+for (const encoder of ["x264enc", "x264enc-striped"]) {
+  describe(encoder, { timeout: 240_000 }, () => {
+    let session;
+    before(async () => {
+      const env = { SELKIES_ENCODER: `${encoder},jpeg`, SELKIES_H264_CRF: "20", SELKIES_H264_PAINTOVER_CRF: "12" };
+      session = await Session.start({ host: { env } });
+    }, { timeout: 60_000 });
+    after(() => session?.close());
+
+    const status = async () => (await fetch(new URL("api/status", session.host.url))).json();
+
+    test("the canvas equals the display at rest", { timeout: 60_000 }, async () => {
+      await session.waitScreen(1280, 720);
+      for (const kind of ["text", "gradient"]) {
+        const scene = await session.scene(kind);
+        await session.desk.waitEqual(session.x, { limit: 20_000 });
+        await scene.stop();
+      }
+      assert.equal((await status()).video.encoder, `selkies.x264/${encoder}`);
+    });
+
+    test("motion is shown, and at rest nothing is sent", { timeout: 60_000 }, async () => {
+      const scene = await session.scene("motion", 640, 360, 60);
+      const { frames } = (await status()).video;
+      await until("frames of motion", async () => (await status()).video.frames > frames + 30, 20_000);
+      await scene.stop();
+      const still = await session.scene("text");
+      await session.desk.waitEqual(session.x, { limit: 20_000 });
+      await still.stop();
+      let sent;
+      await until("nothing is sent for a second", async () => {
+        const now = (await status()).video.packets;
+        const same = now === sent;
+        sent = now;
+        return same;
+      }, 20_000, 1000);
+    });
+
+    test("a page that comes later has the picture", { timeout: 60_000 }, async () => {
+      const scene = await session.scene("gradient");
+      const other = await session.open("?role=viewer");
+      await other.waitEqual(session.x, { limit: 20_000 });
+      await other.page.close();
+      await scene.stop();
+    });
+
+    test("another window size", { timeout: 60_000 }, async () => {
+      const scene = await session.scene("text");
+      await session.desk.page.setViewportSize({ width: 1006, height: 602 });
+      await session.waitScreen(1006, 602, 12_000);
+      await session.desk.waitEqual(session.x, { limit: 20_000 });
+      await scene.stop();
+      assert.deepEqual(session.desk.complaints, []);
+    });
+  });
+}
+
+describe("H.264 in 4:4:4", { timeout: 120_000 }, () => {
+  let session;
+  before(async () => {
+    const env = { SELKIES_ENCODER: "x264enc,jpeg", SELKIES_H264_FULLCOLOR: "true", SELKIES_H264_CRF: "15" };
+    session = await Session.start({ host: { env } });
+  }, { timeout: 60_000 });
+  after(() => session?.close());
+
+  test("the canvas has the display's colours", { timeout: 60_000 }, async () => {
+    await session.waitScreen(1280, 720);
+    const scene = await session.scene("text");
+    // Half chroma misses this limit on coloured text.
+    await session.desk.waitEqual(session.x, { limit: 20_000, least: 0.99, colour: 3 });
+    await scene.stop();
+  });
+});
