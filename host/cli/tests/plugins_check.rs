@@ -285,6 +285,17 @@ fn the_hosts_own_plugins_break_no_rule() {
     }
 }
 
+#[test]
+fn the_h264_plugin_breaks_no_rule() {
+    let (report, code) = check(&own("x264"), &[]);
+    let bad = with_outcome(&report, &["failed", "crashed", "timed-out", "warning", "unjudged"]);
+    // The kit's decoder knows no 4:4:4; 4:2:0 is decoded and compared.
+    let undecoded = |(_, found): &(String, String)| found.contains("not decoded: h264 of profile 244");
+    let bad: Vec<_> = bad.into_iter().filter(|entry| !undecoded(entry)).collect();
+    assert!(bad.is_empty(), "{bad:?}");
+    assert_eq!(code, 0);
+}
+
 /// An X server of its own, ended with the test.
 struct Server(Child, String);
 
