@@ -30,7 +30,7 @@ pub struct PluginError {
     /// How the plugin's process ended, where it did so by itself.
     pub ending: Option<Ending>,
     /// The plugin's process ended, and another error tells of that or another plugin is suspected: this one is no fault of
-    /// its own. Or the host itself lacks what the call needs.
+    /// its own. Or the host itself lacks what the call needs, or refuses the plugin's files.
     pub bystander: bool,
 }
 
@@ -253,10 +253,11 @@ impl PluginError {
         Self { plugin, function, origin, class, detail, text, ending: None, bystander: false }
     }
 
-    /// The plugin was refused when its child was started again.
+    /// The plugin was refused when its child was started again: its files changed, which is no fault of its code.
     pub(crate) fn refused(account: &PluginAccount, refusal: &Refusal) -> Self {
         let (class, detail) = (FaultClass::FatalPlugin, FaultDetail::Config);
-        Self::caller(account, "lifecycle.init", class, detail, refusal.to_string())
+        let error = Self::caller(account, "lifecycle.init", class, detail, refusal.to_string());
+        Self { bystander: true, ..error }
     }
 
     pub(crate) fn table(plugin: &str, function: &'static str) -> Self {

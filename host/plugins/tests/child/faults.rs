@@ -13,7 +13,7 @@ use selkies_plugin_host::{
 use crate::{
     stage::{
         Encoding, Failure, GENEROUS, Outcome, SIZE, Sink, Stage, alone, buffer, children, desktop,
-        eventually, faulty, faulty_in_create, frame, in_children, later, panicking,
+        eventually, faulty, frame, in_children, later, panicking,
     },
     support::lines::Lines,
 };
@@ -77,26 +77,6 @@ fn an_exit_is_told_with_its_code() -> Outcome {
 }
 
 #[test]
-fn an_exit_while_it_is_made_is_a_fault_even_with_0() -> Outcome {
-    let folder = faulty_in_create("exit-create", "exit(0);")?;
-    let stage = Stage::child(&folder)?;
-    let offer = stage.offer("{}")?;
-    // Each end is of another process, and a fault of its own.
-    for _ in 0..2 {
-        let error = stage.encoder_for("{}", &offer).err().ok_or("it was made")?;
-        assert_eq!((error.code(), error.function), ("SI006", "encoder.create"), "{error}");
-        assert_eq!(
-            (error.class, error.ending),
-            (FaultClass::FatalInstance, Some(Ending::Exit(0))),
-            "{error}"
-        );
-        assert!(error.text.contains("ended with exit code 0, the last call was encoder.create"), "{error}");
-        assert!(error.is_final() && !error.bystander, "{error}");
-    }
-    Ok(())
-}
-
-#[test]
 fn a_panic_is_an_error_of_its_instance_wherever_it_runs() -> Outcome {
     let lines = Lines::everywhere();
     let folder = panicking()?;
@@ -123,17 +103,6 @@ fn a_hang_ends_at_its_deadline() -> Outcome {
     let error = survive("hang-encode", Deadlines { frame, ..GENEROUS })?;
     assert_eq!((error.code(), error.detail, error.ending), ("SI007", FaultDetail::Timeout, None), "{error}");
     assert!(error.text.contains("encoder.submit was not answered within"), "{error}");
-    Ok(())
-}
-
-#[test]
-fn a_hang_while_it_is_made_ends_at_its_deadline() -> Outcome {
-    let folder = faulty("hang-create")?;
-    let deadlines = Deadlines { start_up: Duration::from_secs(3), ..GENEROUS };
-    let stage = Stage::with(&folder, in_children(children(None, deadlines)?))?;
-    let offer = stage.offer("{}")?;
-    let error = stage.encoder_for(r#"{"after":1}"#, &offer).err().ok_or("it does not hang")?;
-    assert_eq!((error.code(), error.function), ("SI007", "encoder.create"), "{error}");
     Ok(())
 }
 

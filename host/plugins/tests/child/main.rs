@@ -7,6 +7,7 @@ mod desktop;
 mod faults;
 #[cfg(target_arch = "x86_64")] // so are the binaries
 mod kept;
+mod making;
 mod rogues;
 mod stage;
 mod streams;
