@@ -262,6 +262,19 @@ fn plugins_without_fault_break_no_rule() {
     }
 }
 
+/// A vendor's machine has a release and no development packages.
+#[test]
+fn the_decoders_are_part_of_the_binary() {
+    let output =
+        Command::new("readelf").args(["-d", env!("CARGO_BIN_EXE_selkies-host")]).output().expect("binutils");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let needed: Vec<&str> = text.lines().filter(|line| line.contains("(NEEDED)")).collect();
+    assert!(needed.iter().any(|line| line.contains("[libc.so")), "{text}");
+    for library in ["stdc++", "vpx", "openh264"] {
+        assert!(!needed.iter().any(|line| line.contains(library)), "{needed:?}");
+    }
+}
+
 #[test]
 fn what_is_not_decoded_is_said_so() {
     for name in UNDECODED {
