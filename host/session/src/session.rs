@@ -139,9 +139,18 @@ impl Session {
             }
             Event::CaptureRecovered => self.capture_recovered(&mut out),
             Event::EncoderReplaced { encoder, reason } => {
-                let reason = format!("The encoder failed, {encoder} goes on: {reason}");
-                let status = PipelineStatus { video: Some(true), audio: None, reason: Some(reason) };
-                self.send_all(&ServerMessage::PipelineStatus(status), &mut out);
+                let brief = format!("The encoder failed, {encoder} goes on");
+                let full = format!("{brief}: {reason}");
+                // What failed, and how, is for those who look after the session.
+                let (drivers, viewers) = self
+                    .clients
+                    .iter()
+                    .partition::<Vec<_>, _>(|(_, client)| client.admission.role == RoleName::Controller);
+                for (to, reason) in [(drivers, full), (viewers, brief)] {
+                    let status = PipelineStatus { video: Some(true), audio: None, reason: Some(reason) };
+                    let to = to.into_iter().map(|(&client, _)| client).collect();
+                    send(to, &ServerMessage::PipelineStatus(status), &mut out);
+                }
             }
             Event::ShutDown { last } => self.shut_down(last, &mut out),
         }
