@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -22,7 +22,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub(crate) struct CursorStop {
     stopped: AtomicBool,
-    waker: Mutex<Option<Waker>>,
+    desk: Mutex<Desk>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Desk {
+    waker: Option<Waker>,
+    /// There is something to look at.
+    looks: bool,
 }
 
 impl CursorStop {
@@ -33,9 +41,19 @@ impl CursorStop {
 
     /// Makes the thread look around.
     pub(crate) fn look(&self) {
-        if let Some(waker) = self.waker.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        let mut desk = self.desk();
+        desk.looks = true;
+        self.changed.notify_all();
+        if let Some(waker) = &desk.waker {
             waker.wake();
         }
+    }
+
+    /// Sleeps until there is something to look at, `time` at most.
+    fn rest(&self, time: Duration) {
+        let idle = |desk: &mut Desk| !desk.looks;
+        let rested = self.changed.wait_timeout_while(self.desk(), time, idle);
+        rested.unwrap_or_else(PoisonError::into_inner).0.looks = false;
     }
 
     fn stopped(&self) -> bool {
@@ -43,7 +61,11 @@ impl CursorStop {
     }
 
     fn wakes(&self, waker: Option<Waker>) {
-        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = waker;
+        self.desk().waker = waker;
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -58,14 +80,16 @@ pub(crate) fn run(
     let (mut failing, mut seen) = (false, 0);
     let mut pauses = BackOff::new(FIRST_PAUSE, LONGEST_PAUSE);
     while !stop.stopped() {
-        slot.renewed(&mut seen);
+        if slot.renewed(&mut seen) {
+            pauses.worked();
+        }
         let backend = slot.get();
         let mut watch = Watch { slot, seen, stop, failing: &mut failing, pauses: &mut pauses };
         if !gate.bars(backend.plugin.id()) {
             match watch.run(&backend, services, observer) {
                 Ok(()) => continue,
                 Err(error) if !stop.stopped() => {
-                    gate.report(&error, "cursor", &backend);
+                    gate.report_from(slot, &error, "cursor", &backend);
                     if !failing {
                         warn!(%error, "no cursor shapes");
                     }
@@ -76,7 +100,7 @@ pub(crate) fn run(
             }
         }
         if !stop.stopped() {
-            std::thread::park_timeout(pauses.failed());
+            stop.rest(pauses.failed());
         }
     }
 }
@@ -134,4 +158,23 @@ fn shape(pixels: &Pixels) -> Result<CursorShape, png::EncodingError> {
         hot_y: pixels.hot_y,
         handle,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_rest_ends_when_there_is_something_to_look_at() {
+        let stop = CursorStop::default();
+        let began = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| stop.rest(LONGEST_PAUSE));
+            stop.look();
+        });
+        assert!(began.elapsed() < LONGEST_PAUSE);
+        stop.rest(Duration::from_millis(1));
+    }
 }

@@ -120,7 +120,7 @@ pub(crate) fn run(slot: &Slot, services: &HostServices, desk: &DisplayDesk, gate
                 break;
             }
             display = None;
-            if gate.report(&error, "display", backend) {
+            if gate.report_from(slot, &error, "display", backend) {
                 break;
             }
         }

@@ -7,7 +7,7 @@ use std::{
 
 use selkies_plugin_host::{FaultClass, PluginError};
 
-use crate::{Backend, FaultVerdict, Observer, PluginFault};
+use crate::{Backend, FaultVerdict, Observer, PluginFault, slot::Slot};
 
 /// Plugins that are barred, and the way to tell of those that should be. Shared by all media threads.
 pub(crate) struct Gate {
@@ -44,6 +44,21 @@ impl Gate {
         if let Some(fault) = PluginFault::of(error, part, backend.plugin.version()) {
             self.observer.plugin_fault(&PluginFault { counts: false, ..fault });
         }
+    }
+
+    /// As [`report`](Self::report) while `slot` holds the backend; afterwards only [`mention`](Self::mention).
+    pub(crate) fn report_from(
+        &self,
+        slot: &Slot,
+        error: &PluginError,
+        part: &'static str,
+        backend: &Backend,
+    ) -> bool {
+        if slot.holds(backend) {
+            return self.report(error, part, backend);
+        }
+        self.mention(error, part, backend);
+        false
     }
 
     /// As [`report`](Self::report), for a fault that is known; `unusable` when the plugin itself says that it is.

@@ -118,6 +118,7 @@ impl Device<'_> {
     fn ready(&mut self, services: &HostServices) {
         if self.slot.renewed(&mut self.seen) {
             (self.backend, self.open, self.retry_at) = (self.slot.get(), None, None);
+            self.pauses.worked();
         }
         let waits = self.retry_at.is_some_and(|at| at > Instant::now());
         if self.open.is_some() || waits || self.gate.bars(self.backend.plugin.id()) {
@@ -129,7 +130,7 @@ impl Device<'_> {
                 if self.retry_at.is_none() {
                     warn!(%error, "input does not work");
                 }
-                self.gate.report(&error, "input", &self.backend);
+                self.gate.report_from(self.slot, &error, "input", &self.backend);
                 self.retry_at = Some(Instant::now() + self.pauses.failed());
             }
         }
@@ -139,9 +140,10 @@ impl Device<'_> {
         InputInstance::create(&self.backend.origin(services))
     }
 
-    /// Injects events; a device that was lost meanwhile is opened again and gets them once more.
+    /// Injects events; a device that was lost meanwhile is opened again and gets them once more. A plugin that fails twice
+    /// over the same events made one fault, not two.
     fn inject(&mut self, services: &HostServices, events: &[Injected]) {
-        for _ in 0..2 {
+        for attempt in 0..2 {
             let Some(input) = self.open.as_mut() else { return };
             let Err(error) = input.inject(events) else {
                 self.pauses.worked();
@@ -153,7 +155,11 @@ impl Device<'_> {
             }
             warn!(%error, "the input device was lost");
             self.open = None;
-            self.gate.report(&error, "input", &self.backend);
+            if attempt == 0 {
+                self.gate.report_from(self.slot, &error, "input", &self.backend);
+            } else {
+                self.gate.mention(&error, "input", &self.backend);
+            }
             self.ready(services);
         }
     }

@@ -29,6 +29,7 @@ mod video;
 pub use backend::{Backend, Backends, EncoderBackend};
 pub use fault::{FaultVerdict, PluginFault};
 pub use figures::{Figures, Snapshot};
+pub use renewal::{Newcomer, Renewal};
 pub use stream::{Outlet, Stream};
 pub use studio::{Studio, StudioError, StudioParts};
 

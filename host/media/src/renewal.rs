@@ -1,13 +1,38 @@
 //! A new version of a plugin takes over while the stream runs.
 
-use selkies_plugin_host::{EncoderOffer, Plugin};
+use selkies_plugin_host::{EncoderOffer, HostServices, Plugin, PluginError};
 use tracing::{info, warn};
 
-use crate::{making::Making, video::Video};
+use crate::{Backend, EncoderBackend, making::Making, video::Video};
 
-/// A new version of a plugin, already started, and what it can encode here.
+/// A new version of a plugin, already started. Any thread may probe it.
 #[derive(Clone, Debug)]
-pub(crate) struct Renewal {
+pub struct Newcomer {
+    pub(crate) plugin: Plugin,
+    /// The configuration of the old one, if it films or encodes.
+    pub(crate) config: Option<String>,
+    pub(crate) services: HostServices,
+}
+
+impl Newcomer {
+    /// Finds out what it can encode. Blocks while its devices are looked for.
+    ///
+    /// # Errors
+    /// What its probe answers; the old version stays in use then.
+    pub fn probe(self) -> Result<Renewal, PluginError> {
+        let Self { plugin, config, services } = self;
+        let mut offers = Vec::new();
+        if let Some(config) = config {
+            let probed = EncoderBackend::probe(&services, &Backend { plugin: plugin.clone(), config })?;
+            offers.extend(probed.into_iter().map(|encoder| encoder.offer));
+        }
+        Ok(Renewal { plugin, offers })
+    }
+}
+
+/// A new version of a plugin and what it can encode here.
+#[derive(Clone, Debug)]
+pub struct Renewal {
     /// The plugin, in a process of its own.
     pub(crate) plugin: Plugin,
     /// The offers of its encoder, if it has one, probed with the configuration in use.

@@ -9,7 +9,7 @@ use selkies_plugin_host::Plugin;
 
 use crate::Backend;
 
-/// A backend and how often it was renewed. Any thread may use it.
+/// A backend and how often it was renewed or let in again. Any thread may use it.
 #[derive(Debug)]
 pub(crate) struct Slot {
     backend: Mutex<Backend>,
@@ -37,7 +37,21 @@ impl Slot {
         same
     }
 
-    /// True when the backend was renewed since the last such look with this `seen`.
+    /// Lets the plugin be used again that was barred. False when it is another plugin.
+    pub(crate) fn admit(&self, plugin: &str) -> bool {
+        let same = self.lock().plugin.id() == plugin;
+        if same {
+            self.version.fetch_add(1, Ordering::SeqCst);
+        }
+        same
+    }
+
+    /// False when a new version took the place of this backend.
+    pub(crate) fn holds(&self, backend: &Backend) -> bool {
+        self.lock().plugin.is_same(&backend.plugin)
+    }
+
+    /// True when the backend was renewed or let in again since the last such look with this `seen`.
     pub(crate) fn renewed(&self, seen: &mut u64) -> bool {
         let now = self.version.load(Ordering::SeqCst);
         std::mem::replace(seen, now) != now
@@ -45,5 +59,23 @@ impl Slot {
 
     fn lock(&self) -> MutexGuard<'_, Backend> {
         self.backend.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use selkies_plugin_host::Tables;
+
+    use super::*;
+
+    #[test]
+    fn whoever_is_let_in_again_or_renewed_is_looked_at_once() {
+        let plugin = |id| Plugin::linked(id, Tables::default());
+        let slot = Slot::new(Backend { plugin: plugin("acme.input"), config: "{}".into() });
+        let (old, mut seen) = (slot.get(), 0);
+        assert!(!slot.admit("acme.other") && !slot.renewed(&mut seen));
+        assert!(slot.admit("acme.input") && slot.renewed(&mut seen) && !slot.renewed(&mut seen));
+        assert!(slot.holds(&old));
+        assert!(slot.renew(&plugin("acme.input")) && slot.renewed(&mut seen) && !slot.holds(&old));
     }
 }

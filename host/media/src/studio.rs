@@ -20,14 +20,14 @@ use selkies_session::{
 use tracing::{debug, warn};
 
 use crate::{
-    Backend, Backends, EncoderBackend, Figures, Observer, Stream,
+    Backend, Backends, Figures, Observer, Stream,
     cursor::{self, CursorStop},
     display::{self, DisplayDesk, Wish},
     farewell::Farewells,
     gate::Gate,
     input,
     orders::Orders,
-    renewal::Renewal,
+    renewal::{Newcomer, Renewal},
     slot::Slot,
     video::{self, Revive, Video},
 };
@@ -198,39 +198,57 @@ impl Studio {
 
     /// Lets a plugin be used again that a fault barred.
     pub fn admit(&self, plugin: &str) {
-        self.gate.admit(plugin);
+        // One that works is left alone: nothing that it holds is let go of.
+        if self.gate.admit(plugin) {
+            self.rouse(|slot| slot.admit(plugin));
+        }
         self.orders.forgive(plugin);
     }
 
-    /// Takes a new version of a plugin into use, wherever the old one is in use, with the configuration that it has there.
-    /// Answers in how many places that is. May block while its devices are looked for.
-    ///
-    /// # Errors
-    /// What its probe answers; the old version stays in use then.
-    pub fn renew(&self, plugin: &Plugin) -> Result<usize, PluginError> {
-        let mut offers = Vec::new();
-        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
-        let used = || in_use.iter().filter(|backend| backend.plugin.id() == plugin.id());
-        if let Some(used) = used().next_back() {
-            let backend = Backend { plugin: plugin.clone(), config: used.config.clone() };
-            let probed = EncoderBackend::probe(&self.services, &backend)?;
-            offers.extend(probed.into_iter().map(|encoder| encoder.offer));
+    /// Begins to take a new version of a plugin into use: what it offers with the configuration in use is to be probed,
+    /// which takes time and needs no studio.
+    #[must_use]
+    pub fn newcomer(&self, plugin: &Plugin) -> Newcomer {
+        let in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = in_use.iter().rfind(|backend| backend.plugin.id() == plugin.id());
+        Newcomer {
+            plugin: plugin.clone(),
+            config: used.map(|backend| backend.config.clone()),
+            services: self.services.clone(),
         }
-        let films = used().count();
+    }
+
+    /// Takes a new version of a plugin into use, wherever the old one is in use, with the configuration that it has there.
+    /// Answers in how many places that is.
+    pub fn renew(&self, renewal: Renewal) -> usize {
+        let plugin = renewal.plugin.clone();
+        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut films = 0;
         for backend in in_use.iter_mut().filter(|backend| backend.plugin.id() == plugin.id()) {
             // The old version's process ends when nobody has the plugin any more.
             backend.plugin = plugin.clone();
+            films += 1;
         }
         drop(in_use);
         self.gate.admit(plugin.id());
-        let places = self.slots.iter().filter(|slot| slot.renew(plugin)).count();
-        if places > 0 {
-            // Also lets go of the old one.
+        let places = self.rouse(|slot| slot.renew(&plugin));
+        self.orders.renew(renewal);
+        places + films
+    }
+
+    /// Changes slots, and makes the threads of those for which `change` is true look at them. Answers how many these are.
+    fn rouse(&self, change: impl Fn(&Slot) -> bool) -> usize {
+        let changed = self.slots.iter().filter(|slot| change(slot)).count();
+        if changed > 0 {
+            // Also lets go of old versions.
             self.display.again();
             self.cursor.look();
+            if let Some(input) = &self.input {
+                // Where batches wait, the thread looks anyway.
+                let _ = input.try_send(Vec::new());
+            }
         }
-        self.orders.renew(Renewal { plugin: plugin.clone(), offers });
-        Ok(places + films)
+        changed
     }
 
     /// Makes the next frame stand alone.
@@ -286,7 +304,6 @@ impl Studio {
         self.cursor.stop();
         self.input = None;
         for thread in self.threads.drain(..) {
-            thread.thread().unpark();
             if thread.join().is_err() {
                 warn!("a media thread ended by a panic");
             }

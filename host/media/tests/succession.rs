@@ -82,7 +82,7 @@ fn an_encoder_that_was_mended_comes_back() {
     draw_until_used(&bench, &mut client, "faulty.empty-packet/jpeg");
     draw_until_used(&bench, &mut client, JPEG);
     let renewed = bench.plugins().faulty_plugin("empty-packet");
-    assert_eq!(bench.studio.renew(&renewed).expect("it probes"), 1);
+    assert_eq!(bench.renew(&renewed), 1);
     draw_until_used(&bench, &mut client, "faulty.empty-packet/jpeg");
     assert_eq!(bench.heard.count("failed"), 0);
     bench.studio.stop();
@@ -96,7 +96,7 @@ fn the_end_of_an_old_version_is_not_counted_against_the_new_one() {
         client.draw(SOON).expect("a frame of the old version");
     }
     let renewed = bench.plugins().faulty_plugin("slow-start");
-    assert_eq!(bench.studio.renew(&renewed).expect("it probes"), 1);
+    assert_eq!(bench.renew(&renewed), 1);
     // The new one takes a second to be made.
     let end = Instant::now() + SOON;
     while bench.heard.count("mention faulty.slow-start encoder") == 0 {
@@ -116,7 +116,7 @@ fn an_old_version_that_does_not_end_does_not_hold_the_picture() {
     let mut client = bench.join(1, Priority::Lead);
     client.draw(SOON).expect("a first frame");
     let before = bench.figures().encoders;
-    bench.studio.renew(&bench.plugins().faulty_plugin("hang-destroy")).expect("it probes");
+    bench.renew(&bench.plugins().faulty_plugin("hang-destroy"));
     let end = Instant::now() + SOON;
     while bench.figures().encoders == before {
         assert!(Instant::now() < end, "no new encoder was made");
@@ -165,7 +165,7 @@ fn a_new_version_is_used_although_nothing_worked_before() {
     let bench = hung();
     let mut client = bench.join(1, Priority::Lead);
     assert!(client.draw(Duration::from_millis(400)).is_none());
-    bench.studio.renew(&bench.plugins().faulty_plugin("hang-create")).expect("it probes");
+    bench.renew(&bench.plugins().faulty_plugin("hang-create"));
     client.draw(SOON).expect("a frame of the new version");
     bench.studio.stop();
 }

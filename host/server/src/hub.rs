@@ -16,7 +16,7 @@ use std::{
 };
 
 use selkies_config::{ClientSettings, Config, StreamSettings};
-use selkies_media::{FaultVerdict, Observer, PluginFault, Stream, Studio};
+use selkies_media::{FaultVerdict, Newcomer, Observer, PluginFault, Stream, Studio};
 use selkies_plugin_host::{Channel, MessageKind, Plugin, PluginError, TransportInstance};
 use selkies_session::{
     Action, Admission, ClientId, CursorShape, Event, Session, pacing::Priority, wire::Tuning,
@@ -116,9 +116,13 @@ impl Hub {
     /// # Errors
     /// What the new version's probe answers.
     pub fn renew_plugin(&self, plugin: &Plugin) -> Result<usize, PluginError> {
-        let mut outcome = Ok(0);
-        self.with_studio(|studio| outcome = studio.renew(plugin));
-        outcome
+        let mut newcomer = None;
+        self.with_studio(|studio| newcomer = Some(studio.newcomer(plugin)));
+        // Without the studio: input must not wait for a device that is slow to be found.
+        let Some(renewal) = newcomer.map(Newcomer::probe).transpose()? else { return Ok(0) };
+        let mut places = 0;
+        self.with_studio(|studio| places = studio.renew(renewal));
+        Ok(places)
     }
 
     /// The stream, for the studio.

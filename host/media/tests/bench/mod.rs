@@ -14,7 +14,7 @@ use selkies_media::{
     StudioParts,
 };
 use selkies_plugin_abi::PACKET_LAST;
-use selkies_plugin_host::{EncodedPacket, PacketInfo};
+use selkies_plugin_host::{EncodedPacket, PacketInfo, Plugin};
 use selkies_session::{ClientId, CursorShape, pacing::Priority};
 use serde_json::json;
 
@@ -220,6 +220,11 @@ impl Bench {
         })
         .expect("the studio starts");
         Self { stream, recorder, heard, studio, plugins }
+    }
+
+    /// Takes a new version of a plugin into use, as the host does; answers in how many places.
+    pub(crate) fn renew(&self, plugin: &Plugin) -> usize {
+        self.studio.renew(self.studio.newcomer(plugin).probe().expect("it probes"))
     }
 
     /// The plugins that it was made of.

@@ -9,7 +9,7 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use plugins::Plugins;
 use selkies_config::Loader;
-use selkies_media::{Backends, Studio, StudioParts};
+use selkies_media::{Backends, EncoderBackend, Studio, StudioParts};
 use selkies_plugin_host::{Origin, TransportInstance};
 use selkies_server::{BasicAuth, Hub, HubSink, Listening, ServerOptions};
 use selkies_session::{Policy, Session};
@@ -56,6 +56,20 @@ impl House {
         web_root: Option<PathBuf>,
         auth: Option<(&str, &str)>,
     ) -> Self {
+        Self::furnished(pattern, web_root, auth, |_| Vec::new()).await
+    }
+
+    /// With more encoders than the usual ones.
+    pub(crate) async fn with_encoders(more: impl FnOnce(&Plugins) -> Vec<EncoderBackend>) -> Self {
+        Self::furnished(SMALL, None, None, more).await
+    }
+
+    async fn furnished(
+        pattern: Pattern,
+        web_root: Option<PathBuf>,
+        auth: Option<(&str, &str)>,
+        more: impl FnOnce(&Plugins) -> Vec<EncoderBackend>,
+    ) -> Self {
         // Building the plugins blocks.
         let plugins = tokio::task::spawn_blocking(Plugins::prepare).await.expect("the plugins");
         let mut config = Loader::new().load().expect("the defaults are valid");
@@ -88,7 +102,7 @@ impl House {
                 display: None,
                 cursor: None,
                 input: Vec::new(),
-                encoders: plugins.encoders(),
+                encoders: [plugins.encoders(), more(&plugins)].concat(),
             },
             services: plugins.services.clone(),
             settings: config.stream_defaults(),
@@ -105,6 +119,11 @@ impl House {
             let _ = stopped.await;
         }));
         Self { at, hub, stop, running, plugins }
+    }
+
+    /// The plugins that it was made of.
+    pub(crate) fn plugins(&self) -> &Plugins {
+        &self.plugins
     }
 
     /// Asks it to end; the handle ends when `run` returns.
