@@ -8,6 +8,7 @@ mod control;
 mod defaults;
 mod desktop;
 mod failure;
+mod keeper;
 mod logging;
 mod run;
 mod stage;

@@ -150,12 +150,12 @@ async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
         *lock(&desktop) = Some(started);
     }
     let _control = control(server.local(), &hub, &supervision);
-    reload_on_hangup(&stop, &hub, supervision);
+    reload_on_hangup(&stop, &hub, supervision.clone());
     announce(server.local());
-    server
-        .run(stop.asked())
-        .await
-        .map_err(|error| format!("CL026 the sockets could not be served: {error}. Report this defect"))?;
+    let served = server.run(stop.asked()).await;
+    // The studio has ended: there are no more faults.
+    supervision.finish();
+    served.map_err(|error| format!("CL026 the sockets could not be served: {error}. Report this defect"))?;
     // Applications end while their display is still there.
     drop(lock(&desktop).take());
     drop(own);

@@ -8,15 +8,14 @@ use std::{
 use clap::ArgMatches;
 use selkies_config::PluginRules;
 use selkies_media::{FaultVerdict, PluginFault};
-use selkies_plugin_host::{
-    FaultNote, HostServices, Inventory, Ledger, LibraryIdentity, Moment, Placement, Verdict,
-};
+use selkies_plugin_host::{FaultNote, HostServices, Inventory, LibraryIdentity, Placement, Verdict};
 use selkies_server::Hub;
 use tracing::{error, info, warn};
 
 use crate::{
     control::{Answer, Request},
     failure::Failure,
+    keeper::Keeper,
     trust,
 };
 
@@ -31,7 +30,7 @@ enum Change {
 /// The plugins of a running host, and the memory of their faults.
 #[derive(Clone)]
 pub(crate) struct Supervision {
-    ledger: Ledger,
+    keeper: Arc<Keeper>,
     /// Which file each plugin was loaded from.
     libraries: Arc<Mutex<BTreeMap<String, LibraryIdentity>>>,
     /// What folders and rules come from, to look again.
@@ -52,7 +51,7 @@ impl Supervision {
             .usable()
             .filter_map(|plugin| Some((plugin.id().to_owned(), inventory.library_identity(plugin.id())?)));
         Self {
-            ledger: inventory.ledger().clone(),
+            keeper: Arc::new(Keeper::new(inventory.ledger().clone())),
             libraries: Arc::new(Mutex::new(libraries.collect())),
             matches: Arc::new(matches.clone()),
             rules: rules.clone(),
@@ -60,7 +59,12 @@ impl Supervision {
         }
     }
 
-    /// Remembers a fault, and says whether the plugin may go on.
+    /// Writes what is still to be remembered. For the end of the host.
+    pub(crate) fn finish(&self) {
+        self.keeper.finish();
+    }
+
+    /// Remembers a fault, and says whether the plugin may go on. Does not wait for the file.
     pub(crate) fn judge(&self, fault: &PluginFault) -> FaultVerdict {
         let libraries = self.libraries();
         let Some(library) = libraries.get(&*fault.plugin).filter(|_| fault.counts) else {
@@ -74,7 +78,7 @@ impl Supervision {
             ending: fault.ending.clone(),
             last_call: Some(fault.call.to_owned()),
         };
-        match self.ledger.fault(&fault.plugin, library, note, Moment::now()) {
+        match self.keeper.fault(&fault.plugin, library, note) {
             Verdict::Count(count) => {
                 warn!(plugin = %fault.plugin, part = fault.part, count, "{}", fault.text);
                 FaultVerdict::Again
@@ -98,7 +102,7 @@ impl Supervision {
             Request::Admit { plugins } => {
                 // The command changed the file; this host has its own copy of it in memory.
                 for plugin in &plugins {
-                    self.ledger.clear(plugin);
+                    self.keeper.clear(plugin);
                     hub.admit_plugin(plugin);
                 }
                 Ok(plugins.into_iter().map(|plugin| format!("{plugin}: may be used again")).collect())
@@ -150,12 +154,12 @@ impl Supervision {
 
     /// Looks into the folders again, with the same memory of faults: it may be in no file.
     fn look(&self) -> Result<Inventory, String> {
-        trust::inventory_with(&self.matches, &self.rules, self.ledger.clone()).map_err(
-            |failure| match failure {
+        trust::inventory_with(&self.matches, &self.rules, self.keeper.ledger()).map_err(|failure| {
+            match failure {
                 Failure::Configuration(errors) => errors.to_string(),
                 Failure::Other(line) => line,
-            },
-        )
+            }
+        })
     }
 
     /// Starts the plugin that the folders hold now beside the one in use, and lets it take over.
@@ -188,6 +192,8 @@ impl Supervision {
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use selkies_plugin_host::Ledger;
 
     use super::*;
     use crate::args;
@@ -228,11 +234,11 @@ mod tests {
             last_call: None,
         };
         supervision.look().expect("looked").find(ID).expect("no fault yet");
-        let verdicts = [(); 3].map(|()| supervision.ledger.fault(ID, &identity, note(), Moment::now()));
+        let verdicts = [(); 3].map(|()| supervision.keeper.fault(ID, &identity, note()));
         assert_eq!(verdicts[2], Verdict::Quarantined);
         let refusal = supervision.look().expect("looked").find(ID).map(|_| ()).expect_err("in quarantine");
         assert_eq!(refusal.code(), "SP034");
-        supervision.ledger.clear(ID);
+        supervision.keeper.clear(ID);
         supervision.look().expect("looked").find(ID).expect("cleared");
     }
 

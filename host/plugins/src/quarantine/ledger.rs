@@ -76,6 +76,12 @@ impl Ledger {
         self.fresh().entries().map(|(id, _)| id.to_owned()).collect()
     }
 
+    /// See [`Quarantine::detached`].
+    #[must_use]
+    pub fn detached(&self) -> Quarantine {
+        self.fresh().detached()
+    }
+
     /// See [`Quarantine::clear`].
     pub fn clear(&self, id: &str) -> bool {
         self.lock().clear(id)

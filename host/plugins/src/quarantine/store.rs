@@ -64,6 +64,12 @@ impl Quarantine {
         Self::default()
     }
 
+    /// A copy without a file.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self { records: self.records.clone(), ..Self::default() }
+    }
+
     /// Reads the file at `path`, which need not exist. A damaged one counts as empty; where nothing can be written, the
     /// records stay in memory. [`Self::warning`] tells of both.
     #[must_use]
