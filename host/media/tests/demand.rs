@@ -118,5 +118,11 @@ fn a_viewer_that_only_answers_pings_gets_a_moving_picture() {
         answered = marks.len();
     }
     assert!(count >= 20, "{count} deliveries in 2 s");
-    assert!(answered >= count, "{answered} marks for {count} deliveries");
+    // The newest mark follows its packets by a moment.
+    let limit = Instant::now() + SOON;
+    while bench.recorder.marks(viewer.id).len() < count && Instant::now() < limit {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let marks = bench.recorder.marks(viewer.id).len();
+    assert!(marks >= count, "{marks} marks for {count} deliveries");
 }
