@@ -36,6 +36,12 @@ export class Terminal {
     await until(shown, () => this.read(name) === text, limit);
   }
 
+  /** Waits until the file has exactly this line. */
+  async waitLine(name, line, limit = 8000) {
+    const shown = () => `${name} has the line ${JSON.stringify(line)}; it is ${JSON.stringify(this.read(name))}`;
+    await until(shown, () => this.read(name).split("\n").slice(0, -1).includes(line), limit);
+  }
+
   async stop() {
     await this.process.stop();
   }

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Mutex, OnceLock, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use selkies_media::{FaultVerdict, PluginFault};
@@ -47,14 +47,15 @@ impl FaultLog {
         verdict
     }
 
-    /// The faults that are kept, oldest first; `at` in seconds since 1970.
+    /// The faults that are kept, oldest first; `at` in seconds since 1970, to the millisecond.
     pub(crate) fn to_json(&self) -> Value {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.iter()
             .map(|Entry { at, fault, verdict }| {
-                let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+                let at = u64::try_from(at).unwrap_or(u64::MAX);
                 json!({
-                    "at": at.as_secs(),
+                    "at": Duration::from_millis(at).as_secs_f64(),
                     "plugin": &*fault.plugin,
                     "version": fault.version,
                     "part": fault.part,
