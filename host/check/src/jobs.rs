@@ -8,6 +8,7 @@ mod encoder_frames;
 mod encoder_long;
 mod encoder_offers;
 mod fuzz;
+mod fuzz_capture;
 mod instances;
 mod packaging;
 mod rtc_config;
@@ -75,6 +76,7 @@ pub(crate) static JOBS: &[&[Job]] = &[
     transport::JOBS,
     rtc_config::JOBS,
     fuzz::JOBS,
+    fuzz_capture::JOBS,
 ];
 
 /// Every job.

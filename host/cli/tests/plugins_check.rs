@@ -417,6 +417,16 @@ fn random_calls_find_a_fault_and_find_it_again() {
 }
 
 #[test]
+fn random_calls_of_a_capture_find_its_fault() {
+    for (name, wanted) in [("capture-none", &[][..]), ("capture-overrun", &["CAP-005"])] {
+        let (report, code) = check(&faulty().join(name), &["--fuzz", "1", "--reproduce", "5"]);
+        let found = with_outcome(&report, BROKEN);
+        let rules: Vec<&str> = found.iter().map(|(rule, _)| rule.as_str()).collect();
+        assert_eq!((rules.as_slice(), code), (wanted, i32::from(!wanted.is_empty())), "{name}: {found:?}");
+    }
+}
+
+#[test]
 fn a_rule_can_be_chosen_and_text_says_what_to_do() {
     let folder = faulty().join("any-config");
     let path = folder.to_str().expect("a plain path");
