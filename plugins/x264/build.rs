@@ -3,7 +3,7 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=csrc");
-    match pkg_config::Config::new().atleast_version("0.155").probe("x264") {
+    match pkg_config::Config::new().atleast_version("0.161").probe("x264") {
         Ok(library) => cc::Build::new()
             .file("csrc/coder.c")
             .includes(&library.include_paths)

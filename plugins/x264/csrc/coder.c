@@ -13,7 +13,8 @@ static void set_rate(x264_param_t *param, const struct selkies_x264_settings *se
 {
     int bitrate = settings->bitrate_kbps;
     int max_bitrate = settings->max_bitrate_kbps;
-    int buffer_ms = settings->vbv_ms > 0 ? settings->vbv_ms : 100;
+    int64_t buffer_ms = settings->vbv_ms > 0 ? settings->vbv_ms : 100;
+    int64_t buffer;
 
     param->rc.i_rc_method = bitrate > 0 ? X264_RC_ABR : X264_RC_CRF;
     param->rc.f_rf_constant = settings->crf;
@@ -21,7 +22,13 @@ static void set_rate(x264_param_t *param, const struct selkies_x264_settings *se
     if (bitrate > 0 && max_bitrate <= 0)
         max_bitrate = bitrate;
     param->rc.i_vbv_max_bitrate = max_bitrate;
-    param->rc.i_vbv_buffer_size = (int)((int64_t)max_bitrate * buffer_ms / 1000);
+    /* The library's own limit; without a buffer it would take no other bit rate later. */
+    buffer = (int64_t)max_bitrate * buffer_ms / 1000;
+    param->rc.i_vbv_buffer_size = buffer > 2000000 ? 2000000 : buffer < 1 && bitrate > 0 ? 1 : (int)buffer;
+    /* Else the quantiser would fall with every small change after a large one, and a finer one makes the library code
+     * even what did not change. */
+    if (bitrate <= 0)
+        param->rc.f_qcompress = 1;
     if (settings->min_qp >= 0)
         param->rc.i_qp_min = settings->min_qp;
     if (settings->max_qp >= 0)

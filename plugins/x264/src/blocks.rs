@@ -20,6 +20,8 @@ pub struct Area {
 /// The macroblocks of a stripe since its last picture.
 #[derive(Debug)]
 pub(crate) struct Blocks {
+    width: u32,
+    height: u32,
     columns: u32,
     rows: u32,
     /// 1 where nothing changed, as libx264 wants it.
@@ -33,19 +35,18 @@ impl Blocks {
     pub(crate) fn new(width: u32, height: u32) -> Self {
         let (columns, rows) = (width.div_ceil(BLOCK), height.div_ceil(BLOCK));
         let constant = vec![0; columns as usize * rows as usize];
-        Self { columns, rows, constant, touched: 0..rows }
+        Self { width, height, columns, rows, constant, touched: 0..rows }
     }
 
     /// Notes a change; `area` counts from the stripe's first row.
     pub(crate) fn touch(&mut self, area: Area) {
-        let span = |start: u32, len: u32, count: u32| {
-            let end = start.saturating_add(len).div_ceil(BLOCK).min(count);
-            (start / BLOCK).min(end)..end
-        };
-        let (columns, rows) = (span(area.x, area.width, self.columns), span(area.y, area.height, self.rows));
-        if area.width == 0 || area.height == 0 || columns.is_empty() || rows.is_empty() {
+        let (right, bottom) = (area.x.saturating_add(area.width), area.y.saturating_add(area.height));
+        let (right, bottom) = (right.min(self.width), bottom.min(self.height));
+        if area.x >= right || area.y >= bottom {
             return;
         }
+        let columns = area.x / BLOCK..right.div_ceil(BLOCK);
+        let rows = area.y / BLOCK..bottom.div_ceil(BLOCK);
         for row in rows.clone() {
             let start = row as usize * self.columns as usize;
             self.constant[start + columns.start as usize..start + columns.end as usize].fill(0);
@@ -99,7 +100,7 @@ mod tests {
             let mut blocks = Blocks::new(50, 40);
             blocks.settle();
             blocks.touch(Area { x: nothing.0, y: nothing.1, width: nothing.2, height: nothing.3 });
-            assert!(blocks.touched().is_empty() || nothing.0 == 50, "{nothing:?}");
+            assert!(blocks.touched().is_empty(), "{nothing:?}");
         }
     }
 }

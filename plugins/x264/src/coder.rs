@@ -113,7 +113,7 @@ impl Coder {
         let constant = constant.map_or(ptr::null_mut(), <[u8]>::as_mut_ptr);
         let mut out = ffi::Output { bytes: ptr::null(), len: 0, key: 0 };
         // SAFETY: the planes have the encoder's size and format, and they and `constant`, a byte for each macroblock, live
-        // for the call; without lookahead libx264 keeps none of them.
+        // for the call; without lookahead libx264 reads none of them later.
         let status = unsafe {
             ffi::selkies_x264_encode(
                 self.raw.as_ptr(),

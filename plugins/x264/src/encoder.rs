@@ -8,7 +8,7 @@ use crate::{
     lane::{Lane, LaneError},
     picture::Picture,
     planes::BLOCK,
-    settings::Settings,
+    settings::{Rate, Settings},
 };
 
 /// One access unit of one stripe.
@@ -29,7 +29,7 @@ pub struct Unit<'a> {
 /// What a frame is to become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// What changed.
+    /// What changed, and in better quality a part of what came to rest beside it.
     Changes,
     /// Everything, to start with.
     Keyframe,
@@ -104,18 +104,21 @@ impl Encoder {
 
     /// Takes over what may change between frames; false when a new encoder is needed.
     pub fn adopt(&mut self, settings: &Settings) -> bool {
-        let keep = |other: &Settings| Settings {
-            rate: other.rate,
-            refine_crf: other.refine_crf,
-            refine_frames: other.refine_frames,
-            refine_delay_ns: other.refine_delay_ns,
-            ignore_damage: other.ignore_damage,
-            // libx264's rate control counts frames; a lower rate of changes is nothing that it must know.
-            fps: other.fps,
+        let same_control =
+            std::mem::discriminant(&settings.rate) == std::mem::discriminant(&self.settings.rate);
+        // libx264 counts frames for a bit rate, and takes no other frame rate while it runs.
+        let fps =
+            if matches!(settings.rate, Rate::Quality { .. }) { settings.fps } else { self.settings.fps };
+        let adopted = Settings {
+            rate: settings.rate,
+            refine_crf: settings.refine_crf,
+            refine_frames: settings.refine_frames,
+            refine_delay_ns: settings.refine_delay_ns,
+            ignore_damage: settings.ignore_damage,
+            fps,
             ..self.settings.clone()
         };
-        let adopted = keep(settings);
-        let fits = adopted == *settings;
+        let fits = same_control && adopted == *settings;
         if fits {
             self.settings = adopted;
         }
@@ -149,27 +152,32 @@ impl Encoder {
             }
         }
         let settings = &self.settings;
-        let run = |lane: &mut Lane| -> Result<(), EncodeError<E>> {
+        let key = order == Order::Keyframe;
+        let run = |(lane, refinement): (&mut Lane, bool)| -> Result<(), EncodeError<E>> {
             let (top, rows) = lane.rows();
-            let refinement = order == Order::Refine;
             let unit = if refinement {
-                let due = lane.refine_at(now_ns).is_some_and(|at| at <= now_ns);
-                if due { lane.refine(settings) } else { Ok(None) }
-            } else if lane.is_touched() {
-                lane.encode(picture, settings, order == Order::Keyframe, now_ns).map(Some)
+                lane.refine(settings)
             } else {
-                Ok(None)
+                lane.encode(picture, settings, key, now_ns).map(Some)
             };
             let Some(unit) = unit.map_err(EncodeError::Lane)? else { return Ok(()) };
             output(Unit { bytes: unit.bytes, top, rows, key: unit.key, refinement })
                 .map_err(EncodeError::Output)
         };
-        match &self.pool {
-            Some(pool) if self.lanes.iter().filter(|lane| lane.is_touched()).count() > 1 => {
-                let lanes = &mut self.lanes;
-                pool.install(|| lanes.par_iter_mut().try_for_each(run))?;
+        // Beside changes, one stripe that came to rest at a time: what moves must not wait for all of them.
+        let mut spare = if order == Order::Refine { usize::MAX } else { 1 };
+        let mut jobs: Vec<(&mut Lane, bool)> = Vec::with_capacity(self.lanes.len());
+        for lane in &mut self.lanes {
+            if order != Order::Refine && lane.is_touched() {
+                jobs.push((lane, false));
+            } else if spare > 0 && lane.refine_at(now_ns).is_some_and(|at| at <= now_ns) {
+                spare -= 1;
+                jobs.push((lane, true));
             }
-            _ => self.lanes.iter_mut().try_for_each(run)?,
+        }
+        match &self.pool {
+            Some(pool) if jobs.len() > 1 => pool.install(|| jobs.into_par_iter().try_for_each(run))?,
+            _ => jobs.into_iter().try_for_each(run)?,
         }
         Ok(self.lanes.iter().filter_map(|lane| lane.refine_at(now_ns)).min())
     }

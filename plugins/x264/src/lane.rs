@@ -48,7 +48,7 @@ impl Lane {
         Ok(Self {
             top,
             height,
-            coder: Coder::new(settings, settings.rate, height, threads)?,
+            coder: Coder::new(settings, settings.rate.share(height, settings.height), height, threads)?,
             planes: Planes::new(settings.width, height, settings.full_chroma),
             blocks: Blocks::new(settings.width, height),
             rest: Rest::Fine,
@@ -102,7 +102,7 @@ impl Lane {
         if !rows.is_empty() {
             self.planes.convert(picture, self.top, rows)?;
         }
-        self.coder.set_rate(settings.rate)?;
+        self.coder.set_rate(settings.rate.share(self.height, settings.height))?;
         self.rest = match settings.refine_crf {
             Some(_) => Rest::From(now_ns.saturating_add(settings.refine_delay_ns)),
             None => Rest::Fine,
@@ -112,15 +112,18 @@ impl Lane {
 
     /// Codes the content at rest in its better quality.
     pub(crate) fn refine(&mut self, settings: &Settings) -> Result<Option<Unit<'_>>, LaneError> {
-        let left = match (self.rest, settings.refine_crf) {
-            (Rest::Fine, _) | (_, None) => return Ok(None),
-            (Rest::From(_), _) => settings.refine_frames.max(1),
-            (Rest::Refining(left), _) => left,
+        let rest = std::mem::replace(&mut self.rest, Rest::Fine);
+        // Without a better quality what was sent is as good as it gets.
+        let Some(crf) = settings.refine_crf else { return Ok(None) };
+        let left = match rest {
+            Rest::Fine => return Ok(None),
+            Rest::From(_) => settings.refine_frames.max(1),
+            Rest::Refining(left) => left,
         };
-        self.rest = if left > 1 { Rest::Refining(left - 1) } else { Rest::Fine };
-        if let Some(crf) = settings.refine_crf {
-            self.coder.set_rate(Rate::Quality { crf })?;
+        if left > 1 {
+            self.rest = Rest::Refining(left - 1);
         }
+        self.coder.set_rate(Rate::Quality { crf })?;
         self.code(false).map(Some)
     }
 

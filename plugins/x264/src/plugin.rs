@@ -17,9 +17,14 @@ pub const FULL_NAME: &str = "x264enc";
 /// Name of the encoder of stripes.
 pub const STRIPED_NAME: &str = "x264enc-striped";
 
-/// A stripe is a quarter of the picture, and at least this many rows: each is a decoder of its own in the browser.
-const LEAST_STRIPE: u32 = 64;
+/// Each stripe is a decoder of its own in the browser: the picture has this many unless told otherwise …
 const STRIPES: u32 = 4;
+/// … at most this many …
+const MAX_STRIPES: u32 = 32;
+/// … and none has fewer rows.
+const LEAST_STRIPE: u32 = 64;
+/// Macroblocks of a picture of level 6.2, the highest (H.264 table A-1).
+const MAX_BLOCKS: u32 = 139_264;
 
 /// Configuration of the H.264 encoder. Quality, chroma, frame rate and the like come with each pipeline; where that names
 /// threads or stripe height too, it goes before what stands here.
@@ -29,7 +34,8 @@ pub struct Config {
     /// Threads that encode; 0 takes the cores there are, at most 4.
     #[schemars(range(min = 0, max = 16))]
     pub threads: u32,
-    /// Rows of a stripe of `x264enc-striped`, a multiple of 16; 0 for a quarter of the picture.
+    /// Rows of a stripe of `x264enc-striped`, a multiple of 16; 0 for a quarter of the picture. There are at most 32
+    /// stripes, of at least 64 rows.
     #[schemars(range(min = 0, max = 8192), extend("multipleOf" = 16))]
     pub stripe_height: u32,
     /// Work per picture, by libx264's names.
@@ -66,11 +72,21 @@ impl Config {
         let full_chroma = params.chroma == abi::CHROMA_444;
         let stripe_height = match params.name.as_str() {
             STRIPED_NAME => {
-                let quarter = params.height.div_ceil(STRIPES).max(LEAST_STRIPE);
-                first(first(params.stripe_height, self.stripe_height), quarter)
+                let wanted = first(params.stripe_height, self.stripe_height);
+                let least = params.height.div_ceil(MAX_STRIPES).max(LEAST_STRIPE);
+                first(wanted, params.height.div_ceil(STRIPES)).max(least)
             }
             _ => params.height,
         };
+        let blocks = params.width.div_ceil(16) * stripe_height.min(params.height).div_ceil(16);
+        if blocks > MAX_BLOCKS {
+            return Err(Error::unsupported(format!(
+                "{blocks} macroblocks in one picture; H.264 ends at {MAX_BLOCKS}, stripes have fewer"
+            )));
+        }
+        let rate = rate(params)?;
+        // A refinement that is no better is none.
+        let better = |fine: &u32| matches!(rate, Rate::Quality { crf } if *fine < crf);
         Ok(Settings {
             width: params.width,
             height: params.height,
@@ -82,11 +98,8 @@ impl Config {
             min_qp: params.min_qp(),
             max_qp: params.max_qp(),
             preset: self.preset,
-            rate: rate(params)?,
-            refine_crf: match params.rate {
-                abi::RATE_QUALITY => params.refine_quality().map(crf).transpose()?,
-                _ => None,
-            },
+            rate,
+            refine_crf: params.refine_quality().map(crf).transpose()?.filter(better),
             refine_frames: first(params.refine_frames, 1).min(120),
             refine_delay_ns: u64::from(self.refine_delay_ms) * 1_000_000,
             ignore_damage: params.ignore_damage != 0,
@@ -195,8 +208,8 @@ impl EncoderPlugin for X264 {
             Submit { keyframe: true, .. } => Order::Keyframe,
             // Whoever sees it can start with it, asked for or not.
             _ if self.last_frame.is_none() => Order::Keyframe,
-            // Only the frame of the submit before is known to be unchanged.
-            Submit { refine: true, .. } if self.last_frame == Some(id) => Order::Refine,
+            // Only a frame that nothing changed since the submit before is the same.
+            Submit { refine: true, .. } if damage.is_some_and(<[Area]>::is_empty) => Order::Refine,
             _ => Order::Changes,
         };
         let (packets, timestamp_ns) = (&self.packets, frame.timestamp_ns());

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Widest and highest picture: what decoders of H.264 take, level 6.2 in its usual shapes.
+/// Widest and highest picture: what decoders of H.264 take. The product has a limit, too.
 pub const MAX_SIDE: u32 = 8192;
 /// Most threads.
 pub const MAX_THREADS: u32 = 16;
@@ -55,6 +55,24 @@ pub enum Rate {
         /// Buffer in milliseconds; 0 for 100.
         buffer_ms: u32,
     },
+}
+
+impl Rate {
+    /// The share of a part of `rows` rows of a picture of `height`.
+    pub(crate) fn share(self, rows: u32, height: u32) -> Self {
+        let part = |kbps: u32| match kbps {
+            0 => 0,
+            kbps => u32::try_from(u64::from(kbps) * u64::from(rows) / u64::from(height.max(1)))
+                .unwrap_or(kbps)
+                .max(1),
+        };
+        match self {
+            Self::Quality { .. } => self,
+            Self::Bits { kbps, max_kbps, buffer_ms } => {
+                Self::Bits { kbps: part(kbps), max_kbps: part(max_kbps), buffer_ms }
+            }
+        }
+    }
 }
 
 /// What a picture is and how it is coded.

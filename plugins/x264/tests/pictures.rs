@@ -171,14 +171,42 @@ fn damage_alone_decides_what_is_sent() {
 fn unchanged_macroblocks_cost_next_to_nothing() {
     let mut stream = Stream::new(settings(HEIGHT, false));
     let (first, _) = stream.submit(&scene((0, 0)), None, Order::Changes);
-    let (small, _) =
-        stream.submit(&scene((0, 0)), Some(&[Area { x: 5, y: 5, width: 8, height: 8 }]), Order::Changes);
-    assert!(
-        small[0].bytes.len() * 20 < first[0].bytes.len(),
-        "{} of {}",
-        small[0].bytes.len(),
-        first[0].bytes.len()
-    );
+    for change in 0..10 {
+        let area = Area { x: 5 + change, y: 5, width: 8, height: 8 };
+        let (small, _) = stream.submit(&scene((0, 0)), Some(&[area]), Order::Changes);
+        let (small, first) = (small[0].bytes.len(), first[0].bytes.len());
+        assert!(small * 40 < first, "change {change}: {small} of {first} bytes");
+    }
+}
+
+#[test]
+fn what_rests_beside_motion_is_refined_stripe_by_stripe() {
+    let rest = Settings {
+        rate: Rate::Quality { crf: 40 },
+        refine_crf: Some(15),
+        refine_frames: 1,
+        ..settings(64, false)
+    };
+    let mut stream = Stream::new(rest);
+    stream.submit(&scene((60, 10)), None, Order::Changes);
+    let mut refined = Vec::new();
+    for step in 0..8 {
+        let moving = [Area { x: 60, y: 10, width: 60, height: 30 }];
+        let (packets, _) = stream.submit(&scene((60 + step, 10)), Some(&moving), Order::Changes);
+        assert!(packets.len() <= 2, "the motion, and one stripe beside it");
+        refined.extend(packets.iter().filter(|packet| packet.refinement).map(|packet| packet.top));
+    }
+    assert_eq!(refined, [64, 128, 192]);
+}
+
+#[test]
+fn without_a_better_quality_nothing_stays_due() {
+    let rest = Settings { refine_crf: Some(15), ..settings(64, false) };
+    let mut stream = Stream::new(rest.clone());
+    stream.submit(&scene((0, 0)), None, Order::Changes);
+    assert!(stream.encoder.adopt(&Settings { refine_crf: None, ..rest }));
+    let (packets, again) = stream.submit(&scene((0, 0)), Some(&[]), Order::Refine);
+    assert_eq!((packets.len(), again), (0, None));
 }
 
 #[test]
@@ -230,15 +258,32 @@ fn other_rates_take_effect_without_a_key_frame() {
 
 #[test]
 fn a_bit_rate_is_kept() {
-    let rate = Rate::Bits { kbps: 600, max_kbps: 0, buffer_ms: 0 };
-    let mut stream = Stream::new(Settings { rate, ..settings(HEIGHT, false) });
-    let mut bytes = 0;
-    for step in 0..120u32 {
-        let (packets, _) = stream.submit(&scene((step * 37 % 280, step * 23 % 170)), None, Order::Changes);
-        bytes += packets[0].bytes.len();
+    for stripe_height in [HEIGHT, 64] {
+        let at = |kbps| Settings {
+            rate: Rate::Bits { kbps, max_kbps: 0, buffer_ms: 0 },
+            ..settings(stripe_height, false)
+        };
+        let mut stream = Stream::new(at(600));
+        for kbps in [600, 1800] {
+            assert!(stream.encoder.adopt(&at(kbps)), "another rate of the same kind");
+            let mut bytes = 0;
+            for step in 0..120u32 {
+                let moved = scene((step * 37 % 280, step * 23 % 170));
+                bytes += stream
+                    .submit(&moved, None, Order::Changes)
+                    .0
+                    .iter()
+                    .map(|packet| packet.bytes.len())
+                    .sum::<usize>();
+            }
+            let found = bytes * 8 / 2 / 1000;
+            assert!((kbps as usize / 3..=kbps as usize * 5 / 4).contains(&found), "{found} kbit/s of {kbps}");
+        }
+        let quality = Settings { rate: Rate::Quality { crf: 25 }, ..at(600) };
+        assert!(!stream.encoder.adopt(&quality), "another kind of rate needs another encoder");
+        let fps = Settings { fps: (30, 1), ..at(1800) };
+        assert!(!stream.encoder.adopt(&fps), "and so does another frame rate");
     }
-    let kbps = bytes * 8 / 2 / 1000;
-    assert!((200..=900).contains(&kbps), "{kbps} kbit/s");
 }
 
 #[test]

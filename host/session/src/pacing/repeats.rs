@@ -20,7 +20,8 @@ pub(super) enum Step {
 /// A page of 2.1.0 moves its drawing from the page to a worker some time after the stream began, and rebuilds the
 /// worker's picture when its canvas gets another size. Either way it loses the stripes that came before, silently, and
 /// where the display rests nothing would ever bring them back. What rests is therefore sent again to such a client a few
-/// times after each start of a picture.
+/// times after each start of a picture. Streams whose packets build on each other need none of that: a decoder that starts
+/// late asks for a key frame.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Repeats {
     /// The picture that began, by the cache's epoch.
