@@ -1,4 +1,4 @@
-// H.264 by libx264 in a browser: whole frames and stripes, changed live.
+// H.264 by libx264 in a browser: whole frames and stripes, at rest and in motion.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -34,13 +34,15 @@ for (const encoder of ["x264enc", "x264enc-striped"]) {
       const still = await session.scene("text");
       await session.desk.waitEqual(session.x, { limit: 20_000 });
       await still.stop();
-      let sent;
-      await until("nothing is sent for a second", async () => {
-        const now = (await status()).video.packets;
-        const same = now === sent;
-        sent = now;
+      let before;
+      await until("nothing is encoded for a second", async () => {
+        const { frames, packets, refinements } = (await status()).video;
+        const now = [frames, packets, refinements].join();
+        const same = now === before;
+        before = now;
         return same;
       }, 20_000, 1000);
+      assert.ok((await status()).video.refinements > 0, "what rests was refined");
     });
 
     test("a page that comes later has the picture", { timeout: 60_000 }, async () => {

@@ -157,17 +157,18 @@ impl Stream {
         self.lock().fan.demand(Instant::now())
     }
 
-    /// Runs `wait`, which ends at the given time, or when a client's turn comes before it: then the capture is woken.
-    /// Clients whose turn it is get their packets first.
+    /// Runs `wait`, which ends at `limit`, or when a client's turn comes before it: then the capture is woken. `limit` is
+    /// asked with whose most important client waits for a keyframe. Clients whose turn it is get their packets first.
     pub(crate) fn while_waiting<T>(
         &self,
-        limit: Option<Instant>,
+        limit: impl FnOnce(Option<Priority>) -> Option<Instant>,
         wait: impl FnOnce(Option<Instant>) -> T,
     ) -> T {
         let limit = {
             let now = Instant::now();
             let mut state = self.lock();
             self.deliver(&mut state.fan, now);
+            let limit = limit(state.fan.keyframe_wanted());
             let limit = limit.into_iter().chain(state.fan.next_wakeup(now)).min();
             state.looks_at = Some(limit);
             limit
@@ -273,7 +274,10 @@ impl Stream {
     fn announce(&self, state: &State, now: Instant) {
         self.changed.notify_all();
         let Some(looks_at) = state.looks_at else { return };
-        let due = state.fan.next_wakeup(now);
+        let due = match state.fan.keyframe_wanted() {
+            Some(_) => Some(now),
+            None => state.fan.next_wakeup(now),
+        };
         if due.is_some_and(|due| looks_at.is_none_or(|looks_at| due < looks_at))
             && let Some(waker) = &state.waker
         {

@@ -327,9 +327,15 @@ impl Video {
 
     /// Waits for damage, the time to refine, or a client's turn.
     fn await_damage(&self, run: &mut Run) -> Result<Option<Ended>, PluginError> {
-        let signal = self.stream.while_waiting(run.refine_at, |limit| {
-            run.capture.wait(limit.map(|limit| limit.saturating_duration_since(Instant::now())))
-        })?;
+        // Whoever came since, or still waits for the turn of followers, needs a keyframe though nothing changes.
+        let newcomer = |wanted| match wanted {
+            Priority::Lead => Instant::now(),
+            Priority::Follower => run.last_keyframe + FOLLOWER_KEYFRAME,
+        };
+        let signal = self.stream.while_waiting(
+            |wanted| run.refine_at.into_iter().chain(wanted.map(newcomer)).min(),
+            |limit| run.capture.wait(limit.map(|limit| limit.saturating_duration_since(Instant::now()))),
+        )?;
         match signal {
             CaptureSignal::Damage => {
                 run.reason = Some(Reason::Damage);
