@@ -8,6 +8,8 @@ import { run, until } from "../support/tools.mjs";
 
 const CONFIG = {
   capture: { plugin: "selkies.test-pattern", config: { width: 640, height: 192, fps: 30 } },
+  // Alone: the same one must come back.
+  encoders: [{ name: "jpeg", plugin: "selkies.striped-jpeg" }],
   settings: { framerate: 30 },
 };
 

@@ -150,6 +150,8 @@ describe("keyboard", { timeout: 180_000 }, () => {
     try {
       const page = await doomed.open(session.host.url, { size: [1280, 720] });
       await page.waitState("connected");
+      // Before the first picture there is nowhere to click.
+      await page.waitSize(1280, 720);
       await page.moveTo(300, 300);
       await page.page.keyboard.down("Control");
       await page.page.keyboard.down("q");
