@@ -104,7 +104,7 @@ impl Wish {
 pub(crate) fn run(slot: &Slot, services: &HostServices, desk: &DisplayDesk, gate: &Gate) {
     let (mut display, mut seen, mut backend) = (None, 0, slot.get());
     while let Some(wish) = desk.next() {
-        if slot.renewed(&mut seen) {
+        if slot.renewed(&mut seen) && !slot.holds(&backend) {
             (display, backend) = (None, slot.get());
         }
         let backend = &backend;

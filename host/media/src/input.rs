@@ -117,7 +117,11 @@ fn mask(event: &Injected) -> u64 {
 impl Device<'_> {
     fn ready(&mut self, services: &HostServices) {
         if self.slot.renewed(&mut self.seen) {
-            (self.backend, self.open, self.retry_at) = (self.slot.get(), None, None);
+            // What works is left alone when its plugin is let in again: keys are held through it.
+            if !self.slot.holds(&self.backend) {
+                (self.backend, self.open) = (self.slot.get(), None);
+            }
+            self.retry_at = None;
             self.pauses.worked();
         }
         let waits = self.retry_at.is_some_and(|at| at > Instant::now());

@@ -34,6 +34,8 @@ struct State {
     waker: Option<Waker>,
     /// While the video thread waits for damage: when it will look at the clients again.
     looks_at: Option<Option<Instant>>,
+    /// Whose keyframe it then knew to be wanted.
+    keyframe_known: Option<Priority>,
     /// When input last let a frame ahead of its turn.
     hurried: Option<Instant>,
     /// Until when the next damage counts as the answer to it.
@@ -171,6 +173,7 @@ impl Stream {
             let limit = limit(state.fan.keyframe_wanted());
             let limit = limit.into_iter().chain(state.fan.next_wakeup(now)).min();
             state.looks_at = Some(limit);
+            state.keyframe_known = state.fan.keyframe_wanted();
             limit
         };
         let answer = wait(limit);
@@ -274,10 +277,13 @@ impl Stream {
     fn announce(&self, state: &State, now: Instant) {
         self.changed.notify_all();
         let Some(looks_at) = state.looks_at else { return };
-        let due = match state.fan.keyframe_wanted() {
-            Some(_) => Some(now),
-            None => state.fan.next_wakeup(now),
+        // The lead's wish comes first.
+        let newcomer = match (state.fan.keyframe_wanted(), state.keyframe_known) {
+            (Some(wanted), Some(known)) => wanted < known,
+            (wanted, None) => wanted.is_some(),
+            (None, Some(_)) => false,
         };
+        let due = if newcomer { Some(now) } else { state.fan.next_wakeup(now) };
         if due.is_some_and(|due| looks_at.is_none_or(|looks_at| due < looks_at))
             && let Some(waker) = &state.waker
         {

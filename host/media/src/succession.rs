@@ -113,7 +113,7 @@ impl Video {
                     return Err(None);
                 }
                 let mut slow = slow.drain(..);
-                let better = slow.next().filter(|_| index > 0);
+                let better = if index > 0 { slow.next() } else { None };
                 slow.for_each(|making| self.farewells.part(making));
                 let other = std::mem::replace(&mut self.making, better);
                 self.part(other);
@@ -177,6 +177,7 @@ impl Video {
         if making.is_hung() {
             self.unmade(at);
             self.farewells.part(making);
+            self.renew_after(at, run, encoding);
             return None;
         }
         match making.look() {
@@ -184,10 +185,7 @@ impl Video {
             Made::Failed(error) => {
                 let backend = self.backends.encoders[at].backend.clone();
                 self.refused(error, at, &backend);
-                // A new version of the one in use may have had to wait for it.
-                if at != encoding.chosen() && !self.is_current(encoding) {
-                    self.making = self.begun(&run.capture.info(), encoding.chosen()).ok();
-                }
+                self.renew_after(at, run, encoding);
             }
             Made::Ready(mut made) => {
                 let order = self.order();
@@ -198,9 +196,17 @@ impl Video {
                     return self.install(*made, run, encoding);
                 }
                 self.farewells.part(made);
+                self.renew_after(at, run, encoding);
             }
         }
         None
+    }
+
+    /// The encoder with the number `at` will not be taken over: a new version of the one in use may have waited for it.
+    fn renew_after(&mut self, at: usize, run: &Run, encoding: &Encoding) {
+        if at != encoding.chosen() && !self.is_current(encoding) {
+            self.making = self.begun(&run.capture.info(), encoding.chosen()).ok();
+        }
     }
 
     /// Makes the encoder that would go on after a fault of this one, if that is wanted and not done.

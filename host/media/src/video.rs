@@ -194,8 +194,13 @@ impl Video {
             Err(_) if self.orders.mends() => return Ok((Ended::Anew, Some(capture))),
             Err(reason) => return Err(Trouble::Other(reason)),
         };
-        let buffers = Buffers::new(&info, encoding.max_retained())
-            .map_err(|error| Trouble::Other(error.to_string()))?;
+        let buffers = match Buffers::new(&info, encoding.max_retained()) {
+            Ok(buffers) => buffers,
+            Err(error) => {
+                self.farewells.part(encoding);
+                return Err(Trouble::Other(error.to_string()));
+            }
+        };
         let request =
             CaptureRequest { area: buffers.whole(), output: String::new(), buffers: buffers.shared() };
         let running = match capture.start(request) {
