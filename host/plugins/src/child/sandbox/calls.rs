@@ -172,6 +172,9 @@ fn programs(profile: &Profile) -> Result<Vec<BpfProgram>, BackendError> {
     Ok(programs)
 }
 
+/// The type of a socket without its flags (`SOCK_TYPE_MASK` of the kernel's include/linux/net.h).
+const SOCKET_TYPE: u32 = 0xf;
+
 /// Sockets that a child cannot make. The families that no profile names are ways into rarely used parts of the kernel.
 fn sockets(profile: &Profile) -> Result<Rules, BackendError> {
     let mut families = Vec::new();
@@ -188,8 +191,11 @@ fn sockets(profile: &Profile) -> Result<Rules, BackendError> {
     let rules = if others.is_empty() { Vec::new() } else { vec![SeccompRule::new(others)?] };
     let mut sockets = Rules::from([(libc::SYS_socket, rules)]);
     if !profile.services {
-        // Pairs have no other family. Those of datagrams can be connected to a service after all.
-        sockets.insert(libc::SYS_socketpair, Vec::new());
+        // Pairs have no other family, and those of datagrams can be connected to a service after all. Runtimes wake
+        // themselves by a pair of streams.
+        let rules = (0..=SOCKET_TYPE).filter(|&kind| kind != libc::SOCK_STREAM.unsigned_abs());
+        let rules = rules.map(|kind| SeccompRule::new(vec![masked(1, SOCKET_TYPE, kind)?]));
+        sockets.insert(libc::SYS_socketpair, rules.collect::<Result<_, _>>()?);
     }
     if !profile.services && !profile.network {
         // Nor is anything done with a socket that the host passed but to talk to the host.
@@ -214,6 +220,11 @@ fn clone_with(mask: i32, flags: i32) -> Result<SeccompRule, BackendError> {
 }
 
 /// The argument is not `value`.
+fn masked(argument: u8, mask: u32, value: u32) -> Result<SeccompCondition, BackendError> {
+    let operation = SeccompCmpOp::MaskedEq(u64::from(mask));
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operation, u64::from(value))
+}
+
 fn differs(argument: u8, value: u32) -> Result<SeccompCondition, BackendError> {
     SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, u64::from(value))
 }
