@@ -14,7 +14,7 @@ use selkies_plugin_host::{FaultNote, Ledger, LibraryIdentity, Moment, Quarantine
 use tracing::warn;
 
 /// Judges faults by what the file said when it was last written. What another host of the same user counted meanwhile counts
-/// from the next fault on.
+/// from the next fault on; so does `plugins clear` that was told to another one.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     ledger: Ledger,
@@ -53,7 +53,7 @@ impl Keeper {
         let writer =
             Builder::new().name("fault-keeper".into()).spawn(move || write(&store, &shared, &orders));
         if let Err(error) = &writer {
-            warn!("CL049 no thread for the memory of faults: {error}; whoever meets one writes it");
+            warn!("CL051 no thread for the memory of faults: {error}; whoever meets one writes it");
             lock(&desk).orders = None;
         }
         Self { ledger, desk, writer: Mutex::new(writer.ok()) }
@@ -68,11 +68,16 @@ impl Keeper {
             return self.ledger.fault(plugin, library, note, at);
         }
         let verdict = desk.memory.fault(plugin, library, note.clone(), at);
-        let order = Order::Fault { plugin: plugin.to_owned(), library: library.clone(), note, at };
+        let order =
+            Order::Fault { plugin: plugin.to_owned(), library: library.clone(), note: note.clone(), at };
         if desk.orders.as_ref().is_some_and(|orders| orders.send(order).is_ok()) {
             desk.unwritten += 1;
+            return verdict;
         }
-        verdict
+        // The writer is gone: from now on whoever meets a fault writes it.
+        desk.orders = None;
+        drop(desk);
+        self.ledger.fault(plugin, library, note, at)
     }
 
     /// Forgets a plugin's faults. May wait for the file.

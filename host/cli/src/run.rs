@@ -153,12 +153,12 @@ async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
     reload_on_hangup(&stop, &hub, supervision.clone());
     announce(server.local());
     let served = server.run(stop.asked()).await;
-    // The studio has ended: there are no more faults.
-    supervision.finish();
     served.map_err(|error| format!("CL026 the sockets could not be served: {error}. Report this defect"))?;
     // Applications end while their display is still there.
     drop(lock(&desktop).take());
     drop(own);
+    // The studio has ended: there are no more faults. Last, because the file may be another host's for a while.
+    supervision.finish();
     Ok(ExitCode::SUCCESS)
 }
 

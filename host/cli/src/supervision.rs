@@ -33,6 +33,8 @@ pub(crate) struct Supervision {
     keeper: Arc<Keeper>,
     /// Which file each plugin was loaded from.
     libraries: Arc<Mutex<BTreeMap<String, LibraryIdentity>>>,
+    /// Held while new versions are taken into use: a slow probe of an older one must not come last.
+    reloading: Arc<Mutex<()>>,
     /// What folders and rules come from, to look again.
     matches: Arc<ArgMatches>,
     rules: PluginRules,
@@ -53,6 +55,7 @@ impl Supervision {
         Self {
             keeper: Arc::new(Keeper::new(inventory.ledger().clone())),
             libraries: Arc::new(Mutex::new(libraries.collect())),
+            reloading: Arc::default(),
             matches: Arc::new(matches.clone()),
             rules: rules.clone(),
             services: services.clone(),
@@ -98,7 +101,10 @@ impl Supervision {
     /// Carries out what a command asks the running host.
     pub(crate) fn carry_out(&self, hub: &Hub, request: Request) -> Answer {
         match request {
-            Request::Reload { plugin } => self.reload(hub, &self.look()?, &plugin).map(|line| vec![line]),
+            Request::Reload { plugin } => {
+                let _turn = self.turn();
+                self.reload(hub, &self.look()?, &plugin).map(|line| vec![line])
+            }
             Request::Admit { plugins } => {
                 // The command changed the file; this host has its own copy of it in memory.
                 for plugin in &plugins {
@@ -112,6 +118,7 @@ impl Supervision {
 
     /// Takes every plugin whose library is another one than at the last look into use; says in the log what came of it.
     pub(crate) fn reload_changed(&self, hub: &Hub) {
+        let _turn = self.turn();
         let inventory = match self.look() {
             Ok(inventory) => inventory,
             Err(line) => return warn!("{line}"),
@@ -136,10 +143,12 @@ impl Supervision {
     /// any more.
     fn changed(&self, inventory: &Inventory) -> Vec<Change> {
         let mut changes = Vec::new();
-        for (id, before) in &*self.libraries() {
-            match (inventory.library_identity(id), inventory.find(id)) {
-                (Some(now), _) if now == *before => {}
-                (Some(_), Ok(_)) => changes.push(Change::Other(id.clone())),
+        // A copy: the inventory may wait for the file of faults, and the video thread for these names.
+        let known = self.libraries().clone();
+        for (id, before) in known {
+            match (inventory.library_identity(&id), inventory.find(&id)) {
+                (Some(now), _) if now == before => {}
+                (Some(_), Ok(_)) => changes.push(Change::Other(id)),
                 (_, Err(refusal)) => changes.push(Change::Refused(refusal.to_string())),
                 (None, Ok(_)) => {}
             }
@@ -182,6 +191,10 @@ impl Supervision {
             self.libraries().insert(id.to_owned(), identity);
         }
         Ok(format!("{id} {}: takes over from the next keyframe", plugin.version()))
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.reloading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn libraries(&self) -> MutexGuard<'_, BTreeMap<String, LibraryIdentity>> {
