@@ -1,6 +1,7 @@
 // The stream: socket, decoding, drawing and acknowledging. Runs in the stream worker, or in the page where a canvas
 // cannot be handed to a worker.
 
+import { Abilities, hasWebCodecs } from "./abilities";
 import { Connection } from "./connection";
 import { DecoderPool, type JpegDecoder } from "./decoder-pool";
 import { jpegSize } from "./jpeg";
@@ -26,6 +27,7 @@ export class Stream {
   private readonly screen: Screen;
   private readonly pool: DecoderPool;
   private readonly board = new StripeBoard<DecodeJob | null, Picture>((picture) => picture.close());
+  private readonly abilities = new Abilities(() => undefined);
   private readonly video: VideoDecoders<DecodeJob | null>;
   private readonly rates = new RateMeter(performance.now());
   private readonly totals = { bytes: 0, frames: 0, stripes: 0, errors: 0, acks: 0 };
@@ -48,7 +50,7 @@ export class Stream {
     this.viewer = options.viewer;
     this.screen = new Screen(canvas, (width, height) => emit({ type: "size", width, height }));
     this.pool = new DecoderPool(decoders);
-    this.video = new VideoDecoders((stripe, frame) => this.settled(stripe, frame), () => this.requestKey());
+    this.video = new VideoDecoders(this.abilities, (stripe, frame) => this.settled(stripe, frame), () => this.requestKey());
     this.connection = new Connection(options.url, {
       state: (state, detail) => emit({ type: "state", state, detail }),
       opened: () => this.opened(),
@@ -149,7 +151,7 @@ export class Stream {
   private encoder(settings: wire.Settings): string | null {
     if (this.options.encoder !== null) return this.options.encoder;
     const { value, allowed } = settings.get("encoder") ?? {};
-    if (VideoDecoders.supported || value === "jpeg") return null;
+    if (hasWebCodecs() || value === "jpeg") return null;
     return !Array.isArray(allowed) || allowed.includes("jpeg") ? "jpeg" : null;
   }
 
@@ -184,6 +186,7 @@ export class Stream {
     const { height } = header;
     const place = { y, height, last: last || this.screen.reaches(y + height) };
     this.board.add(frame, place, { message, offset: payload.byteOffset }, performance.now());
+    this.video.rest();
     this.pump();
   }
 
@@ -191,7 +194,7 @@ export class Stream {
     const { frame, y, height } = packet;
     const place = { y, height, last: this.screen.reaches(y + height) };
     const stripe = this.board.addStarted(frame, place, null, performance.now());
-    if (stripe) this.video.decode(stripe, packet);
+    if (stripe) this.video.decode(stripe, packet, y === 0 && place.last);
   }
 
   private pump(): void {

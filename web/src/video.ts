@@ -1,5 +1,7 @@
 // Video stripes (0x04) through WebCodecs: one decoder per stripe position, since each is a stream of its own.
 
+import { type Abilities, hasWebCodecs } from "./abilities";
+import { codecString } from "./codec-string";
 import type { Stripe } from "./stripes";
 import type { VideoCodec, VideoPacket } from "./wire";
 
@@ -7,124 +9,166 @@ import type { VideoCodec, VideoPacket } from "./wire";
 const MAX_QUEUE = 60;
 /** Stripe positions of one display. */
 const MAX_DECODERS = 64;
+/** What a browser calls a configuration that it does not take: the standard's name, and Chromium's. */
+const REFUSALS: ReadonlySet<string> = new Set(["NotSupportedError", "OperationError"]);
+
+/** A stripe with what it was made of. */
+interface Given<S> {
+  stripe: S;
+  packet: VideoPacket;
+  whole: boolean;
+}
 
 interface Lane<S> {
   decoder: VideoDecoder;
+  kind: HardwareAcceleration;
+  y: number;
   width: number;
   height: number;
   codec: VideoCodec;
-  /** Stripes in the decoder, by the timestamp that stands for them. */
-  inside: Map<number, S>;
+  /** Stripes in the decoder in their order, by the timestamp that stands for them. */
+  inside: Map<number, Given<S>>;
+  /** It has given a picture. */
+  proven: boolean;
 }
 
 /** Decodes video stripes; `done` is called once for each, with null where there is no picture. */
 export class VideoDecoders<Source> {
-  /** WebCodecs exist only in secure contexts. */
-  static readonly supported = typeof VideoDecoder !== "undefined";
-
   private readonly lanes = new Map<number, Lane<Stripe<Source>>>();
+  /** Lanes that get nothing any more and give what they have. */
+  private readonly retired = new Set<Lane<Stripe<Source>>>();
   private timestamp = 0;
 
   constructor(
+    private readonly abilities: Abilities,
     private readonly done: (stripe: Stripe<Source>, frame: VideoFrame | null) => void,
     private readonly requestKey: () => void,
   ) {}
 
-  /** Decodes a stripe; without a key frame before it, it is dropped and a key frame is asked for. */
-  decode(stripe: Stripe<Source>, packet: VideoPacket): void {
+  /**
+   * Decodes a stripe, or a `whole` picture; without a key frame before it, it is dropped and a key frame is asked for.
+   * A codec that this page does not decode is dropped without a word: the host has been told.
+   */
+  decode(stripe: Stripe<Source>, packet: VideoPacket, whole: boolean): void {
     let lane = this.lanes.get(packet.y);
-    if (lane && (lane.decoder.decodeQueueSize > MAX_QUEUE || (packet.key && !fits(lane, packet)))) {
-      this.drop(packet.y, lane);
+    if (lane && lane.decoder.decodeQueueSize > MAX_QUEUE) {
+      this.drop(lane);
+      lane = undefined;
+    } else if (lane && packet.key && !fits(lane, packet)) {
+      this.retire(lane);
       lane = undefined;
     }
-    if (!lane && packet.key) lane = this.open(packet);
-    if (!lane) {
-      this.requestKey();
+    if (!lane && packet.key) lane = this.open(packet, whole);
+    // A delta of another stream than the one in the lane: what it builds on was not seen.
+    if (!lane || !fits(lane, packet)) {
+      if (this.abilities.decoder(packet.codec, whole) !== null) this.requestKey();
       this.done(stripe, null);
       return;
     }
     this.timestamp += 1;
-    lane.inside.set(this.timestamp, stripe);
+    lane.inside.set(this.timestamp, { stripe, packet, whole });
     try {
       lane.decoder.decode(
         new EncodedVideoChunk({ type: packet.key ? "key" : "delta", timestamp: this.timestamp, data: packet.payload }),
       );
     } catch {
-      this.drop(packet.y, lane);
+      this.drop(lane);
       this.requestKey();
     }
   }
 
+  /** No more video is to come for now: decoders give what they have and close. */
+  rest(): void {
+    for (const lane of [...this.lanes.values()]) this.retire(lane);
+  }
+
   /** Closes every decoder; `done` is not called for the stripes inside them. */
   reset(): void {
-    for (const [y, lane] of this.lanes) {
+    for (const lane of [...this.lanes.values(), ...this.retired]) {
       lane.inside.clear();
-      this.drop(y, lane);
+      this.drop(lane);
     }
   }
 
-  private open(packet: VideoPacket): Lane<Stripe<Source>> | undefined {
-    const codec = codecString(packet);
-    if (!VideoDecoders.supported || codec === null || this.lanes.size >= MAX_DECODERS) return undefined;
-    const inside = new Map<number, Stripe<Source>>();
-    const decoder = new VideoDecoder({
-      output: (frame) => {
-        const stripe = inside.get(frame.timestamp);
-        inside.delete(frame.timestamp);
-        if (stripe) this.done(stripe, frame);
-        else frame.close();
-      },
-      error: () => {
-        if (this.lanes.get(packet.y) !== lane) return;
-        this.drop(packet.y, lane);
-        this.requestKey();
-      },
-    });
-    const lane = { decoder, inside, width: packet.width, height: packet.height, codec: packet.codec };
-    try {
-      decoder.configure({ codec, codedWidth: packet.width, codedHeight: packet.height, optimizeForLatency: true });
-    } catch {
+  private open(packet: VideoPacket, whole: boolean): Lane<Stripe<Source>> | undefined {
+    const { codec, y, width, height } = packet;
+    const kind = this.abilities.decoder(codec, whole);
+    if (!hasWebCodecs() || kind === null) return undefined;
+    const name = codecString(packet);
+    if (name === null) {
+      this.abilities.failed(codec, kind, false, performance.now());
       return undefined;
     }
-    this.lanes.set(packet.y, lane);
+    // What it covers is drawn over from now on.
+    for (const other of [...this.lanes.values()]) {
+      if (other.y < y + height && y < other.y + other.height) this.retire(other);
+    }
+    if (this.lanes.size >= MAX_DECODERS) return undefined;
+    const decoder = new VideoDecoder({
+      output: (frame) => {
+        const given = lane.inside.get(frame.timestamp);
+        lane.inside.delete(frame.timestamp);
+        lane.proven = true;
+        if (given) this.done(given.stripe, frame);
+        else frame.close();
+      },
+      error: ({ name }) => this.failed(lane, REFUSALS.has(name)),
+    });
+    const lane: Lane<Stripe<Source>> = { decoder, kind, y, width, height, codec, inside: new Map(), proven: false };
+    try {
+      decoder.configure({
+        codec: name,
+        codedWidth: width,
+        codedHeight: height,
+        optimizeForLatency: true,
+        hardwareAcceleration: kind,
+      });
+    } catch {
+      this.abilities.failed(codec, kind, true, performance.now());
+      decoder.close();
+      // There is one decoder less to choose from each time.
+      return this.abilities.decoder(codec, whole) === kind ? undefined : this.open(packet, whole);
+    }
+    this.lanes.set(y, lane);
     return lane;
   }
 
-  private drop(y: number, lane: Lane<Stripe<Source>>): void {
-    this.lanes.delete(y);
+  /** The decoder gave up: another one begins where this one did, if nothing has come of it yet. */
+  private failed(lane: Lane<Stripe<Source>>, refused: boolean): void {
+    const { codec, kind, inside, proven, y } = lane;
+    const current = this.lanes.get(y) === lane;
+    if (!current && !this.retired.has(lane)) return;
+    const given = [...inside.values()];
+    inside.clear();
+    this.drop(lane);
+    this.abilities.failed(codec, kind, refused, performance.now());
+    const left = this.abilities.codecs().includes(codec);
+    const again = left && current && !proven && given[0]?.packet.key === true;
+    for (const { stripe, packet, whole } of given) {
+      if (again) this.decode(stripe, packet, whole);
+      else this.done(stripe, null);
+    }
+    if (left && current && !again) this.requestKey();
+  }
+
+  private retire(lane: Lane<Stripe<Source>>): void {
+    this.lanes.delete(lane.y);
+    this.retired.add(lane);
+    // Fails where it failed already, which `failed` hears of.
+    const close = () => this.drop(lane);
+    lane.decoder.flush().then(close, close);
+  }
+
+  private drop(lane: Lane<Stripe<Source>>): void {
+    if (this.lanes.get(lane.y) === lane) this.lanes.delete(lane.y);
+    this.retired.delete(lane);
     if (lane.decoder.state !== "closed") lane.decoder.close();
     const given = [...lane.inside.values()];
     lane.inside.clear();
-    for (const stripe of given) this.done(stripe, null);
+    for (const { stripe } of given) this.done(stripe, null);
   }
 }
 
 function fits(lane: Lane<unknown>, { width, height, codec }: VideoPacket): boolean {
   return lane.width === width && lane.height === height && lane.codec === codec;
-}
-
-/** The WebCodecs name of what a key frame starts; null where this client does not decode it. */
-export function codecString({ codec, payload }: Pick<VideoPacket, "codec" | "payload">): string | null {
-  switch (codec) {
-    case "h264":
-      return avcCodec(payload);
-    case "vp8":
-      return "vp8";
-    case "vp9":
-      return "vp09.00.51.08";
-    case "av1":
-      return "av01.0.13M.08";
-    case "h265":
-      return null;
-  }
-}
-
-/** Profile, constraints and level stand in the three bytes after the SPS's NAL header (H.264 7.3.2.1.1, Annex B). */
-function avcCodec(bytes: Uint8Array): string | null {
-  const end = Math.min(bytes.length - 6, 1024);
-  for (let at = 0; at < end; at += 1) {
-    if (bytes[at] !== 0 || bytes[at + 1] !== 0 || bytes[at + 2] !== 1 || (bytes[at + 3]! & 31) !== 7) continue;
-    return `avc1.${[...bytes.subarray(at + 4, at + 7)].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-  }
-  return null;
 }

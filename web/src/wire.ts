@@ -49,8 +49,10 @@ export type ServerText =
   | { kind: "kill"; reason: string }
   | { kind: "pong"; time: number };
 
-/** Video codec of a 0x04 message, by its number on the wire. */
-export type VideoCodec = "h264" | "vp8" | "vp9" | "av1" | "h265";
+/** Video codecs of a 0x04 message; each is one more than its index on the wire (2.1.0's numbers, as its names). */
+export const VIDEO_CODECS = ["h264", "vp8", "vp9", "av1", "h265"] as const;
+/** Video codec of a 0x04 message. */
+export type VideoCodec = (typeof VIDEO_CODECS)[number];
 
 /**
  * A stripe of a picture; `payload` is a view into the message. `last` marks the last stripe of a frame: bit 0 of the
@@ -103,14 +105,12 @@ export function parseBinary(message: ArrayBuffer): JpegPacket | VideoPacket | nu
     return { kind: "jpeg", frame, y, last: (flags & 1) === 1, payload: new Uint8Array(message, 6) };
   }
   if (type !== 0x04 || message.byteLength < 13) return null;
-  const codec = CODECS[flags >> 4];
+  const codec = VIDEO_CODECS[(flags >> 4) - 1];
   const size = pictureSize(view.getUint16(6), view.getUint16(8));
   if (!codec || !size) return null;
   const key = (flags & 0x07) === 1;
   return { kind: "video", codec, key, frame, y, ...size, payload: new Uint8Array(message, 12) };
 }
-
-const CODECS: readonly (VideoCodec | undefined)[] = [undefined, "h264", "vp8", "vp9", "av1", "h265"];
 
 /** What a controller says first; names and meaning are those of the server's settings. */
 export interface ClientSettings {

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { targetOf } from "../src/address";
 import { PingProbe, RateMeter } from "../src/stats";
-import { codecString } from "../src/video";
 
 const page = (parts: object) => targetOf({ protocol: "http:", host: "h:8080", pathname: "/", search: "", hash: "", ...parts });
 
@@ -31,11 +30,4 @@ test("the round trip is measured, and a server that does not answer is left alon
   probe.answered(1000, 1500); // a second answer to one question
   expect(probe.roundTrip).toBe(12);
   expect([2000, 3000, 4000, 5000].map((now) => probe.next(now))).toEqual(["_ping,2000", "_ping,3000", "_ping,4000", null]);
-});
-
-test("a codec's name comes from the key frame's parameter set", () => {
-  const sps = new Uint8Array([0, 0, 0, 1, 0x09, 0xf0, 0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0xda, 0x01, 0x40]);
-  expect(codecString({ codec: "h264", payload: sps })).toBe("avc1.42c01f");
-  expect(codecString({ codec: "h264", payload: new Uint8Array(20) })).toBeNull();
-  expect(codecString({ codec: "h265", payload: sps })).toBeNull();
 });
