@@ -149,6 +149,7 @@ async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
             .map_err(|error| format!("CL030 --desktop: {error}. Name a command that exists"))?;
         *lock(&desktop) = Some(started);
     }
+    supervision.attend(&hub);
     let _control = control(server.local(), &hub, &supervision);
     reload_on_hangup(&stop, &hub, supervision.clone());
     announce(server.local());

@@ -62,6 +62,17 @@ impl Supervision {
         }
     }
 
+    /// Lets plugins in again in the running host when another process cleared their faults.
+    pub(crate) fn attend(&self, hub: &Arc<Hub>) {
+        let hub = Arc::downgrade(hub);
+        self.keeper.on_forgiven(Box::new(move |plugin| {
+            if let Some(hub) = hub.upgrade() {
+                info!("{plugin}: its faults were cleared, it may be used again");
+                hub.admit_plugin(plugin);
+            }
+        }));
+    }
+
     /// Writes what is still to be remembered. For the end of the host.
     pub(crate) fn finish(&self) {
         self.keeper.finish();

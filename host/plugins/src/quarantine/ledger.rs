@@ -82,6 +82,18 @@ impl Ledger {
         self.fresh().detached()
     }
 
+    /// A copy without the file, if anything may have changed since `revision`, which becomes that of the copy; begin with 0.
+    /// This process's own changes count as well.
+    #[must_use]
+    pub fn news(&self, revision: &mut u64) -> Option<Quarantine> {
+        let store = self.fresh();
+        if store.revision() == *revision {
+            return None;
+        }
+        *revision = store.revision();
+        Some(store.detached())
+    }
+
     /// See [`Quarantine::clear`].
     pub fn clear(&self, id: &str) -> bool {
         self.lock().clear(id)

@@ -37,6 +37,8 @@ pub struct Quarantine {
     records: BTreeMap<String, FaultRecord>,
     /// The file as it was last read or written, so that other hosts' changes are noticed.
     seen: Option<Stamp>,
+    /// Counts what may have changed the records, of whichever process.
+    revision: u64,
     warning: Option<String>,
 }
 
@@ -143,6 +145,11 @@ impl Quarantine {
         self.records.iter().map(|(id, record)| (id.as_str(), record))
     }
 
+    /// How often the records were changed or read so far, at least.
+    pub(super) fn revision(&self) -> u64 {
+        self.revision
+    }
+
     /// Reads the file again if another process changed it.
     pub fn refresh(&mut self) {
         if let Some(path) = self.path.clone()
@@ -155,6 +162,7 @@ impl Quarantine {
 
     /// Changes the records of this process and of the file, under the lock of the file's folder.
     fn change<T>(&mut self, change: impl FnOnce(&mut BTreeMap<String, FaultRecord>) -> T) -> T {
+        self.revision += 1;
         let Some(path) = self.path.clone() else { return change(&mut self.records) };
         let locked = folder_of(&path).and_then(|folder| lock(&folder));
         // Read even if it seems the same: files that replace each other quickly may share time and inode.
@@ -220,6 +228,7 @@ impl Quarantine {
             }
         }
         self.records = records;
+        self.revision += 1;
         Ok(())
     }
 }
