@@ -43,6 +43,7 @@ impl Video {
             }
             EncodeError::Hung(_) => hang("MD010", "encoder.submit"),
             EncodeError::Unmade(_) => hang("MD014", "encoder.create"),
+            EncodeError::Unended(_) => hang("MD015", "encoder.destroy"),
         };
         if !current {
             return true;
@@ -69,6 +70,16 @@ impl Video {
         warn!(%error, "encoder cannot be used");
         self.blame(&error, encoder, &backend);
         error.to_string()
+    }
+
+    /// Remembers which encoders do not end although they are not used any more. Each keeps a thread and its frames. It is a
+    /// fault of the plugin; an instance of it that works goes on.
+    pub(crate) fn count_unended(&mut self) {
+        for (encoder, backend) in self.departures.overdue() {
+            let error = EncodeError::Unended(backend.plugin.id().to_owned());
+            warn!(%error, "an encoder that is not used any more");
+            self.blame(&error, encoder, &backend);
+        }
     }
 
     /// Tells of an error of the capture in use.

@@ -26,10 +26,11 @@ impl Buffers {
         Ok(Self { missed: vec![vec![whole]; count], buffers, whole })
     }
 
-    /// True when there are enough for an encoder that keeps so many frames. Captures with memory of their own see to that
+    /// True when enough are free for an encoder that keeps so many frames. Captures with memory of their own see to that
     /// themselves.
     pub(crate) fn suffice(&self, retained: u32) -> bool {
-        self.buffers.is_empty() || self.buffers.len() >= needed(retained)
+        let free = self.buffers.iter().filter(|buffer| !buffer.is_lent()).count();
+        self.buffers.is_empty() || free >= needed(retained)
     }
 
     pub(crate) fn shared(&self) -> Vec<Arc<SharedBuffer>> {
@@ -93,6 +94,10 @@ mod tests {
     fn one_more_than_an_encoder_keeps_suffice() {
         let buffers = Buffers::new(&info(), 2).expect("memory");
         assert!(buffers.suffice(0) && buffers.suffice(2) && !buffers.suffice(3));
+        let lent = buffers.shared()[1].lend();
+        assert!(buffers.suffice(1) && !buffers.suffice(2), "one is lent");
+        drop(lent);
+        assert!(buffers.suffice(2));
         assert!(Buffers::new(&info(), 1000).expect("memory").suffice(u32::MAX));
         let own = CaptureInfo { host_buffers: false, ..info() };
         assert!(Buffers::new(&own, 0).expect("nothing to make").suffice(5));

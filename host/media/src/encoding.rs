@@ -13,7 +13,11 @@ use selkies_plugin_host::{
 };
 use selkies_session::fallback::Severity;
 
-use crate::{Backend, EncoderBackend, making::HUNG};
+use crate::{
+    Backend, EncoderBackend,
+    farewell::{Farewells, UNENDED},
+    making::HUNG,
+};
 
 /// How long an encoder may take for one frame before it counts as hung.
 const FRAME_DEADLINE: Duration = Duration::from_secs(2);
@@ -34,6 +38,9 @@ pub(crate) struct Encoding {
     backend: Backend,
 }
 
+/// Encoders that are not used any more, with their places in the list of encoders and what they were made from.
+pub(crate) type Departures = Farewells<(usize, Backend)>;
+
 /// Why there is no frame.
 #[derive(Debug)]
 pub(crate) enum EncodeError {
@@ -43,6 +50,8 @@ pub(crate) enum EncodeError {
     Hung(String),
     /// The encoder was not made in time.
     Unmade(String),
+    /// The encoder did not end in time when it was not used any more.
+    Unended(String),
 }
 
 impl EncodeError {
@@ -51,6 +60,8 @@ impl EncodeError {
         match self {
             Self::Plugin(error) => severity(error),
             Self::Hung(_) | Self::Unmade(_) => Some(Severity::Broken),
+            // Its frames were good.
+            Self::Unended(_) => None,
         }
     }
 }
@@ -77,6 +88,12 @@ impl std::fmt::Display for EncodeError {
                 f,
                 "MD014 {plugin} did not make its encoder within {} s. Use another encoder or report it to its vendor",
                 HUNG.as_secs()
+            ),
+            Self::Unended(plugin) => write!(
+                f,
+                "MD015 {plugin} did not end its encoder within {} s; what it has is lost until the host ends. Report it to \
+                 its vendor, or let it run in a child (plugins.isolation)",
+                UNENDED.as_secs()
             ),
         }
     }
@@ -124,6 +141,12 @@ impl Encoding {
     /// Its place in the list of encoders.
     pub(crate) fn chosen(&self) -> usize {
         self.chosen
+    }
+
+    /// Ends it elsewhere.
+    pub(crate) fn part(self, departures: &Departures) {
+        let owner = (self.chosen, self.backend.clone());
+        departures.part(self, owner);
     }
 
     /// Encodes a frame and waits until it is done.

@@ -4,16 +4,19 @@
 //! blamed like any other fault, so that at most as many threads are lost as faults lead to quarantine.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::Builder,
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, bounded};
 use selkies_config::StreamSettings;
 use selkies_plugin_host::{CaptureInfo, HostServices, PluginError};
 
-use crate::{EncoderBackend, encoding::Encoding, orders::Orders};
+use crate::{
+    EncoderBackend,
+    encoding::{Departures, Encoding},
+    orders::Orders,
+};
 
 /// How long the picture waits for an encoder before the next one in order is tried as well.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(120);
@@ -28,7 +31,15 @@ pub(crate) struct Making {
     chosen: usize,
     capture: CaptureInfo,
     began: Instant,
-    result: Receiver<Result<Encoding, PluginError>>,
+    stage: Arc<Mutex<Stage>>,
+}
+
+/// Between the thread that makes it and whoever wants it.
+enum Stage {
+    Pending,
+    Over(Box<Result<Encoding, PluginError>>),
+    /// Nobody wants it any more, or it was taken.
+    Closed,
 }
 
 /// What became of it so far.
@@ -53,25 +64,39 @@ impl Making {
         capture: &CaptureInfo,
         chosen: usize,
         orders: &Arc<Orders>,
+        departures: &Arc<Departures>,
     ) -> std::io::Result<Self> {
-        let (send, result) = bounded(1);
+        let made = Self::with(chosen, capture, Stage::Pending);
         let (services, encoder, orders) = (services.clone(), encoder.clone(), orders.clone());
-        let (settings, info) = (settings.clone(), *capture);
+        let (settings, info, departures) = (settings.clone(), *capture, departures.clone());
+        let stage = made.stage.clone();
         Builder::new().name("encoder-maker".into()).spawn(move || {
-            // Nobody may want it any more; then it is dropped here.
-            let _ = send.send(Encoding::create(&services, &encoder, &settings, &info, chosen));
-            orders.look();
+            let outcome = Encoding::create(&services, &encoder, &settings, &info, chosen);
+            let mut stage = lock(&stage);
+            match &*stage {
+                Stage::Closed => {
+                    drop(stage);
+                    if let Ok(encoding) = outcome {
+                        encoding.part(&departures);
+                    }
+                }
+                Stage::Pending | Stage::Over(_) => {
+                    *stage = Stage::Over(Box::new(outcome));
+                    drop(stage);
+                    orders.look();
+                }
+            }
         })?;
-        Ok(Self { chosen, capture: *capture, began: Instant::now(), result })
+        Ok(made)
     }
 
     /// One that was made for such frames, to be used later.
     pub(crate) fn done(encoding: Encoding, capture: &CaptureInfo) -> Self {
-        let (send, result) = bounded(1);
-        let chosen = encoding.chosen();
-        // There is room for one.
-        let _ = send.send(Ok(encoding));
-        Self { chosen, capture: *capture, began: Instant::now(), result }
+        Self::with(encoding.chosen(), capture, Stage::Over(Box::new(Ok(encoding))))
+    }
+
+    fn with(chosen: usize, capture: &CaptureInfo, stage: Stage) -> Self {
+        Self { chosen, capture: *capture, began: Instant::now(), stage: Arc::new(Mutex::new(stage)) }
     }
 
     /// Its place in the list of encoders.
@@ -86,7 +111,7 @@ impl Making {
 
     /// True when there is something to look at.
     pub(crate) fn is_over(&self) -> bool {
-        !self.result.is_empty()
+        matches!(*lock(&self.stage), Stage::Over(_))
     }
 
     /// True when it has taken so long that it counts as hung.
@@ -101,11 +126,35 @@ impl Making {
 
     /// What became of it.
     pub(crate) fn look(self) -> Made {
-        match self.result.try_recv() {
-            Ok(Ok(encoding)) => Made::Ready(Box::new(encoding)),
-            Ok(Err(error)) => Made::Failed(error),
-            // The thread cannot end without an answer, except by a panic, which is as bad as no answer.
-            Err(_) => Made::Pending(self),
+        let outcome = {
+            let mut stage = lock(&self.stage);
+            match std::mem::replace(&mut *stage, Stage::Closed) {
+                Stage::Over(outcome) => Some(*outcome),
+                // The thread cannot end without an outcome, except by a panic, which is as bad as none.
+                other => {
+                    *stage = other;
+                    None
+                }
+            }
+        };
+        match outcome {
+            Some(Ok(encoding)) => Made::Ready(Box::new(encoding)),
+            Some(Err(error)) => Made::Failed(error),
+            None => Made::Pending(self),
         }
     }
+
+    /// It is not wanted any more: it ends when it is made, or now.
+    pub(crate) fn part(self, departures: &Departures) {
+        let stage = std::mem::replace(&mut *lock(&self.stage), Stage::Closed);
+        if let Stage::Over(outcome) = stage
+            && let Ok(encoding) = *outcome
+        {
+            encoding.part(departures);
+        }
+    }
+}
+
+fn lock(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {
+    stage.lock().unwrap_or_else(PoisonError::into_inner)
 }

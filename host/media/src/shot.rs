@@ -105,6 +105,8 @@ impl Video {
             }
             Err(error) => {
                 self.stream.encode_finished(Vec::new(), false);
+                // Its buffer is free again, unless the encoder keeps it.
+                drop(frame);
                 Ok(self.survive(&error, run, encoding))
             }
         }

@@ -67,11 +67,11 @@ impl Video {
         let (hung, slow): (Vec<_>, Vec<_>) = slow.into_iter().partition(Making::is_hung);
         for making in hung {
             last = Some(self.unmade(making.chosen()));
-            self.farewells.part(making);
+            making.part(&self.departures);
         }
         let mut slow = slow.into_iter();
         let other = std::mem::replace(&mut self.making, slow.next());
-        slow.chain(other).for_each(|making| self.farewells.part(making));
+        slow.chain(other).for_each(|making| making.part(&self.departures));
         Err(last.unwrap_or_else(|| NO_ENCODER.to_owned()))
     }
 
@@ -109,12 +109,12 @@ impl Video {
         match making.look() {
             Made::Ready(mut encoding) => {
                 if !self.tune(&mut encoding, capture) {
-                    self.farewells.part(encoding);
+                    encoding.part(&self.departures);
                     return Err(None);
                 }
                 let mut slow = slow.drain(..);
                 let better = if index > 0 { slow.next() } else { None };
-                slow.for_each(|making| self.farewells.part(making));
+                slow.for_each(|making| making.part(&self.departures));
                 let other = std::mem::replace(&mut self.making, better);
                 self.part(other);
                 Ok(*encoding)
@@ -133,7 +133,7 @@ impl Video {
     /// Ends one that is not wanted any more.
     pub(crate) fn part(&self, making: Option<Making>) {
         if let Some(making) = making {
-            self.farewells.part(making);
+            making.part(&self.departures);
         }
     }
 
@@ -154,7 +154,7 @@ impl Video {
 
     fn begin(&self, capture: &CaptureInfo, at: usize) -> std::io::Result<Making> {
         let encoder = &self.backends.encoders[at];
-        Making::start(&self.services, encoder, &self.settings, capture, at, &self.orders)
+        Making::start(&self.services, encoder, &self.settings, capture, at, &self.orders, &self.departures)
     }
 
     /// Brings an encoder up to the settings of now. False when it cannot.
@@ -176,7 +176,7 @@ impl Video {
         let at = making.chosen();
         if making.is_hung() {
             self.unmade(at);
-            self.farewells.part(making);
+            making.part(&self.departures);
             self.renew_after(at, run, encoding);
             return None;
         }
@@ -195,7 +195,7 @@ impl Video {
                     info!(encoder = %self.backends.encoders[at].offer.name, "the encoder is there");
                     return self.install(*made, run, encoding);
                 }
-                self.farewells.part(made);
+                made.part(&self.departures);
                 self.renew_after(at, run, encoding);
             }
         }
@@ -223,7 +223,7 @@ impl Video {
             if standby.is_hung() {
                 self.unmade(standby.chosen());
             }
-            self.farewells.part(standby);
+            standby.part(&self.departures);
         }
         // The better one that is being made is for use, not for later.
         let pending = self.making.as_ref().map(Making::chosen);
@@ -269,8 +269,11 @@ impl Video {
         self.install(next, run, encoding)
     }
 
-    /// Encodes with `next` from a keyframe on. Ends the run where that needs more buffers; the next run takes it then.
+    /// Encodes with `next` from a keyframe on. Ends the run where that needs more buffers than are free, for nobody knows when
+    /// the old one gives back what it has; the next run takes it then.
     fn install(&mut self, next: Encoding, run: &mut Run, encoding: &mut Encoding) -> Option<Ended> {
+        // A keyframe comes next, and what the frame before it lies in is free.
+        run.last = None;
         if !run.buffers.suffice(next.max_retained()) {
             let next = Making::done(next, &run.capture.info());
             // A better one may still be under way.
@@ -279,7 +282,7 @@ impl Video {
             self.part(other);
             return Some(Ended::Anew);
         }
-        self.farewells.part(std::mem::replace(encoding, next));
+        std::mem::replace(encoding, next).part(&self.departures);
         self.uses(encoding);
         run.keyframe = true;
         run.reason = Some(Reason::Keyframe);

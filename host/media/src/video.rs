@@ -19,8 +19,7 @@ use crate::{
     Backend, Backends, Figures, Observer, Stream,
     buffers::Buffers,
     display::DisplayDesk,
-    encoding::Encoding,
-    farewell::Farewells,
+    encoding::{Departures, Encoding},
     gate::Gate,
     making::Making,
     orders::Orders,
@@ -66,7 +65,7 @@ pub(crate) struct Video {
     pub(crate) standby: Option<Making>,
     pub(crate) keeps_standby: bool,
     /// Where what is not used any more ends.
-    pub(crate) farewells: Farewells,
+    pub(crate) departures: Arc<Departures>,
     /// What the capture in use was opened from.
     pub(crate) source: Backend,
     /// The capture is of an old version: it is not used for another run.
@@ -113,7 +112,7 @@ impl Video {
         let (making, standby) = (self.making.take(), self.standby.take());
         self.part(making);
         self.part(standby);
-        if !self.farewells.wait(LAST_FAREWELL) {
+        if !self.departures.wait(LAST_FAREWELL) {
             warn!("an encoder that is not used any more has not ended");
         }
     }
@@ -121,6 +120,7 @@ impl Video {
     fn film_on(&mut self) {
         let mut idle = self.proven.take();
         while !self.orders.stopped() {
+            self.count_unended();
             // Also while nothing works: an order may mend that.
             if let Some(asked) = self.orders.take() {
                 self.heed(asked, None);
@@ -197,7 +197,7 @@ impl Video {
         let buffers = match Buffers::new(&info, encoding.max_retained()) {
             Ok(buffers) => buffers,
             Err(error) => {
-                self.farewells.part(encoding);
+                encoding.part(&self.departures);
                 return Err(Trouble::Other(error.to_string()));
             }
         };
@@ -207,11 +207,11 @@ impl Video {
             Ok(running) => running,
             // It changed between `info` and `start`.
             Err(failure) if self.may_change(&failure.error) => {
-                self.farewells.part(encoding);
+                encoding.part(&self.departures);
                 return Ok((Ended::Anew, Some(failure.capture)));
             }
             Err(failure) => {
-                self.farewells.part(encoding);
+                encoding.part(&self.departures);
                 return Err(failure.error.into());
             }
         };
@@ -238,7 +238,7 @@ impl Video {
         self.orders.wakes(None);
         let Run { capture, last, .. } = run;
         drop(last);
-        self.farewells.part(encoding);
+        encoding.part(&self.departures);
         match ended {
             Ok(Ended::Stopped) => Ok((Ended::Stopped, None)),
             Ok(ended) => Ok((ended, self.halt(capture))),
@@ -279,10 +279,11 @@ impl Video {
             if let Some(ended) = self.adopt(run, encoding) {
                 return Ok(ended);
             }
+            self.count_unended();
             let orders = &self.orders;
             if self.stream.active() == 0 {
                 // Nobody looks: the damage waits where it is.
-                self.stream.pause(None, |fan| fan.active() > 0 || orders.pending());
+                self.stream.pause(self.departures.due(), |fan| fan.active() > 0 || orders.pending());
                 continue;
             }
             self.serve_newcomers(run);
@@ -293,6 +294,7 @@ impl Video {
                 continue;
             };
             if let Demand::Wait(limit) = self.stream.demand() {
+                let limit = limit.into_iter().chain(self.departures.due()).min();
                 self.stream.pause_for_demand(limit, || orders.pending());
                 self.stream.pump();
                 continue;
@@ -330,7 +332,7 @@ impl Video {
         }
     }
 
-    /// Waits for damage, the time to refine, or a client's turn.
+    /// Waits for damage, the time to refine, a client's turn, or the time to blame what does not end.
     fn await_damage(&self, run: &mut Run) -> Result<Option<Ended>, PluginError> {
         // Whoever came since, or still waits for the turn of followers, needs a keyframe though nothing changes.
         let newcomer = |wanted| match wanted {
@@ -338,7 +340,7 @@ impl Video {
             Priority::Follower => run.last_keyframe + FOLLOWER_KEYFRAME,
         };
         let signal = self.stream.while_waiting(
-            |wanted| run.refine_at.into_iter().chain(wanted.map(newcomer)).min(),
+            |wanted| run.refine_at.into_iter().chain(wanted.map(newcomer)).chain(self.departures.due()).min(),
             |limit| run.capture.wait(limit.map(|limit| limit.saturating_duration_since(Instant::now()))),
         )?;
         match signal {

@@ -128,6 +128,23 @@ fn an_old_version_that_does_not_end_does_not_hold_the_picture() {
     assert!(began.elapsed() < Duration::from_secs(4), "the end took {:?}", began.elapsed());
 }
 
+#[test]
+fn an_encoder_that_does_not_end_is_blamed_and_the_next_one_has_frames_of_its_own() {
+    let bench = Bench::encoders(false, |plugins| {
+        [plugins.faulty("keeps-all", 5), plugins.faulty("keeps-last", 1)].concat()
+    });
+    let mut client = bench.join(1, Priority::Lead);
+    draw_until_used(&bench, &mut client, "faulty.keeps-all/jpeg");
+    draw_until_used(&bench, &mut client, "faulty.keeps-last/jpeg");
+    goes_on(&bench, &mut client, "faulty.keeps-last/jpeg");
+    assert_eq!(bench.heard.count("fault faulty.keeps-all encoder SI001"), 1);
+    assert_eq!(bench.heard.count("fault faulty.keeps-all encoder MD015"), 0, "it has its time");
+    bench.heard.wait("fault faulty.keeps-all encoder MD015", SOON * 3);
+    goes_on(&bench, &mut client, "faulty.keeps-last/jpeg");
+    assert_eq!((bench.heard.count("fault"), bench.heard.count("failed")), (2, 0));
+    bench.studio.stop();
+}
+
 struct Nobody;
 
 impl EncoderSink for Nobody {

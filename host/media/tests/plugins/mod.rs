@@ -119,6 +119,8 @@ fn faulty() -> &'static Path {
             "empty-packet",
             "hang-create",
             "hang-destroy",
+            "keeps-all",
+            "keeps-last",
             "never-done",
             "panic",
             "slow-start",
