@@ -30,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 pub mod fallback;
+pub mod latency;
 pub mod pacing;
 pub mod roles;
 mod session;

@@ -13,5 +13,6 @@ mod stripes;
 mod window;
 
 pub use fanout::{Demand, FanOut, Priority};
+pub(crate) use pacer::is_after;
 pub use pacer::{ClientPacer, PacerStats};
 pub use stripes::{Batch, ClientView, Packet, StripeCache};

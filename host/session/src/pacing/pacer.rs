@@ -368,6 +368,6 @@ impl ClientPacer {
 }
 
 /// Whether `a` is a later id than `b`; ids wrap.
-fn is_after(a: u16, b: u16) -> bool {
+pub(crate) fn is_after(a: u16, b: u16) -> bool {
     a != b && a.wrapping_sub(b) < 0x8000
 }
