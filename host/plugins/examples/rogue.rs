@@ -231,7 +231,13 @@ fn encode_frames(channel: &Channel, act: &str) -> Result<(), Failure> {
             _ => continue,
         };
         let good = || packet(&submit, 0, 0);
-        let done = Event::Done { frame_id: submit.frame_id, outcome: Ok(()), refine_at_ns: None };
+        let finished = || Event::Done {
+            frame_id: submit.frame_id,
+            outcome: Ok(()),
+            refine_at_ns: None,
+            convert_ns: None,
+        };
+        let done = finished();
         let returned = Event::Returned(submit.token);
         let sent = |packet: WirePacket| Event::Packet(packet);
         let mut events = match act {
@@ -248,9 +254,7 @@ fn encode_frames(channel: &Channel, act: &str) -> Result<(), Failure> {
             "future reference" => {
                 vec![sent(WirePacket { reference_frame_id: submit.frame_id, ..good() })]
             }
-            "done twice" => {
-                vec![Event::Done { frame_id: submit.frame_id, outcome: Ok(()), refine_at_ns: None }]
-            }
+            "done twice" => vec![finished()],
             "unknown token" => vec![Event::Returned(submit.token + 1)],
             "too many events" => (0..300).map(|_| Event::Returned(submit.token)).collect(),
             _ => Vec::new(),

@@ -227,6 +227,7 @@ pub enum Event {
         frame_id: u64,
         outcome: Result<(), WireError>,
         refine_at_ns: Option<u64>,
+        convert_ns: Option<u64>,
     },
     /// The plugin does not need the memory of the frame with this token any more.
     Returned(u64),

@@ -1,7 +1,9 @@
 //! `selkies.host.encoder/1`: packets and finished frames come back.
 
 use core::ffi::c_void;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use selkies_plugin_abi as abi;
 
@@ -16,6 +18,11 @@ use crate::size::size_field;
 
 pub(crate) static HOST_ENCODER: abi::HostEncoderV1 =
     abi::HostEncoderV1 { struct_size: size_field::<abi::HostEncoderV1>(), reserved: 0, done: Some(done) };
+
+/// The metric by which an encoder says, before a frame's `done`, how many seconds of it went into converting colours.
+pub(crate) const CONVERT_SECONDS: &str = "convert_seconds";
+/// The longest conversion that is believed, in nanoseconds: ten seconds.
+const LONGEST_CONVERT: u64 = 10_000_000_000;
 
 /// Who receives what an encoder makes.
 ///
@@ -37,6 +44,9 @@ pub struct FrameFinished {
     pub outcome: Result<(), PluginError>,
     /// When the encoder would like to see the frame again if nothing changes, nanoseconds of `CLOCK_MONOTONIC`.
     pub refine_at_ns: Option<u64>,
+    /// Nanoseconds that went into converting the frame's colours, at most ten seconds; `None` when the encoder does not
+    /// tell. With several frames in flight, it may be that of a neighbour.
+    pub convert_ns: Option<u64>,
 }
 
 /// Where one encoder's packets arrive, and which frames it has.
@@ -47,11 +57,20 @@ pub(crate) struct EncoderDesk {
     frames: Mutex<FrameTable>,
     /// What was wrong with the first packet that was refused.
     broken: OnceLock<String>,
+    /// Nanoseconds of the conversion that was last told and not yet asked for, and one more; else 0.
+    converted: AtomicU64,
 }
 
 impl EncoderDesk {
     pub(crate) fn new(sink: Arc<dyn EncoderSink>, codec: u32, max_retained: u32) -> Self {
-        Self { sink, codec, max_retained, frames: Mutex::default(), broken: OnceLock::new() }
+        Self {
+            sink,
+            codec,
+            max_retained,
+            frames: Mutex::default(),
+            broken: OnceLock::new(),
+            converted: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn frames(&self) -> MutexGuard<'_, FrameTable> {
@@ -66,6 +85,13 @@ impl EncoderDesk {
     /// Why a packet was refused, if one was.
     pub(crate) fn broken(&self) -> Option<&str> {
         self.broken.get().map(String::as_str)
+    }
+
+    /// The plugin says how long it converted colours, in seconds.
+    pub(super) fn converts(&self, seconds: f64) {
+        let time = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
+        let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).min(LONGEST_CONVERT);
+        self.converted.store(ns + 1, Ordering::Relaxed);
     }
 
     /// Enters a frame before its `submit`; answers the token that names it in the call.
@@ -110,7 +136,8 @@ impl EncoderDesk {
 
     /// Tells that a frame is finished, which is not in flight any more.
     pub(crate) fn finished(&self, done: FrameFinished) {
-        self.sink.done(done);
+        let convert_ns = done.convert_ns.map(|ns| ns.min(LONGEST_CONVERT));
+        self.sink.done(FrameFinished { convert_ns, ..done });
     }
 
     pub(super) fn retain(&self, token: u64) -> Result<(), HoldRefusal> {
@@ -156,5 +183,6 @@ fn finish(context: &Context, done: &abi::FrameDone) {
         Ok(())
     };
     let refine_at_ns = (done.refine_at_ns != 0).then_some(done.refine_at_ns);
-    desk.sink.done(FrameFinished { frame_id: done.frame_id, outcome, refine_at_ns });
+    let convert_ns = desk.converted.swap(0, Ordering::Relaxed).checked_sub(1);
+    desk.sink.done(FrameFinished { frame_id: done.frame_id, outcome, refine_at_ns, convert_ns });
 }

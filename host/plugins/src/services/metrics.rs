@@ -9,6 +9,7 @@ use selkies_plugin_abi as abi;
 use serde::{Deserialize, Serialize};
 
 use super::context::{Context, enter};
+use super::encoder::CONVERT_SECONDS;
 use super::foreign;
 use crate::size::size_field;
 
@@ -167,6 +168,13 @@ unsafe extern "C" fn observe(ctx: *mut c_void, name: abi::Str, value: f64) {
     enter(ctx, "metrics.observe", (), |context| {
         if !value.is_finite() {
             return;
+        }
+        if let Some(desk) = context.encoder() {
+            // SAFETY: texts of a call are readable for the call.
+            let told = unsafe { foreign::text(name, MAX_NAME) };
+            if told == Some(CONVERT_SECONDS) {
+                desk.converts(value);
+            }
         }
         change(context, name, MetricValue::Histogram(Histogram::default()), |metric| match metric {
             MetricValue::Histogram(histogram) => {

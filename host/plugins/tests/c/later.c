@@ -2,7 +2,8 @@
  * An encoder that answers later: it keeps each frame, and a thread of its own makes the packet and gives the frame back.
  * Two frames may be in flight, two kept. A configuration with "crash" lets that thread crash at its third frame, one
  * with "forget" lets it never finish the third; with "greedy" a frame needs more slabs than there are; with "patient" it
- * finishes none before it is drained.
+ * finishes none before it is drained; with "converts" it tells how long it converted the colours of its frames: 2.5 ms,
+ * nothing, 100 s and -1 s.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -15,11 +16,12 @@ typedef struct {
   const SelkiesHost *host;
   const SelkiesMemoryV1 *memory;
   const SelkiesHostEncoderV1 *answer;
+  const SelkiesMetricsV1 *metrics;
   pthread_t thread;
   pthread_mutex_t lock;
   pthread_cond_t changed;
   SelkiesFrame waiting[2];
-  int count, ending, crash, forget, greedy, patient, draining;
+  int count, ending, crash, forget, greedy, patient, converts, draining;
   uint64_t made;
 } Later;
 
@@ -51,6 +53,10 @@ static void encode(Later *later, const SelkiesFrame *frame) {
         .area = {0, 0, frame->width, frame->height},
     };
     later->memory->commit(later->host->ctx, &slab, &packet);
+  }
+  if (later->converts && later->made <= 4 && later->made != 2) {
+    static const double seconds[] = {0.0025, 0, 100, -1};
+    later->metrics->observe(later->host->ctx, text("convert_seconds"), seconds[later->made - 1]);
   }
   SelkiesFrameDone done = {.struct_size = sizeof done, .frame_id = frame->frame_id};
   later->answer->done(later->host->ctx, &done);
@@ -108,6 +114,8 @@ static SelkiesStatus create(const SelkiesHost *host, SelkiesStr config, const Se
   later->host = host;
   later->memory = host->query(host->ctx, text(SELKIES_ID_HOST_MEMORY_V1));
   later->answer = host->query(host->ctx, text(SELKIES_ID_HOST_ENCODER_V1));
+  later->metrics = host->query(host->ctx, text(SELKIES_ID_HOST_METRICS_V1));
+  later->converts = has(config, "converts");
   later->crash = has(config, "crash");
   later->forget = has(config, "forget");
   later->greedy = has(config, "greedy");

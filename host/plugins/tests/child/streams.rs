@@ -106,6 +106,26 @@ fn frames_are_answered_later_and_kept_meanwhile() -> Outcome {
 }
 
 #[test]
+fn the_time_of_the_conversion_comes_with_its_frame() -> Outcome {
+    let folder = later()?;
+    for stage in [Stage::child(&folder)?, Stage::here(&folder)?] {
+        let mut encoding = stage.encoder(r#"{"device": "converts"}"#)?;
+        let buffer = buffer();
+        let mut told = Vec::new();
+        for number in 1..=5 {
+            let frame = frame(&buffer, number);
+            encoding.submit(&frame)?;
+            encoding.instance.drain()?;
+            told.extend(encoding.sink.done().iter().map(|done| (done.frame_id, done.convert_ns)));
+        }
+        // What is too much to believe is cut, also when a child says it.
+        let times = [Some(2_500_000), None, Some(10_000_000_000), Some(0), None];
+        assert_eq!(told, (1..).zip(times).collect::<Vec<_>>());
+    }
+    Ok(())
+}
+
+#[test]
 fn no_more_frames_are_in_flight_than_offered() -> Outcome {
     let folder = later()?;
     for stage in [Stage::child(&folder)?, Stage::here(&folder)?] {

@@ -49,8 +49,9 @@ impl EncoderSink for Teller {
     }
 
     fn done(&self, done: FrameFinished) {
-        let FrameFinished { frame_id, outcome, refine_at_ns } = done;
-        self.outbox.tell(Event::Done { frame_id, outcome: outcome.map_err(Into::into), refine_at_ns });
+        let FrameFinished { frame_id, outcome, refine_at_ns, convert_ns } = done;
+        let outcome = outcome.map_err(Into::into);
+        self.outbox.tell(Event::Done { frame_id, outcome, refine_at_ns, convert_ns });
     }
 }
 

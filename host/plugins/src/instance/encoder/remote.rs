@@ -336,14 +336,14 @@ fn hear(
         Event::Packet(packet) => {
             take(link, desk, &packet).map_err(|what| format!("sent a bad packet: {what}"))
         }
-        Event::Done { frame_id, outcome, refine_at_ns } => {
+        Event::Done { frame_id, outcome, refine_at_ns, convert_ns } => {
             let Some(flight) = desk.frames().finish(frame_id) else {
                 return Err(format!("finished frame {frame_id}, which is not in flight"));
             };
             let took = Duration::from_nanos(now_ns().saturating_sub(flight.submitted_ns));
             books.pace.note(took, link.deadlines());
             let outcome = outcome.map_err(|error| error.into_error(account, "encoder.done"));
-            desk.finished(FrameFinished { frame_id, outcome, refine_at_ns });
+            desk.finished(FrameFinished { frame_id, outcome, refine_at_ns, convert_ns });
             Ok(())
         }
         Event::Returned(token) => match books.lent.remove(&token) {
