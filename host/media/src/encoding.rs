@@ -27,6 +27,8 @@ pub(crate) struct Encoded {
     pub(crate) packets: Vec<EncodedPacket>,
     /// When the encoder would like to see the frame again, nanoseconds of `CLOCK_MONOTONIC`.
     pub(crate) refine_at_ns: Option<u64>,
+    /// Nanoseconds that went into converting its colours, where the encoder tells.
+    pub(crate) convert_ns: Option<u64>,
 }
 
 /// An encoder with its packets.
@@ -161,8 +163,9 @@ impl Encoding {
         let Some((packets, finished)) = self.wait(frame_id)? else {
             return Err(EncodeError::Hung(self.instance.offer().name.clone()));
         };
-        finished.outcome.map_err(EncodeError::Plugin)?;
-        Ok(Encoded { packets, refine_at_ns: finished.refine_at_ns })
+        let FrameFinished { outcome, refine_at_ns, convert_ns, .. } = finished;
+        outcome.map_err(EncodeError::Plugin)?;
+        Ok(Encoded { packets, refine_at_ns, convert_ns })
     }
 }
 

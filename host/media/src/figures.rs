@@ -1,9 +1,11 @@
 //! What the video thread counts.
 
 use std::sync::{
-    Mutex, PoisonError,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
+
+use selkies_session::latency::Stages;
 
 /// Counters of the video thread. Any thread may read them.
 #[derive(Debug, Default)]
@@ -16,6 +18,7 @@ pub struct Figures {
     encode_ns: AtomicU64,
     encoder: Mutex<String>,
     encoders: AtomicU64,
+    stages: Arc<Stages>,
 }
 
 /// The counters at one moment, totals since the start.
@@ -40,6 +43,17 @@ pub struct Snapshot {
 }
 
 impl Figures {
+    /// Nothing counted yet; how long frames take is found in `stages`.
+    pub(crate) fn new(stages: Arc<Stages>) -> Self {
+        Self { stages, ..Self::default() }
+    }
+
+    /// How long frames take from damage to their packets, by stage.
+    #[must_use]
+    pub fn stages(&self) -> &Stages {
+        &self.stages
+    }
+
     /// The counters now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {

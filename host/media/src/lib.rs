@@ -24,6 +24,7 @@ mod slot;
 mod stream;
 mod studio;
 mod succession;
+mod trails;
 mod video;
 
 pub use backend::{Backend, Backends, EncoderBackend};

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use selkies_plugin_host::{Damage, PluginError, RunningCapture, SubmitOptions, VideoFrame, now_ns};
+use selkies_session::latency::Stage;
 
 use crate::{
     buffers::Buffers,
@@ -29,12 +30,20 @@ pub(crate) struct Run {
     pub(crate) last: Option<VideoFrame>,
     pub(crate) refine_at: Option<Instant>,
     pub(crate) reason: Option<Reason>,
+    /// Since when there is damage that is not grabbed.
+    pub(crate) damaged_at: Option<Instant>,
     /// The next frame must stand alone.
     pub(crate) keyframe: bool,
     pub(crate) last_keyframe: Instant,
 }
 
 impl Run {
+    /// Something changed that is to be shown.
+    pub(crate) fn damaged(&mut self) {
+        self.reason = Some(Reason::Damage);
+        self.damaged_at.get_or_insert_with(Instant::now);
+    }
+
     /// Takes a picture; `None` when every buffer is still in use.
     fn grab(&mut self) -> Result<Option<VideoFrame>, PluginError> {
         let Some((index, refresh)) = self.buffers.free() else { return Ok(None) };
@@ -70,10 +79,11 @@ impl Video {
         let Some(frame) = &run.last else {
             // Every buffer is with the encoder.
             self.stream.encode_finished(Vec::new(), false);
-            run.reason = Some(Reason::Damage);
+            run.damaged();
             self.orders.rest(BUFFER_PAUSE);
             return Ok(None);
         };
+        let damaged_at = if refine { None } else { run.damaged_at.take() };
         let frame = if refine { frame.clone().with_damage(Damage::Rects(Vec::new())) } else { frame.clone() };
         if !refine && !run.keyframe && frame.damage().is_empty() {
             self.stream.encode_finished(Vec::new(), true);
@@ -92,8 +102,11 @@ impl Video {
                 self.stand_by(run, encoding);
                 let recovered = std::mem::take(&mut self.failing);
                 let bytes = encoded.packets.iter().map(|packet| packet.data.payload().len() as u64).sum();
-                let took = nanos(grabbed, Instant::now());
-                self.figures.encoded(took, encoded.packets.len() as u64, bytes, refine);
+                let done = Instant::now();
+                self.figures.encoded(nanos(grabbed, done), encoded.packets.len() as u64, bytes, refine);
+                let convert = encoded.convert_ns.map(Duration::from_nanos);
+                let damage = damaged_at.map(|at| began.saturating_duration_since(at));
+                self.measure(done, damage, (!refine).then_some(grabbed - began), convert, done - grabbed);
                 run.refine_at = encoded
                     .refine_at_ns
                     .map(|at| Instant::now() + Duration::from_nanos(at.saturating_sub(now_ns())));
@@ -108,6 +121,31 @@ impl Video {
                 // Its buffer is free again, unless the encoder keeps it.
                 drop(frame);
                 Ok(self.survive(&error, run, encoding))
+            }
+        }
+    }
+
+    /// Notes how long the stages of a frame took that were done just now; `encode` has the conversion in it.
+    fn measure(
+        &mut self,
+        done: Instant,
+        damage: Option<Duration>,
+        grab: Option<Duration>,
+        convert: Option<Duration>,
+        encode: Duration,
+    ) {
+        // What a plugin says cannot be longer than what was seen of it.
+        let convert = convert.map(|convert| convert.min(encode));
+        let encode = Some(encode.saturating_sub(convert.unwrap_or_default()));
+        let stages = [
+            (Stage::Damage, damage),
+            (Stage::Grab, grab),
+            (Stage::Convert, convert),
+            (Stage::Encode, encode),
+        ];
+        for (stage, time) in stages {
+            if let Some(time) = time {
+                self.stages.record(stage, done, time);
             }
         }
     }

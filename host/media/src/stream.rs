@@ -12,8 +12,11 @@ use selkies_plugin_abi::{CODEC_JPEG, PACKET_LAST};
 use selkies_plugin_host::{EncodedPacket, Waker};
 use selkies_session::{
     ClientId,
-    pacing::{ClientPacer, Demand, FanOut, PacerStats, Packet, Priority},
+    latency::{StageReport, Stages},
+    pacing::{Demand, FanOut, PacerStats, Packet, Priority},
 };
+
+use crate::trails::Trails;
 
 /// Where packets go.
 pub trait Outlet: Send + Sync {
@@ -30,6 +33,7 @@ type Fan = FanOut<ClientId, EncodedPacket>;
 #[derive(Default)]
 struct State {
     fan: Fan,
+    trails: Trails,
     /// Ends the capture's wait.
     waker: Option<Waker>,
     /// While the video thread waits for damage: when it will look at the clients again.
@@ -69,42 +73,74 @@ impl Stream {
 
     /// The client wants video from now on and has nothing yet.
     pub fn start(&self, client: ClientId, priority: Priority) {
-        self.change(|fan| fan.start(client, priority));
+        self.change(|state| {
+            state.fan.start(client, priority);
+            state.trails.begin(client);
+        });
     }
 
     /// The client wants no video for now.
     pub fn stop(&self, client: ClientId) {
-        self.change(|fan| fan.stop(client));
+        self.change(|state| state.fan.stop(client));
     }
 
     /// The stream follows this client's pace from now on.
     pub fn lead(&self, client: ClientId) {
-        self.change(|fan| fan.set_priority(client, Priority::Lead));
+        self.change(|state| state.fan.set_priority(client, Priority::Lead));
     }
 
     /// The client's page loses nothing of what it got, see [`FanOut::keeps`].
     pub fn keeps(&self, client: ClientId) {
-        self.change(|fan| fan.keeps(client));
+        self.change(|state| state.fan.keeps(client));
     }
 
     /// The client is gone.
     pub fn leave(&self, client: ClientId) {
-        self.change(|fan| fan.leave(client));
+        self.change(|state| {
+            state.fan.leave(client);
+            state.trails.leave(client);
+        });
     }
 
     /// The client drew a frame, `held_ms` after it had arrived, where the client says so.
     pub fn acknowledge(&self, client: ClientId, frame_id: u16, held_ms: Option<u32>) {
-        self.pace(client, |pacer, now| pacer.on_ack(now, frame_id, held_ms));
+        self.pace(client, |state, now| {
+            state.trails.of(client)?.acked(now, frame_id, held_ms);
+            state.fan.pacer(client)?.on_ack(now, frame_id, held_ms);
+            Some(())
+        });
     }
 
     /// A mark came back: the frame reached the client.
     pub fn delivered(&self, client: ClientId, frame_id: u16) {
-        self.pace(client, |pacer, now| pacer.on_delivered(now, frame_id));
+        self.pace(client, |state, now| {
+            state.fan.pacer(client)?.on_delivered(now, frame_id);
+            Some(())
+        });
     }
 
     /// Everything queued for the client was written to its socket.
     pub fn drained(&self, client: ClientId) {
-        self.pace(client, ClientPacer::on_drained);
+        self.pace(client, |state, now| {
+            state.trails.of(client)?.handed(now);
+            state.fan.pacer(client)?.on_drained(now);
+            Some(())
+        });
+    }
+
+    /// The client's page says how long it decoded and drew some frames.
+    pub fn staged(&self, client: ClientId, reports: &[StageReport]) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let path = state.fan.pacer(client).and_then(|pacer| pacer.stats(now).path);
+        let Some(trail) = state.trails.of(client) else { return };
+        reports.iter().for_each(|&report| trail.reported(now, report, path));
+    }
+
+    /// How long each client's batches take from the encoder to the page's canvas, by stage.
+    #[must_use]
+    pub fn stages(&self) -> Vec<(ClientId, Arc<Stages>)> {
+        self.lock().trails.stages()
     }
 
     /// What the pacer knows of a client.
@@ -169,7 +205,7 @@ impl Stream {
         let limit = {
             let now = Instant::now();
             let mut state = self.lock();
-            self.deliver(&mut state.fan, now);
+            self.deliver(&mut state, now);
             let limit = limit(state.fan.keyframe_wanted());
             let limit = limit.into_iter().chain(state.fan.next_wakeup(now)).min();
             state.looks_at = Some(limit);
@@ -218,17 +254,20 @@ impl Stream {
 
     /// The frame is encoded: its packets go to whoever can take them.
     pub(crate) fn encode_finished(&self, packets: Vec<EncodedPacket>, success: bool) {
+        let now = Instant::now();
         let mut state = self.lock();
-        state.fan.encode_finished(Instant::now(), success);
+        state.fan.encode_finished(now, success);
         let last = packets.iter().map(|packet| packet.info.area.y).max();
+        if let Some(packet) = packets.first() {
+            state.trails.encoded(now, wire_id(packet.info.frame_id));
+        }
         for mut packet in packets {
             if Some(packet.info.area.y) == last {
                 packet.info.flags |= PACKET_LAST;
             }
             let info = packet.info;
             state.fan.publish(Packet {
-                // The wire has 16 bits; ids run over.
-                frame_id: (info.frame_id & 0xffff) as u16,
+                frame_id: wire_id(info.frame_id),
                 y: info.area.y.min(u32::from(u16::MAX)) as u16,
                 height: info.area.height.min(u32::from(u16::MAX)) as u16,
                 // A JPEG packet is a complete image.
@@ -237,7 +276,7 @@ impl Stream {
                 payload: packet,
             });
         }
-        self.deliver(&mut state.fan, Instant::now());
+        self.deliver(&mut state, now);
     }
 
     /// Whose most important client cannot go on without an independent packet.
@@ -252,24 +291,25 @@ impl Stream {
 
     /// Sends what became due.
     pub(crate) fn pump(&self) {
-        self.deliver(&mut self.lock().fan, Instant::now());
+        self.deliver(&mut self.lock(), Instant::now());
     }
 
-    fn change(&self, change: impl FnOnce(&mut Fan)) {
+    fn change(&self, change: impl FnOnce(&mut State)) {
         let now = Instant::now();
         let mut state = self.lock();
-        change(&mut state.fan);
-        self.deliver(&mut state.fan, now);
+        change(&mut state);
+        self.deliver(&mut state, now);
         self.announce(&state, now);
     }
 
-    /// Changes one client's pacer, and gives that client what it may have now.
-    fn pace(&self, client: ClientId, change: impl FnOnce(&mut ClientPacer, Instant)) {
+    /// Changes one client's pace, and gives that client what it may have now; `None` for one that is not there.
+    fn pace(&self, client: ClientId, change: impl FnOnce(&mut State, Instant) -> Option<()>) {
         let now = Instant::now();
         let mut state = self.lock();
-        let Some(pacer) = state.fan.pacer(client) else { return };
-        change(pacer, now);
-        self.deliver_to(&mut state.fan, now, vec![client]);
+        if change(&mut state, now).is_none() {
+            return;
+        }
+        self.deliver_to(&mut state, now, vec![client]);
         self.announce(&state, now);
     }
 
@@ -291,19 +331,21 @@ impl Stream {
         }
     }
 
-    fn deliver(&self, fan: &mut Fan, now: Instant) {
-        fan.repeat(now);
-        let ready = fan.ready(now);
-        self.deliver_to(fan, now, ready);
+    fn deliver(&self, state: &mut State, now: Instant) {
+        state.fan.repeat(now);
+        let ready = state.fan.ready(now);
+        self.deliver_to(state, now, ready);
     }
 
     /// Sends to each of these clients what it lacks and may have. The lock is kept while the packets are queued: two
     /// deliveries must not overtake each other.
-    fn deliver_to(&self, fan: &mut Fan, now: Instant, clients: Vec<ClientId>) {
+    fn deliver_to(&self, state: &mut State, now: Instant, clients: Vec<ClientId>) {
+        let State { fan, trails, .. } = state;
         let mut parcels: Vec<(EncodedPacket, Vec<ClientId>)> = Vec::new();
         let mut marks = Vec::new();
         for client in clients {
             let Some(batch) = fan.take(now, client) else { continue };
+            trails.sent(client, batch.frame_id);
             if fan.pacer(client).is_some_and(|pacer| pacer.wants_mark(now, batch.frame_id)) {
                 marks.push((client, batch.frame_id));
             }
@@ -329,4 +371,9 @@ impl Stream {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The wire has 16 bits; ids run over.
+fn wire_id(frame_id: u64) -> u16 {
+    (frame_id & 0xffff) as u16
 }

@@ -16,6 +16,7 @@ use selkies_plugin_host::{CaptureInstance, FaultClass, HostServices, Plugin, Plu
 use selkies_session::{
     InputEvent,
     fallback::{BackOff, Fallback},
+    latency::StageRecorder,
 };
 use tracing::{debug, warn};
 
@@ -124,6 +125,7 @@ impl Studio {
         // A source that cannot even be opened is a mistake of the start, not a fault of the day.
         let proven = prove(&backends.capture, &services)?;
         let gate = Arc::new(Gate::new(observer.clone()));
+        let stages = StageRecorder::default();
         let mut studio = Self {
             orders: Arc::new(Orders::new(stream.clone())),
             display: Arc::new(DisplayDesk::with_size(initial_size)),
@@ -134,7 +136,7 @@ impl Studio {
             slots: Vec::new(),
             in_use: Mutex::default(),
             services: services.clone(),
-            figures: Arc::default(),
+            figures: Arc::new(Figures::new(stages.stages())),
             threads: Vec::new(),
             can_resize: backends.display.is_some(),
         };
@@ -180,6 +182,7 @@ impl Studio {
             display: studio.display.clone(),
             observer,
             figures: studio.figures.clone(),
+            stages,
             revive,
             frame_id: first_frame_id(),
             next_frame: Instant::now(),

@@ -11,6 +11,7 @@ use selkies_plugin_host::{
 };
 use selkies_session::{
     fallback::{BackOff, Fallback},
+    latency::StageRecorder,
     pacing::{Demand, Priority},
 };
 use tracing::{info, warn};
@@ -51,6 +52,8 @@ pub(crate) struct Video {
     pub(crate) display: Arc<DisplayDesk>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) figures: Arc<Figures>,
+    /// How long frames take, for the readers of `figures`.
+    pub(crate) stages: StageRecorder,
     pub(crate) revive: Option<Revive>,
     /// Counts over captures and encoders: ids never run backwards.
     pub(crate) frame_id: u64,
@@ -231,6 +234,7 @@ impl Video {
             last: None,
             refine_at: None,
             reason: None,
+            damaged_at: None,
             keyframe: true,
             last_keyframe: Instant::now(),
         };
@@ -306,7 +310,7 @@ impl Video {
             if reason == Reason::Refine {
                 // While a client's turn was awaited, something may have changed after all.
                 match run.capture.wait(Some(Duration::ZERO))? {
-                    CaptureSignal::Damage => run.reason = Some(Reason::Damage),
+                    CaptureSignal::Damage => run.damaged(),
                     CaptureSignal::Resized { .. } => return Ok(Ended::Anew),
                     CaptureSignal::Nothing => {}
                 }
@@ -345,7 +349,7 @@ impl Video {
         )?;
         match signal {
             CaptureSignal::Damage => {
-                run.reason = Some(Reason::Damage);
+                run.damaged();
                 self.stream.damaged();
             }
             CaptureSignal::Resized { width, height } => {

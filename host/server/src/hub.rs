@@ -4,6 +4,7 @@
 //! clients, one client's queue. What a transport plugin calls back ([`TransportSink`]) touches the last two only,
 //! except for messages of clients, which come in on the sockets' tasks.
 
+mod latency;
 mod status;
 
 use std::{
@@ -243,6 +244,7 @@ impl Hub {
             Action::FrameAcked { client, frame_id, held_ms } => {
                 self.stream.acknowledge(client, frame_id, held_ms)
             }
+            Action::Staged { client, reports } => self.stream.staged(client, &reports),
             Action::KeepsPackets { client } => self.stream.keeps(client),
             Action::Refused { client, refusal } => {
                 debug!(client = client.0, ?refusal, "a message was refused")

@@ -97,6 +97,7 @@ impl VerbClass {
             | M::ClientFps(_)
             | M::ClientLatency(_)
             | M::ClientStats(_)
+            | M::Stages(_)
             | M::Stats(_)
             | M::Gzip(_)
             | M::Pong(_)

@@ -66,6 +66,8 @@ struct Client {
     stats: bool,
     /// It spoke a verb that only this host's own page knows.
     own_page: bool,
+    /// When its times per stage were last heard.
+    staged: Option<Instant>,
 }
 
 /// One streaming session and its clients. See the crate's documentation for an example.
@@ -230,6 +232,7 @@ impl Session {
             video: false,
             greeted: false,
             own_page: false,
+            staged: None,
             stats: false,
         };
         self.clients.insert(client, entry);

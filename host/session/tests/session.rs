@@ -316,6 +316,26 @@ fn nonsense_is_counted_and_harmless() {
 }
 
 #[test]
+fn times_per_stage_are_heard_four_times_a_second_at_most() {
+    let mut desk = Desk::with_owner();
+    desk.open(2, viewer());
+    let heard = |actions: &[Action], of: u64| match actions {
+        [] => 0,
+        [Action::Staged { client, reports }] if *client == ClientId(of) => reports.len(),
+        other => panic!("{other:?}"),
+    };
+    let mut reports = 0;
+    for _ in 0..1000 {
+        desk.pass(Duration::from_millis(10));
+        reports += heard(&desk.say(1, "_stages,1:2:3,2:3:4"), 1);
+    }
+    assert_eq!(reports, 2 * 40, "in ten seconds");
+    // Each client for itself, viewers as well.
+    assert_eq!(heard(&desk.say(2, "_stages,1:2:3"), 2), 1);
+    assert_eq!(heard(&desk.say(2, "_stages,1:2:3"), 2), 0);
+}
+
+#[test]
 fn too_many_clients_and_repeated_ids_are_turned_away() {
     let mut desk = Desk::new(Policy { max_clients: 2, ..Policy::default() });
     desk.open(1, controller());

@@ -1,6 +1,9 @@
 //! The text parser: what it reads, what it refuses, and that nothing makes it panic.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
+use selkies_session::latency::StageReport;
 use selkies_session::wire::{
     CLIPBOARD_CHUNK_BYTES, ClientMessage as M, ClipboardMessage, GamepadMessage, MAX_SETTINGS, MAX_TEXT,
     PointerMessage, SettingsHead, Tuning, VERBS, clipboard_messages,
@@ -44,6 +47,39 @@ fn reads_both_generations_of_multipart_clipboard() {
         Ok(M::Clipboard(ClipboardMessage::Data { id: "t1", base64: "aGk=" }))
     );
     assert_eq!(M::parse("cbe,t1"), Ok(M::Clipboard(ClipboardMessage::End { id: "t1" })));
+}
+
+#[test]
+fn times_per_stage_are_cut_to_what_can_be_believed() {
+    let report = |frame_id, decode, present| StageReport {
+        frame_id,
+        decode: Duration::from_micros(decode),
+        present: Duration::from_micros(present),
+    };
+    assert_eq!(
+        M::parse("_stages,65535:5200:0,0:4294967295:10000001"),
+        Ok(M::Stages(vec![report(65535, 5200, 0), report(0, 10_000_000, 10_000_000)]))
+    );
+    assert_eq!(code("_stages"), "wire/missing-field");
+    let nonsense = [
+        "",
+        "1",
+        "1:2",
+        "1:2:",
+        "1:2:3:4",
+        "65536:1:1",
+        "1:-1:1",
+        "1:1:4294967296",
+        "1:1.5:1",
+        "1:1:1,",
+        "1:1:1,x",
+    ];
+    for text in nonsense {
+        assert_eq!(code(&format!("_stages,{text}")), "wire/bad-field", "{text}");
+    }
+    let many = |count| format!("_stages{}", ",1:1:1".repeat(count));
+    assert!(matches!(M::parse(&many(600)), Ok(M::Stages(reports)) if reports.len() == 600));
+    assert_eq!(code(&many(700)), "wire/too-large");
 }
 
 #[test]

@@ -30,6 +30,7 @@ impl Hub {
                 "grab_seconds": seconds(figures.grab_ns),
                 "encode_seconds": seconds(figures.encode_ns),
             },
+            "latency": self.latency(),
             "faults": self.faults.to_json(),
             "queued_bytes": self.post.queued(),
             "sent_bytes": self.post.sent(),

@@ -1,6 +1,7 @@
 //! What a session wants done.
 
 use super::{ClientId, InputEvent};
+use crate::latency::StageReport;
 use crate::roles::{Standing, VerbClass};
 use crate::wire::{Tuning, WireError};
 
@@ -94,6 +95,13 @@ pub enum Action {
         frame_id: u16,
         /// Milliseconds it held the acknowledgement.
         held_ms: Option<u32>,
+    },
+    /// A client's page says how long it took for frames; for [`crate::latency::Trail`].
+    Staged {
+        /// Who.
+        client: ClientId,
+        /// What it says, in the order of frames.
+        reports: Vec<StageReport>,
     },
     /// The client's page is one of this host's, which keeps every packet it got; see [`crate::pacing::FanOut::keeps`].
     KeepsPackets {

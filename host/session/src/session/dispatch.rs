@@ -1,6 +1,6 @@
 //! One client message: read, judged, acted on.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     Action, ClientId, ClipboardRequest, InputEvent, MAX_BINARY, Refusal, Session, UploadStep, inject, send,
@@ -12,6 +12,9 @@ use crate::wire::{ClientMessage, ClipboardMessage, RoleName, ServerMessage, Tuni
 const OPCODE_FILE: u8 = 0x01;
 /// Binary opcode: microphone samples.
 const OPCODE_MICROPHONE: u8 = 0x02;
+
+/// Least time between two `_stages` of a client; what comes earlier is dropped. Pages send one a second.
+const STAGES_INTERVAL: Duration = Duration::from_millis(250);
 
 impl Session {
     pub(super) fn text(&mut self, now: Instant, client: ClientId, text: &str, out: &mut Vec<Action>) {
@@ -154,6 +157,14 @@ impl Session {
             M::FingerScrollEnd if self.policy.finger_scroll => inject(vec![InputEvent::FingerScrollEnd], out),
             M::Gamepad(pad) => inject(self.held.gamepad(now, client, pad), out),
             M::Clipboard(message) => out.push(Action::Clipboard { client, request: owned(message) }),
+            M::Stages(reports) => {
+                if let Some(entry) = self.clients.get_mut(&client)
+                    && entry.staged.is_none_or(|at| now.saturating_duration_since(at) >= STAGES_INTERVAL)
+                {
+                    entry.staged = Some(now);
+                    out.push(Action::Staged { client, reports });
+                }
+            }
             M::Stats(wanted) => {
                 if let Some(entry) = self.clients.get_mut(&client) {
                     // A viewer never gets the host's figures (2.1.0).

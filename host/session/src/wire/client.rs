@@ -4,6 +4,7 @@
 //! FILE_UPLOAD verbs (selkies.py:1956-2560).
 
 use super::clipboard::ClipboardMessage;
+use crate::latency::StageReport;
 
 /// One text message of a client, borrowed from the received text.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +84,9 @@ pub enum ClientMessage<'a> {
     ClientLatency(f64),
     /// `_stats_video,<json>` and `_stats_audio,<json>`, raw.
     ClientStats(&'a str),
+    /// `_stages,<id>:<decode µs>:<present µs>,…`: how long the page took for frames that it drew and acknowledged, oldest
+    /// first; our page's, once a second.
+    Stages(Vec<StageReport>),
     /// `_stats,0|1`: subscribe to `stream_stats`.
     Stats(bool),
     /// `_gz,1`: the page can read gzip text.

@@ -1,12 +1,15 @@
 //! Reading a client's text.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::client::{ClientMessage, GamepadMessage, PointerMessage, RateControl, Tuning};
 use super::clipboard::ClipboardMessage;
 use super::fields::Fields;
-use super::{MAX_CLIPBOARD_TEXT, MAX_SETTINGS, MAX_TEXT, WireError};
+use super::{MAX_CLIPBOARD_TEXT, MAX_SETTINGS, MAX_STAGES, MAX_TEXT, WireError};
+use crate::latency::{LONGEST, StageReport};
 
 /// Most keysyms read from one `kh`.
 const MAX_HEARTBEAT_KEYS: usize = 256;
@@ -27,6 +30,7 @@ impl<'a> ClientMessage<'a> {
         let limit = match verb {
             "SETTINGS" => ("SETTINGS", MAX_SETTINGS),
             "cw" | "cb" | "cwd" | "cbd" => ("clipboard", MAX_CLIPBOARD_TEXT),
+            "_stages" => ("_stages", MAX_STAGES),
             _ => ("text", MAX_TEXT),
         };
         if text.len() > limit.1 {
@@ -107,6 +111,7 @@ impl<'a> ClientMessage<'a> {
             "_l" => Self::ClientLatency(f("_l").in_range("latency", 0.0..=3_600_000.0, "0 to 3600000 ms")?),
             "_stats_video" => Self::ClientStats(f("_stats_video").tail("JSON")?),
             "_stats_audio" => Self::ClientStats(f("_stats_audio").tail("JSON")?),
+            "_stages" => Self::Stages(stages(f("_stages"))?),
             "_stats" => Self::Stats(f("_stats").flag("flag")?),
             "_gz" => Self::Gzip(f("_gz").flag("flag")?),
             "pong" => Self::Pong(clock_text(f("pong"))?),
@@ -117,6 +122,21 @@ impl<'a> ClientMessage<'a> {
             _ => Self::Unknown { verb: shortened(verb) },
         })
     }
+}
+
+/// The number of reports is bounded by the length of the text.
+fn stages(mut f: Fields<'_>) -> Result<Vec<StageReport>, WireError> {
+    let report = |text: &str| {
+        let (frame_id, times) = text.split_once(':')?;
+        let (decode, present) = times.split_once(':')?;
+        // A page that slept for longer tells nothing more.
+        let time = |us: &str| Some(Duration::from_micros(us.parse::<u32>().ok()?.into()).min(LONGEST));
+        Some(StageReport { frame_id: frame_id.parse().ok()?, decode: time(decode)?, present: time(present)? })
+    };
+    let first = f.text("report")?;
+    let texts = std::iter::once(first).chain(std::iter::from_fn(|| f.optional()));
+    let reports: Option<Vec<_>> = texts.map(report).collect();
+    reports.ok_or_else(|| f.bad("report"))
 }
 
 /// At most 32 bytes of `verb`, cut at a character: unknown verbs reach logs.
