@@ -98,6 +98,7 @@ export class Overlay {
     this.value("Received", bytes(stats.bytesPerSecond));
     this.value("Round trip", stats.roundTrip === null ? "–" : `${stats.roundTrip.toFixed(1)} ms`);
     this.value("Arrival to picture", `${stats.held.toFixed(1)} ms`);
+    this.value("Decoding + drawing", `${stats.decode.toFixed(1)} + ${stats.present.toFixed(1)} ms`);
     this.value("Stripes skipped", String(stats.superseded));
     this.value("Decode errors", String(stats.decodeErrors));
   }

@@ -1,7 +1,12 @@
 // What the overlay and the tests see of the stream: counters, rates over the last interval, and the round trip.
 
+import type { FrameStages } from "./wire";
+
 /** A snapshot; rates are per second over the time since the snapshot before. */
 export interface StreamStats {
+  /** Medians of the frames since the snapshot before, in ms; those of that one where there is none. */
+  decode: number;
+  present: number;
   fps: number;
   bytesPerSecond: number;
   /** Round trip of the connection in ms; null where the server does not answer pings. */
@@ -35,6 +40,36 @@ export class RateMeter {
     [this.frames, this.bytes, this.since] = [frames, bytes, now];
     return rates;
   }
+}
+
+/** Frames whose times are kept between two reports; a report has room for as many. */
+const MAX_FRAMES = 128;
+
+/** Collects what frames took until the next report. */
+export class StageLog {
+  /** Medians of the last report that had a frame, in ms. */
+  decode = 0;
+  present = 0;
+  private frames: FrameStages[] = [];
+
+  /** Adds a frame that was drawn and acknowledged; the oldest goes where there are too many. */
+  add(frame: FrameStages): void {
+    this.frames.push(frame);
+    if (this.frames.length > MAX_FRAMES) this.frames.shift();
+  }
+
+  /** What there is to report, oldest first; it starts over. */
+  take(): FrameStages[] {
+    const frames = this.frames;
+    this.frames = [];
+    this.decode = median(frames.map(({ decode }) => decode)) ?? this.decode;
+    this.present = median(frames.map(({ present }) => present)) ?? this.present;
+    return frames;
+  }
+}
+
+function median(values: number[]): number | undefined {
+  return values.sort((a, b) => a - b)[values.length >> 1];
 }
 
 const MAX_UNANSWERED = 3;

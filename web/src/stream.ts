@@ -7,7 +7,7 @@ import { DecoderPool, type JpegDecoder } from "./decoder-pool";
 import { jpegSize } from "./jpeg";
 import type { DecodeJob, StreamCommand, StreamEvent, StreamOptions } from "./messages";
 import { type Picture, Screen } from "./screen";
-import { PingProbe, RateMeter } from "./stats";
+import { PingProbe, RateMeter, StageLog } from "./stats";
 import { type Stripe, StripeBoard } from "./stripes";
 import { VideoDecoders } from "./video";
 import * as wire from "./wire";
@@ -32,6 +32,7 @@ export class Stream {
   private readonly rates = new RateMeter(performance.now());
   private readonly totals = { bytes: 0, frames: 0, stripes: 0, errors: 0, acks: 0 };
   private readonly ticker: ReturnType<typeof setInterval>;
+  private readonly stages = new StageLog();
   private ping = new PingProbe();
   private viewer: boolean;
   private settings: wire.Settings | null = null;
@@ -217,7 +218,7 @@ export class Stream {
 
   private settled(stripe: Stripe<DecodeJob | null>, picture: Picture | null): void {
     if (picture === null) this.totals.errors += 1;
-    this.board.decoded(stripe, picture);
+    this.board.decoded(stripe, picture, performance.now());
     this.present();
   }
 
@@ -230,8 +231,10 @@ export class Stream {
       this.totals.stripes += drawable.pictures.length;
       if (drawable.done) {
         const at = performance.now();
-        this.drawn = { frame: drawable.done.frame, at, held: at - drawable.done.arrived };
+        const { frame, arrived, decoded } = drawable.done;
+        this.drawn = { frame, at, held: at - arrived };
         this.acknowledge();
+        this.stages.add({ frame, decode: decoded - arrived, present: at - decoded });
       }
     }
     clearTimeout(this.presenter);
@@ -253,6 +256,10 @@ export class Stream {
     if (ping) this.connection.send(ping);
     // A repeated acknowledgement tells a client with nothing new from one that has gone silent.
     if (now - this.ackedAt >= TICK) this.acknowledge();
+    const stages = this.stages.take();
+    // Servers that answer pings of this page know this, too.
+    const isKnown = this.ping.roundTrip !== null && this.connection.backlog <= MAX_BACKLOG;
+    if (isKnown && stages.length > 0) this.connection.send(wire.stagesMessage(stages));
     const { bytes, frames, stripes, errors, acks } = this.totals;
     this.emit({
       type: "stats",
@@ -260,6 +267,8 @@ export class Stream {
         ...this.rates.read(frames, bytes, now),
         roundTrip: this.ping.roundTrip,
         held: this.drawn?.held ?? 0,
+        decode: this.stages.decode,
+        present: this.stages.present,
         width: this.screen.width,
         height: this.screen.height,
         framesDrawn: frames,
@@ -278,6 +287,7 @@ export class Stream {
     this.video.reset();
     this.screen.forgetSize();
     this.drawn = null;
+    this.stages.take();
   }
 
   private fail(reason: string): void {

@@ -28,11 +28,12 @@ export interface Place {
 export interface Drawable<Picture> {
   pictures: { y: number; picture: Picture }[];
   /**
-   * The frame to acknowledge afterwards, and when its last byte arrived in the caller's clock. A frame that lost
+   * The frame to acknowledge afterwards, and when its last byte arrived and its last stripe was decoded in the caller's
+   * clock. A frame that lost
    * stripes to a newer one is not acknowledged by itself but with the newer one: otherwise an overloaded client would
    * ask for more than it can decode.
    */
-  done: { frame: number; arrived: number } | null;
+  done: { frame: number; arrived: number; decoded: number } | null;
   /** Number of frames that reach the canvas with this. */
   frames: number;
 }
@@ -50,6 +51,7 @@ interface Entry<Source, Picture> extends Stripe<Source> {
 interface Frame<Source, Picture> {
   readonly id: number;
   arrived: number;
+  decoded: number;
   readonly entries: Entry<Source, Picture>[];
   unsettled: number;
   /** Its last stripe is here. */
@@ -87,7 +89,7 @@ export class StripeBoard<Source, Picture> {
     for (const older of this.waiting.filter(same)) {
       older.superseded = true;
       this.superseded += 1;
-      settle(older);
+      settle(older, now);
     }
     this.waiting[turn] = entry;
     this.waiting = this.waiting.filter(({ superseded }) => !superseded);
@@ -107,14 +109,14 @@ export class StripeBoard<Source, Picture> {
   }
 
   /** Hands in the picture of a stripe; null where decoding failed. */
-  decoded(stripe: Stripe<Source>, picture: Picture | null): void {
+  decoded(stripe: Stripe<Source>, picture: Picture | null, now: number): void {
     const entry = stripe as Entry<Source, Picture>;
     if (entry.state !== "decoding") {
       if (picture !== null) this.release(picture);
       return;
     }
     entry.picture = picture;
-    settle(entry);
+    settle(entry, now);
   }
 
   /** Everything that can be drawn now, oldest frame first; null while the oldest frame is not complete and decoded. */
@@ -123,7 +125,8 @@ export class StripeBoard<Source, Picture> {
     for (let frame = this.frames[0]; frame?.unsettled === 0 && this.pause(frame, now) <= 0; frame = this.frames[0]) {
       this.frames.shift();
       drawable ??= { pictures: [], done: null, frames: 0 };
-      if (!frame.entries.some(({ superseded }) => superseded)) drawable.done = { frame: frame.id, arrived: frame.arrived };
+      const { id, arrived, decoded } = frame;
+      if (!frame.entries.some(({ superseded }) => superseded)) drawable.done = { frame: id, arrived, decoded };
       const drawn = drawable.pictures.length;
       for (const { y, picture } of frame.entries) if (picture !== null) drawable.pictures.push({ y, picture });
       if (drawable.pictures.length > drawn) drawable.frames += 1;
@@ -159,7 +162,7 @@ export class StripeBoard<Source, Picture> {
     let frame = this.frames.at(-1);
     if (frame?.id !== id) {
       if (this.frames.length >= this.maxFrames) return null;
-      frame = { id, arrived: now, entries: [], unsettled: 0, ended: false };
+      frame = { id, arrived: now, decoded: now, entries: [], unsettled: 0, ended: false };
       this.frames.push(frame);
     }
     const entry: Entry<Source, Picture> = { frame, y, height, source, state, superseded: false, picture: null };
@@ -171,7 +174,8 @@ export class StripeBoard<Source, Picture> {
   }
 }
 
-function settle<Source, Picture>(entry: Entry<Source, Picture>): void {
+function settle<Source, Picture>(entry: Entry<Source, Picture>, now: number): void {
   entry.state = "settled";
   entry.frame.unsettled -= 1;
+  entry.frame.decoded = now;
 }

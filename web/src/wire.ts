@@ -139,6 +139,24 @@ export function ackMessage(frame: number, heldMs: number): string {
   return `CLIENT_FRAME_ACK ${frame} ${Math.max(0, Math.round(heldMs))}`;
 }
 
+/** What one drawn and acknowledged frame took in here, in ms. */
+export interface FrameStages {
+  frame: number;
+  /** From its last byte to its last decoded part. */
+  decode: number;
+  /** From there until it was drawn. */
+  present: number;
+}
+
+/** Longest time that is told, in µs. */
+const MAX_STAGE = 10_000_000;
+
+/** What frames took, oldest first; at most 128 fit the server's limit. */
+export function stagesMessage(frames: readonly FrameStages[]): string {
+  const us = (ms: number) => Math.min(MAX_STAGE, Math.max(0, Math.round(ms * 1000)));
+  return `_stages,${frames.map(({ frame, decode, present }) => `${frame}:${us(decode)}:${us(present)}`).join(",")}`;
+}
+
 /** Asks for a new size of the display, in pixels. */
 export function resizeMessage(width: number, height: number): string {
   return `r,${width}x${height},${DISPLAY}`;

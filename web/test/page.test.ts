@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { targetOf } from "../src/address";
-import { PingProbe, RateMeter } from "../src/stats";
+import { PingProbe, RateMeter, StageLog } from "../src/stats";
+import { stagesMessage } from "../src/wire";
 
 const page = (parts: object) => targetOf({ protocol: "http:", host: "h:8080", pathname: "/", search: "", hash: "", ...parts });
 
@@ -20,6 +21,27 @@ test("rates are those of the time since the last reading", () => {
   const meter = new RateMeter(1000);
   expect(meter.read(30, 5000, 2000)).toEqual({ fps: 30, bytesPerSecond: 5000 });
   expect(meter.read(45, 6000, 2500)).toEqual({ fps: 30, bytesPerSecond: 2000 });
+});
+
+test("times of frames are kept for the next report, the newest ones", () => {
+  const log = new StageLog();
+  for (let frame = 0; frame < 300; frame += 1) log.add({ frame, decode: frame, present: 2 });
+  const report = log.take();
+  expect([report.length, report[0]?.frame, report.at(-1)?.frame]).toEqual([128, 172, 299]);
+  expect([log.decode, log.present]).toEqual([236, 2]);
+  // A quiet second leaves the figures as they were.
+  expect(log.take()).toEqual([]);
+  expect(log.decode).toBe(236);
+});
+
+test("a report is in microseconds, and the longest one is within the server's limit", () => {
+  const frames = [
+    { frame: 513, decode: 5.2, present: 0.9 },
+    { frame: 514, decode: -0.1, present: 1e9 },
+  ];
+  expect(stagesMessage(frames)).toBe("_stages,513:5200:900,514:0:10000000");
+  const longest = stagesMessage(Array(128).fill({ frame: 65535, decode: 1e9, present: 1e9 }));
+  expect(longest.length).toBeLessThanOrEqual(4096);
 });
 
 test("the round trip is measured, and a server that does not answer is left alone", () => {

@@ -149,6 +149,29 @@ test("an acknowledgement is repeated every second while nothing new comes", asyn
   expect(log.filter((text) => /^CLIENT_FRAME_ACK 7 0$/.test(text)).length).toBe(1);
 });
 
+test("what frames took is told once a second, to servers that know this page's verbs", async () => {
+  start();
+  settings();
+  stripe(7, 0, true);
+  await vi.advanceTimersByTimeAsync(30);
+  await decode();
+  await vi.advanceTimersByTimeAsync(1000);
+  const ping = log.find((text) => text.startsWith("_ping,"));
+  expect(log.filter((text) => text.startsWith("_stages"))).toEqual([]);
+  say(`pong,${ping!.slice(6)}`);
+  stripe(8, 0);
+  stripe(8, 16, true);
+  await vi.advanceTimersByTimeAsync(20);
+  await decode();
+  await vi.advanceTimersByTimeAsync(12);
+  await decode();
+  stripe(9, 0, true);
+  await decode();
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(log.filter((text) => text.startsWith("_stages"))).toEqual(["_stages,8:32000:0,9:0:0"]);
+  expect(events.findLast((event) => event.type === "stats")).toMatchObject({ stats: { decode: 32, present: 0 } });
+});
+
 test("a reset frees what is decoded and forgets what is acknowledged", async () => {
   start();
   stripe(1, 0);

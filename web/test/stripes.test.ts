@@ -14,7 +14,7 @@ const add = (frame: number, y: number, now = 0) => board.add(frame, at(y), `${fr
 /** Long after everything arrived, so that no frame waits for more stripes. */
 const take = () => board.take(1000);
 const start = () => board.next()!;
-const finish = (...stripes: Stripe<string>[]) => stripes.forEach((stripe) => board.decoded(stripe, stripe.source));
+const finish = (...stripes: Stripe<string>[]) => stripes.forEach((stripe) => board.decoded(stripe, stripe.source, 20));
 
 test("a frame is drawn in one go when all that arrived of it is decoded", () => {
   add(1, 0, 10);
@@ -28,7 +28,7 @@ test("a frame is drawn in one go when all that arrived of it is decoded", () => 
       { y: 0, picture: "1/0" },
       { y: 64, picture: "1/64" },
     ],
-    done: { frame: 1, arrived: 12 },
+    done: { frame: 1, arrived: 12, decoded: 20 },
     frames: 1,
   });
   expect(take()).toBeNull();
@@ -104,8 +104,8 @@ test("a frame that was dropped whole is acknowledged by the one that replaced it
 
 test("a frame that cannot be decoded is acknowledged all the same, or the server would wait for ever", () => {
   add(1, 0);
-  board.decoded(start(), null);
-  expect(take()).toEqual({ pictures: [], done: { frame: 1, arrived: 0 }, frames: 0 });
+  board.decoded(start(), null, 7);
+  expect(take()).toEqual({ pictures: [], done: { frame: 1, arrived: 0, decoded: 7 }, frames: 0 });
 });
 
 test("a late stripe of a drawn frame is drawn and acknowledged again", () => {
