@@ -34,7 +34,6 @@ pub(crate) struct Run {
     pub(crate) damaged_at: Option<Instant>,
     /// The next frame must stand alone.
     pub(crate) keyframe: bool,
-    pub(crate) last_keyframe: Instant,
 }
 
 impl Run {
@@ -91,12 +90,13 @@ impl Video {
         }
         self.pace();
         self.frame_id += 1;
-        let options = SubmitOptions { keyframe: run.keyframe, refine, ..SubmitOptions::default() };
+        let known_frame_id =
+            if run.keyframe || refine { None } else { self.stream.known_frame(self.frame_id - 1) };
+        let options =
+            SubmitOptions { keyframe: run.keyframe, refine, known_frame_id, ..SubmitOptions::default() };
         match encoding.encode(&frame, self.frame_id, &options) {
             Ok(encoded) => {
-                if std::mem::take(&mut run.keyframe) {
-                    run.last_keyframe = Instant::now();
-                }
+                run.keyframe = false;
                 (self.changes, self.failures, self.filmed) = (0, 0, true);
                 self.fallback.worked(encoding.chosen());
                 self.stand_by(run, encoding);

@@ -8,12 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use selkies_plugin_abi::{CODEC_JPEG, PACKET_LAST};
+use selkies_plugin_abi::{CODEC_JPEG, PACKET_DISCARDABLE, PACKET_LAST};
 use selkies_plugin_host::{EncodedPacket, Waker};
 use selkies_session::{
     ClientId,
     latency::{StageReport, Stages},
-    pacing::{Demand, FanOut, PacerStats, Packet, Priority},
+    pacing::{Demand, FanOut, Needs, PacerStats, Packet, Priority},
 };
 
 use crate::trails::Trails;
@@ -38,8 +38,6 @@ struct State {
     waker: Option<Waker>,
     /// While the video thread waits for damage: when it will look at the clients again.
     looks_at: Option<Option<Instant>>,
-    /// Whose keyframe it then knew to be wanted.
-    keyframe_known: Option<Priority>,
     /// When input last let a frame ahead of its turn.
     hurried: Option<Instant>,
     /// Until when the next damage counts as the answer to it.
@@ -115,6 +113,20 @@ impl Stream {
     pub fn delivered(&self, client: ClientId, frame_id: u16) {
         self.pace(client, |state, now| {
             state.fan.pacer(client)?.on_delivered(now, frame_id);
+            Some(())
+        });
+    }
+
+    /// The client's decoder dropped a frame, or everything, see [`FanOut::lose`].
+    pub fn lose(&self, client: ClientId, frame_id: Option<u16>) {
+        self.change(|fan| fan.lose(client, frame_id));
+    }
+
+    /// The client's decoder keeps up with so many frames per second, see
+    /// [`ClientPacer::decodes`](selkies_session::pacing::ClientPacer::decodes).
+    pub fn decodes(&self, client: ClientId, fps: f64) {
+        self.pace(client, |state, now| {
+            state.fan.pacer(client)?.decodes(now, fps);
             Some(())
         });
     }
@@ -195,21 +207,19 @@ impl Stream {
         self.lock().fan.demand(Instant::now())
     }
 
-    /// Runs `wait`, which ends at `limit`, or when a client's turn comes before it: then the capture is woken. `limit` is
-    /// asked with whose most important client waits for a keyframe. Clients whose turn it is get their packets first.
+    /// Runs `wait`, which ends at `limit`, or when a client's turn or a keyframe for it comes before that: then the capture
+    /// is woken. Clients whose turn it is get their packets first.
     pub(crate) fn while_waiting<T>(
         &self,
-        limit: impl FnOnce(Option<Priority>) -> Option<Instant>,
+        limit: Option<Instant>,
         wait: impl FnOnce(Option<Instant>) -> T,
     ) -> T {
         let limit = {
             let now = Instant::now();
             let mut state = self.lock();
             self.deliver(&mut state, now);
-            let limit = limit(state.fan.keyframe_wanted());
-            let limit = limit.into_iter().chain(state.fan.next_wakeup(now)).min();
+            let limit = limit.into_iter().chain(wakeup(&state.fan, now)).min();
             state.looks_at = Some(limit);
-            state.keyframe_known = state.fan.keyframe_wanted();
             limit
         };
         let answer = wait(limit);
@@ -270,8 +280,13 @@ impl Stream {
                 frame_id: wire_id(info.frame_id),
                 y: info.area.y.min(u32::from(u16::MAX)) as u16,
                 height: info.area.height.min(u32::from(u16::MAX)) as u16,
-                // A JPEG packet is a complete image.
-                independent: info.is_key() || info.codec == CODEC_JPEG,
+                needs: match info.reference_frame_id {
+                    // A JPEG packet is a complete image.
+                    _ if info.is_key() || info.codec == CODEC_JPEG => Needs::Nothing,
+                    0 => Needs::Before,
+                    id => Needs::Frame(wire_id(id)),
+                },
+                discardable: info.flags & PACKET_DISCARDABLE != 0,
                 bytes: packet.data.payload().len(),
                 payload: packet,
             });
@@ -279,9 +294,27 @@ impl Stream {
         self.deliver(&mut state, now);
     }
 
-    /// Whose most important client cannot go on without an independent packet.
-    pub(crate) fn keyframe_wanted(&self) -> Option<Priority> {
-        self.lock().fan.keyframe_wanted()
+    /// True when a keyframe is to be made now, because a client cannot go on without one; it then counts as made.
+    pub(crate) fn takes_keyframe(&self) -> bool {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let due = state.fan.keyframe_due(now).is_some_and(|due| due <= now);
+        if due {
+            state.fan.keyframe_asked(now);
+        }
+        due
+    }
+
+    /// Whether the encoder in use can predict from older frames than the one before.
+    pub(crate) fn set_anchors(&self, anchors: bool) {
+        self.lock().fan.set_anchors(anchors);
+    }
+
+    /// From which frame the one after `newest` is best predicted, see [`FanOut::known_frame`].
+    pub(crate) fn known_frame(&self, newest: u64) -> Option<u64> {
+        let known = self.lock().fan.known_frame(Instant::now())?;
+        // The fan-out knows the last 16 bits.
+        newest.checked_sub(u64::from((newest as u16).wrapping_sub(known)))
     }
 
     /// The picture's size or the encoder changed.
@@ -317,14 +350,7 @@ impl Stream {
     fn announce(&self, state: &State, now: Instant) {
         self.changed.notify_all();
         let Some(looks_at) = state.looks_at else { return };
-        // The lead's wish comes first.
-        let newcomer = match (state.fan.keyframe_wanted(), state.keyframe_known) {
-            (Some(wanted), Some(known)) => wanted < known,
-            (wanted, None) => wanted.is_some(),
-            (None, Some(_)) => false,
-        };
-        let due = if newcomer { Some(now) } else { state.fan.next_wakeup(now) };
-        if due.is_some_and(|due| looks_at.is_none_or(|looks_at| due < looks_at))
+        if wakeup(&state.fan, now).is_some_and(|due| looks_at.is_none_or(|looks_at| due < looks_at))
             && let Some(waker) = &state.waker
         {
             waker.wake();
@@ -376,4 +402,9 @@ impl Stream {
 /// The wire has 16 bits; ids run over.
 fn wire_id(frame_id: u64) -> u16 {
     (frame_id & 0xffff) as u16
+}
+
+/// When the video thread is to look at the clients again: for a turn, or for a keyframe.
+fn wakeup(fan: &Fan, now: Instant) -> Option<Instant> {
+    fan.next_wakeup(now).into_iter().chain(fan.keyframe_due(now)).min()
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use selkies_plugin_abi::ENCODER_ANCHORS;
 use selkies_plugin_host::CaptureInfo;
 use tracing::{info, warn};
 
@@ -166,6 +167,7 @@ impl Video {
     /// Notes that this encoder is in use from now on.
     pub(crate) fn uses(&self, encoding: &Encoding) {
         let EncoderBackend { backend, offer } = &self.backends.encoders[encoding.chosen()];
+        self.stream.set_anchors(offer.flags & ENCODER_ANCHORS != 0);
         self.figures.uses(format!("{}/{}", backend.plugin.id(), offer.name));
     }
 

@@ -12,7 +12,7 @@ use selkies_plugin_host::{
 use selkies_session::{
     fallback::{BackOff, Fallback},
     latency::StageRecorder,
-    pacing::{Demand, Priority},
+    pacing::Demand,
 };
 use tracing::{info, warn};
 
@@ -31,8 +31,6 @@ use crate::{
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(250);
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
-/// Least time between two keyframes for followers that lack one.
-const FOLLOWER_KEYFRAME: Duration = Duration::from_secs(1);
 /// Sources that change faster than a frame is taken this often in a row count as failing.
 const MAX_CHANGES: u32 = 16;
 
@@ -236,7 +234,6 @@ impl Video {
             reason: None,
             damaged_at: None,
             keyframe: true,
-            last_keyframe: Instant::now(),
         };
         let ended = self.roll(&mut run, &mut encoding);
         self.orders.wakes(None);
@@ -324,12 +321,7 @@ impl Video {
     /// Asks for a keyframe when a client cannot go on without one. Encoders whose packets stand alone never need it: the
     /// fan-out has everything.
     fn serve_newcomers(&self, run: &mut Run) {
-        let wanted = match self.stream.keyframe_wanted() {
-            Some(Priority::Lead) => true,
-            Some(Priority::Follower) => run.last_keyframe.elapsed() >= FOLLOWER_KEYFRAME,
-            None => false,
-        };
-        if wanted && !run.keyframe {
+        if !run.keyframe && self.stream.takes_keyframe() {
             run.keyframe = true;
             run.reason = Some(Reason::Keyframe);
             self.stream.damaged();
@@ -338,15 +330,10 @@ impl Video {
 
     /// Waits for damage, the time to refine, a client's turn, or the time to blame what does not end.
     fn await_damage(&self, run: &mut Run) -> Result<Option<Ended>, PluginError> {
-        // Whoever came since, or still waits for the turn of followers, needs a keyframe though nothing changes.
-        let newcomer = |wanted| match wanted {
-            Priority::Lead => Instant::now(),
-            Priority::Follower => run.last_keyframe + FOLLOWER_KEYFRAME,
-        };
-        let signal = self.stream.while_waiting(
-            |wanted| run.refine_at.into_iter().chain(wanted.map(newcomer)).chain(self.departures.due()).min(),
-            |limit| run.capture.wait(limit.map(|limit| limit.saturating_duration_since(Instant::now()))),
-        )?;
+        let limit = run.refine_at.into_iter().chain(self.departures.due()).min();
+        let signal = self.stream.while_waiting(limit, |limit| {
+            run.capture.wait(limit.map(|limit| limit.saturating_duration_since(Instant::now())))
+        })?;
         match signal {
             CaptureSignal::Damage => {
                 run.damaged();

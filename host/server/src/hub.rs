@@ -245,6 +245,8 @@ impl Hub {
                 self.stream.acknowledge(client, frame_id, held_ms)
             }
             Action::Staged { client, reports } => self.stream.staged(client, &reports),
+            Action::FrameLost { client, frame_id } => self.stream.lose(client, frame_id),
+            Action::DecodePace { client, fps } => self.stream.decodes(client, fps),
             Action::KeepsPackets { client } => self.stream.keeps(client),
             Action::Refused { client, refusal } => {
                 debug!(client = client.0, ?refusal, "a message was refused")
@@ -254,8 +256,6 @@ impl Hub {
             Action::SetNativeCursor(_)
             | Action::StartAudio { .. }
             | Action::StopAudio { .. }
-            | Action::DecodePace { .. }
-            | Action::FrameLost { .. }
             | Action::Clipboard { .. }
             | Action::RunCommand { .. }
             | Action::Upload { .. }

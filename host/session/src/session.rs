@@ -10,7 +10,7 @@ mod ownership;
 mod policy;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -397,6 +397,3 @@ fn inject(events: Vec<InputEvent>, out: &mut Vec<Action>) {
         out.push(Action::Inject(events));
     }
 }
-
-/// Least time between two key frames asked for, whoever asks.
-const KEYFRAME_INTERVAL: Duration = Duration::from_millis(250);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use selkies_session::pacing::{Batch, Demand, FanOut, Packet, Priority};
+use selkies_session::pacing::{Batch, Demand, FanOut, Needs, Packet, Priority};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -93,7 +93,8 @@ fn run(mut pages: BTreeMap<u8, Page>, start: Instant) -> (BTreeMap<u8, Page>, BT
                     frame_id,
                     y,
                     height: 64,
-                    independent: true,
+                    needs: Needs::Nothing,
+                    discardable: false,
                     bytes: 9000,
                     payload: frame,
                 });
@@ -169,7 +170,8 @@ fn deliveries(own_page: bool, independent: bool, moves: bool) -> Vec<(Duration, 
         frame_id,
         y: index * 64,
         height: 64,
-        independent,
+        needs: if independent { Needs::Nothing } else { Needs::Before },
+        discardable: false,
         bytes: 9000,
         payload: 1,
     };
@@ -215,7 +217,12 @@ fn a_picture_is_sent_again_to_pages_that_may_have_lost_it() {
     let at = |seconds: u32| (seconds * 1000 * MS, 4);
     assert_eq!(deliveries(false, true, false), [at(0), at(2), at(8), at(30)]);
     assert_eq!(deliveries(true, true, false), [at(0)], "a page of ours loses nothing");
-    assert_eq!(deliveries(false, false, false), [], "a delta alone is of no use to anybody");
+    let chained = deliveries(false, false, false);
+    assert_eq!(
+        chained,
+        [(Duration::ZERO, 8)],
+        "where packets build on each other, a decoder asks for what it lacks"
+    );
     let beside_motion: Vec<_> = deliveries(false, true, true).iter().map(|delivery| delivery.1).collect();
     assert_eq!(beside_motion, [4, 4, 4, 4]);
 }

@@ -246,3 +246,37 @@ fn motion_stays_young_however_slow_the_page_is() {
 fn scrolling_stays_young_however_slow_the_page_is() {
     stays_young(Scene::Scroll);
 }
+
+#[test]
+fn a_page_that_names_its_decoders_pace_gets_no_more_for_a_while() {
+    let start = Instant::now();
+    let mut pacer = ClientPacer::new();
+    let mut sent = Vec::new();
+    let mut count = |pacer: &mut ClientPacer, from: u64, to: u64| {
+        let before = sent.len();
+        for ms in from..to {
+            let now = start + Duration::from_millis(ms);
+            if ms % 16 == 0 && pacer.can_take(now) {
+                let id = sent.len() as u16;
+                sent.push(now);
+                pacer.on_sent(now, id, 1080, 1000);
+                pacer.on_drained(now);
+                pacer.on_ack(now + MS, id, Some(0));
+            }
+        }
+        sent.len() - before
+    };
+    assert!(count(&mut pacer, 0, 1000) >= 60);
+    pacer.decodes(start + 1000 * MS, 10.0);
+    let paced = count(&mut pacer, 1000, 6000);
+    assert!((45..=56).contains(&paced), "a tenth more than 10 a second: {paced} in 5 s");
+    assert!(count(&mut pacer, 6000, 7000) >= 60, "the word is forgotten");
+    pacer.decodes(start + 7000 * MS, 10.0);
+    pacer.decodes(start + 7001 * MS, 0.0);
+    assert!(count(&mut pacer, 7000, 8000) >= 60, "any rate");
+    for odd in [f64::NAN, f64::INFINITY, -3.0] {
+        pacer.decodes(start + 8000 * MS, odd);
+    }
+    pacer.decodes(start + 8000 * MS, 1e-300);
+    assert!((1..=3).contains(&count(&mut pacer, 8000, 10_000)), "one a second at least");
+}

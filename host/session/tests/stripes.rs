@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use selkies_session::pacing::{ClientPacer, ClientView, Demand, FanOut, Packet, Priority, StripeCache};
+use selkies_session::pacing::{
+    Bounds, ClientPacer, ClientView, Demand, FanOut, Needs, Packet, Priority, StripeCache,
+};
 
 const HEIGHT: u16 = 64;
 
 fn stripe(frame_id: u16, index: u16, independent: bool, payload: u32) -> Packet<u32> {
-    Packet { frame_id, y: index * HEIGHT, height: HEIGHT, independent, bytes: 100, payload }
+    let needs = if independent { Needs::Nothing } else { Needs::Before };
+    Packet { frame_id, y: index * HEIGHT, height: HEIGHT, needs, discardable: false, bytes: 100, payload }
 }
 
 /// A page's decoder: applies packets and fails on a delta whose predecessor it has not got.
@@ -21,7 +24,7 @@ struct Page {
 
 impl Page {
     fn apply(&mut self, packet: &Packet<u32>) {
-        if !packet.independent {
+        if packet.needs != Needs::Nothing {
             assert_eq!(self.picture.get(&packet.y), Some(&(packet.payload - 1)), "delta without its base");
         }
         // Ids never run backwards on one connection, wrapping considered.
@@ -54,12 +57,15 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let mut newest: BTreeMap<u16, u32> = BTreeMap::new();
     let mut frame_id = 65_500u16;
     let take = |cache: &StripeCache<u32>, view: &mut ClientView, page: &mut Page| {
-        if let Some(batch) = cache.take(view, None) {
+        if let Some(batch) = cache.take(view, Bounds::default()) {
             assert_eq!(batch.frame_id, batch.packets.last().unwrap().frame_id);
             assert_eq!(batch.bytes, 100 * batch.packets.len());
             batch.packets.iter().for_each(|p| page.apply(p));
         }
-        assert!(!cache.has_news(view) && cache.take(view, None).is_none(), "each stripe is given once");
+        assert!(
+            !cache.has_news(view, Bounds::default()) && cache.take(view, Bounds::default()).is_none(),
+            "each stripe is given once"
+        );
     };
     for step in steps {
         match step {
@@ -84,7 +90,7 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     // One key frame at the end repairs whoever lost a delta; nobody else needs it.
     for (view, page) in views.iter_mut().zip(&mut pages) {
         take(&cache, view, page);
-        prop_assert!(cache.needs_keyframe(view) || page.picture == newest);
+        prop_assert!(cache.needs_keyframe(view, Bounds::default()) || page.picture == newest);
     }
     frame_id = frame_id.wrapping_add(1);
     for (y, payload) in &mut newest {
@@ -93,7 +99,7 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     }
     for (view, page) in views.iter_mut().zip(&mut pages) {
         take(&cache, view, page);
-        prop_assert!(!cache.needs_keyframe(view));
+        prop_assert!(!cache.needs_keyframe(view, Bounds::default()));
         prop_assert_eq!(&page.picture, &newest);
     }
     Ok(())
@@ -117,9 +123,17 @@ fn a_changed_layout_drops_what_it_covers() {
     for index in 0..4 {
         cache.publish(stripe(1, index, true, 1));
     }
-    let whole = Packet { frame_id: 2, y: 0, height: 256, independent: true, bytes: 9, payload: 7 };
+    let whole = Packet {
+        frame_id: 2,
+        y: 0,
+        height: 256,
+        needs: Needs::Nothing,
+        discardable: false,
+        bytes: 9,
+        payload: 7,
+    };
     cache.publish(whole.clone());
-    assert_eq!(cache.take(&mut ClientView::new(), None).unwrap().packets, vec![whole]);
+    assert_eq!(cache.take(&mut ClientView::new(), Bounds::default()).unwrap().packets, vec![whole]);
     cache.publish(stripe(3, 2, true, 1));
     assert_eq!(cache.len(), 1);
 }
@@ -128,7 +142,15 @@ fn a_changed_layout_drops_what_it_covers() {
 fn memory_is_bounded_whatever_is_published() {
     let mut cache = StripeCache::new();
     for y in 0..=u16::MAX {
-        cache.publish(Packet { frame_id: 0, y, height: 1, independent: true, bytes: 0, payload: 0u8 });
+        cache.publish(Packet {
+            frame_id: 0,
+            y,
+            height: 1,
+            needs: Needs::Nothing,
+            discardable: false,
+            bytes: 0,
+            payload: 0u8,
+        });
     }
     assert_eq!(cache.len(), 1024);
 }
@@ -137,11 +159,11 @@ fn memory_is_bounded_whatever_is_published() {
 fn clearing_makes_everybody_start_anew() {
     let (mut cache, mut view) = (StripeCache::new(), ClientView::new());
     cache.publish(stripe(1, 0, true, 1));
-    cache.take(&mut view, None);
+    cache.take(&mut view, Bounds::default());
     cache.clear();
-    assert!(!cache.has_news(&view));
+    assert!(!cache.has_news(&view, Bounds::default()));
     cache.publish(stripe(2, 0, true, 2));
-    assert_eq!(cache.take(&mut view, None).unwrap().packets[0].payload, 2);
+    assert_eq!(cache.take(&mut view, Bounds::default()).unwrap().packets[0].payload, 2);
 }
 
 fn at(start: Instant, ms: u64) -> Instant {
@@ -184,7 +206,7 @@ fn a_late_joiner_gets_the_whole_picture_without_an_encode() {
     }
     fan.take(start, 1);
     fan.start(2, Priority::Follower);
-    assert_eq!(fan.keyframe_wanted(), None);
+    assert_eq!(fan.keyframe_due(start), None);
     assert_eq!(fan.take(start, 2).unwrap().packets.len(), 4);
     assert!(matches!(fan.demand(start), Demand::Wait(_)));
 }
@@ -217,23 +239,6 @@ fn a_busy_lead_is_not_outrun_where_frames_build_on_each_other() {
 }
 
 #[test]
-fn a_follower_that_missed_a_delta_asks_for_a_key_frame() {
-    let start = Instant::now();
-    let mut fan = FanOut::<u8, u32>::new();
-    fan.start(1, Priority::Lead);
-    fan.publish(stripe(1, 0, true, 1));
-    fan.take(start, 1);
-    fan.start(2, Priority::Follower);
-    fan.pacer(1).unwrap().on_drained(start);
-    fan.publish(stripe(2, 0, false, 2));
-    assert_eq!(fan.keyframe_wanted(), Some(Priority::Follower));
-    assert_eq!(fan.ready(start), [1]);
-    fan.publish(stripe(3, 0, true, 3));
-    assert_eq!(fan.keyframe_wanted(), None);
-    assert_eq!(fan.ready(start), [1, 2]);
-}
-
-#[test]
 fn a_bounded_batch_takes_the_stripes_that_waited_longest() {
     let (mut cache, mut view) = (StripeCache::<u32>::new(), ClientView::new());
     let mut taken = Vec::new();
@@ -242,7 +247,7 @@ fn a_bounded_batch_takes_the_stripes_that_waited_longest() {
         for index in [0, 0, 0, 1, 2, 3, 4] {
             cache.publish(stripe(frame, index, true, 1));
         }
-        let batch = cache.take(&mut view, Some(2 * 64)).unwrap();
+        let batch = cache.take(&mut view, Bounds { rows: Some(2 * 64), links: None }).unwrap();
         assert_eq!((batch.packets.len(), batch.rows), (2, 128));
         assert_eq!(batch.frame_id, frame);
         taken.extend(batch.packets.iter().map(|packet| packet.y / 64));
@@ -251,17 +256,21 @@ fn a_bounded_batch_takes_the_stripes_that_waited_longest() {
         let turns: Vec<usize> = (0..taken.len()).filter(|&at| taken[at] == index).collect();
         assert!(turns.windows(2).all(|pair| pair[1] - pair[0] <= 6), "{index}: {taken:?}");
     }
-    assert_eq!(cache.take(&mut view, Some(1)).unwrap().packets.len(), 1, "at least one");
-    assert_eq!(cache.take(&mut view, None).unwrap().packets.len(), 2, "the rest");
+    assert_eq!(
+        cache.take(&mut view, Bounds { rows: Some(1), links: None }).unwrap().packets.len(),
+        1,
+        "at least one"
+    );
+    assert_eq!(cache.take(&mut view, Bounds::default()).unwrap().packets.len(), 2, "the rest");
     // Where packets build on each other, none is left out.
     for index in 0..5 {
         cache.publish(stripe(13, index, true, 1));
     }
-    cache.take(&mut view, None);
+    cache.take(&mut view, Bounds::default());
     for index in 0..5 {
         cache.publish(stripe(14, index, false, 1));
     }
-    assert_eq!(cache.take(&mut view, Some(64)).unwrap().packets.len(), 5);
+    assert_eq!(cache.take(&mut view, Bounds { rows: Some(64), links: None }).unwrap().packets.len(), 5);
 }
 
 #[test]

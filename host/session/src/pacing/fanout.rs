@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::pacer::ClientPacer;
+use super::recovery::Recovery;
 use super::repeats::{Repeats, Step};
-use super::stripes::{Batch, ClientView, Packet, StripeCache};
+use super::stripes::{Batch, Bounds, ClientView, Needs, Packet, StripeCache};
 
 /// While the lead cannot take a frame, followers may ask for an encode this often: they keep a live picture beside a
 /// slow lead, and the lead, once ready, waits at most for one such encode.
@@ -13,6 +14,15 @@ const FOLLOWER_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What was grabbed longer ago than this, its encoding not counted, is not sent while something newer is to be grabbed.
 const FRESH: Duration = Duration::from_millis(10);
+
+/// Least time between two frames that are predicted from an older one for the sake of a client that missed some.
+const ANCHOR_INTERVAL: Duration = Duration::from_millis(50);
+/// No encoder knows pictures that are older than so many frames.
+const FAR: u16 = 16;
+/// While frames come at least this often, a client waits for one that is predicted from what it has.
+const SOON: Duration = Duration::from_millis(100);
+/// And it is not given more of what it missed than it draws in this time: that would make its picture old.
+const CATCH_UP: Duration = Duration::from_millis(60);
 
 /// Whose pace a stream follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +51,7 @@ struct Member {
     /// The newest frame of which it took something, by its grab.
     offered: Option<Instant>,
     repeats: Repeats,
+    recovery: Recovery,
 }
 
 /// The clients of one stream. `C` names a client, `P` is a packet's payload.
@@ -60,8 +71,14 @@ pub struct FanOut<C, P> {
     encode_time: Option<Duration>,
     /// When the newest frame in the cache was grabbed.
     published: Option<Instant>,
-    /// Whether the newest packet built on another: then a skipped frame costs a key frame.
-    deltas: bool,
+    /// When the newest frame was grabbed of which some packet stood alone.
+    keyframe: Option<Instant>,
+    /// A packet of the frame being encoded stands alone.
+    keyed: bool,
+    /// When the newest frame was asked to be predicted from an older one.
+    anchored: Option<Instant>,
+    /// The encoder can predict from older frames.
+    anchors: bool,
 }
 
 impl<C: Ord + Copy, P: Clone> Default for FanOut<C, P> {
@@ -81,21 +98,29 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
             last_encode: None,
             encode_time: None,
             published: None,
-            deltas: false,
+            keyframe: None,
+            keyed: false,
+            anchored: None,
+            anchors: false,
         }
+    }
+
+    /// Whether the encoder can predict from frames older than the one before, see [`FanOut::known_frame`].
+    pub fn set_anchors(&mut self, anchors: bool) {
+        self.anchors = anchors;
     }
 
     /// Adds a client, or starts an existing one anew (it lacks everything). Call after `START_VIDEO`.
     pub fn start(&mut self, client: C, priority: Priority) {
-        let (pacer, repeats) = match self.members.remove(&client) {
+        let (pacer, repeats, recovery) = match self.members.remove(&client) {
             Some(mut before) => {
                 before.pacer.reset();
-                (before.pacer, before.repeats.anew())
+                (before.pacer, before.repeats.anew(), before.recovery)
             }
-            None => (ClientPacer::new(), Repeats::default()),
+            None => (ClientPacer::new(), Repeats::default(), Recovery::default()),
         };
-        let member =
-            Member { view: ClientView::new(), pacer, priority, active: true, offered: None, repeats };
+        let view = ClientView::new();
+        let member = Member { view, pacer, priority, active: true, offered: None, repeats, recovery };
         self.members.insert(client, member);
     }
 
@@ -165,8 +190,8 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
         let Some(lead) = lead else {
             return if someone_ready { Demand::Encode } else { Demand::Wait(wakeup) };
         };
-        if self.deltas {
-            // Whatever is encoded past the lead costs it a key frame.
+        if self.cache.is_chained() {
+            // Whatever is encoded past the lead it must catch up with, or have a key frame.
             return Demand::Wait(lead.pacer.next_wakeup(now));
         }
         let turn = self.last_encode.map_or(now, |last| last + FOLLOWER_INTERVAL);
@@ -181,6 +206,7 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
     pub fn encode_started(&mut self, now: Instant) {
         self.damaged = false;
         self.encoding = true;
+        self.keyed = false;
         self.last_encode = Some(now);
     }
 
@@ -193,13 +219,21 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
             let time = self.encode_time.map_or(took, |time| (time * 7 + took) / 8);
             self.encode_time = Some(time);
             self.published = Some(began);
-            self.members.values_mut().for_each(|member| member.pacer.encodes_in(time));
+            if std::mem::take(&mut self.keyed) {
+                self.keyframe = Some(began);
+            }
+            for member in self.members.values_mut() {
+                member.pacer.encodes_in(time);
+                if self.cache.is_chained() && member.priority == Priority::Follower {
+                    member.pacer.chains();
+                }
+            }
         }
     }
 
     /// Takes one encoded packet in. False when it was refused, see [`StripeCache::publish`].
     pub fn publish(&mut self, packet: Packet<P>) -> bool {
-        self.deltas = !packet.independent;
+        self.keyed |= packet.needs == Needs::Nothing;
         self.cache.publish(packet)
     }
 
@@ -208,7 +242,7 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
         self.cache.clear();
         self.encoding = false;
         self.damaged = true;
-        self.deltas = false;
+        (self.keyframe, self.keyed) = (None, false);
         for member in self.members.values_mut() {
             member.pacer.reset();
         }
@@ -227,9 +261,10 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
         if !self.is_due(now, client) {
             return None;
         }
+        let hastes = self.hastes(now);
         let member = self.members.get_mut(&client)?;
-        let rows = member.pacer.rows();
-        let batch = self.cache.take(&mut member.view, rows)?;
+        let bounds = bounds(&member.pacer, hastes);
+        let batch = self.cache.take(&mut member.view, bounds)?;
         member.offered = self.published;
         member.repeats.sends(now, self.cache.epoch());
         member.pacer.on_sent(now, batch.frame_id, batch.rows, batch.bytes);
@@ -241,7 +276,9 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
         self.members.get(&client).is_some_and(|member| {
             member.active
                 && member.pacer.can_take(now)
-                && !(member.priority == Priority::Lead && self.is_stale(now, member))
+                && !(member.priority == Priority::Lead
+                    && !self.cache.is_chained()
+                    && self.is_stale(now, member))
                 && self.apart_at(now, member).is_some_and(|at| at <= now)
         })
     }
@@ -249,7 +286,7 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
     /// From when on the acknowledgement of the client's next batch could be told from those of the ones before; `None`
     /// when there is no next batch.
     fn apart_at(&self, now: Instant, member: &Member) -> Option<Instant> {
-        let id = self.cache.next_id(&member.view, member.pacer.rows())?;
+        let id = self.cache.next_id(&member.view, bounds(&member.pacer, self.hastes(now)))?;
         Some(member.pacer.tells_apart_at(now, id).unwrap_or(now))
     }
 
@@ -262,11 +299,67 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
             && self.published.is_some_and(|grabbed| left || now.saturating_duration_since(grabbed) > fresh)
     }
 
-    /// Whose most important client waits for an independent packet, if any: for followers the caller should not ask
-    /// the encoder more than once a second.
-    pub fn keyframe_wanted(&self) -> Option<Priority> {
-        let waiting = self.members.values().filter(|m| m.active && self.cache.needs_keyframe(&m.view));
-        waiting.map(|m| m.priority).min()
+    /// The client's decoder dropped a frame, or, with `None`, its picture as a whole: what stands alone is sent to it
+    /// again, and where packets build on each other it waits for one that it can decode.
+    pub fn lose(&mut self, client: C, frame_id: Option<u16>) {
+        if let Some(member) = self.members.get_mut(&client) {
+            self.cache.lose(&mut member.view, frame_id);
+            member.offered = None;
+        }
+    }
+
+    /// From when on the encoder is to be asked for a key frame, because somebody cannot go on without one; `None` while
+    /// there is no such client, or none that could take it. See `Recovery` for how often.
+    pub fn keyframe_due(&self, now: Instant) -> Option<Instant> {
+        let due = |member: &Member| {
+            let bound = member.recovery.due(now, self.keyframe, member.priority == Priority::Lead);
+            let anchor = self.published.filter(|_| self.known_to(member).is_some()).map(|at| at + SOON);
+            let takes = if member.pacer.can_take(now) { Some(now) } else { member.pacer.next_wakeup(now) };
+            takes.map(|takes| anchor.into_iter().fold(takes.max(bound), Instant::max))
+        };
+        self.lost(now).filter_map(due).min()
+    }
+
+    /// A key frame is asked for: clients whose turn it is are counted as its cause.
+    pub fn keyframe_asked(&mut self, now: Instant) {
+        let (cache, hastes) = (&self.cache, self.hastes(now));
+        let ready = self.members.values_mut().filter(|m| m.active && m.pacer.can_take(now));
+        for member in ready.filter(|m| cache.needs_keyframe(&m.view, bounds(&m.pacer, hastes))) {
+            member.recovery.used(now);
+        }
+    }
+
+    /// From which frame, or an older one, the next is best predicted, so that a client which missed some can go on with
+    /// it; for encoders that can ([`FanOut::set_anchors`]), and at most 20 times a second, because such a frame is larger.
+    pub fn known_frame(&mut self, now: Instant) -> Option<u16> {
+        if self.anchored.is_some_and(|at| now < at + ANCHOR_INTERVAL) {
+            return None;
+        }
+        let ready = self.lost(now).filter(|m| m.pacer.can_take(now));
+        // What the one had that is furthest behind, the others are likely to have had, too.
+        let known = ready.filter_map(|m| self.known_to(m)).max()?.1;
+        self.anchored = Some(now);
+        Some(known)
+    }
+
+    /// How far a member is behind and what it knows, if the next frame can be predicted from that.
+    fn known_to(&self, member: &Member) -> Option<(u16, u16)> {
+        let behind = self.cache.behind(&member.view).filter(|_| self.anchors)?;
+        (1..=FAR).contains(&behind).then(|| Some((behind, member.view.known()?)))?
+    }
+
+    /// Clients that cannot go on with what there is.
+    fn lost(&self, now: Instant) -> impl Iterator<Item = &Member> {
+        let hastes = self.hastes(now);
+        let lost =
+            move |m: &&Member| m.active && self.cache.needs_keyframe(&m.view, bounds(&m.pacer, hastes));
+        self.members.values().filter(lost)
+    }
+
+    /// Whether a frame comes soon that a client which missed some can do with alone.
+    fn hastes(&self, now: Instant) -> bool {
+        let coming = self.damaged || self.encoding || self.published.is_some_and(|at| now < at + SOON);
+        self.anchors && coming
     }
 
     /// A client's pacer, for acknowledgements, drains and statistics.
@@ -276,7 +369,8 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
 
     /// When to look at [`FanOut::ready`] and [`FanOut::demand`] again at the latest.
     pub fn next_wakeup(&self, now: Instant) -> Option<Instant> {
-        let waiting = self.members.values().filter(|m| m.active && self.cache.has_news(&m.view));
+        let bounds = |m: &Member| bounds(&m.pacer, self.hastes(now));
+        let waiting = self.members.values().filter(|m| m.active && self.cache.has_news(&m.view, bounds(m)));
         let apart = |m: &Member| self.apart_at(now, m).filter(|&at| at > now);
         let batch = waiting.filter_map(|m| m.pacer.next_wakeup(now).or_else(|| apart(m))).min();
         let encode = match self.demand(now) {
@@ -291,4 +385,9 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
     pub fn active(&self) -> usize {
         self.members.values().filter(|m| m.active).count()
     }
+}
+
+/// What one client may take at once.
+fn bounds(pacer: &ClientPacer, hastes: bool) -> Bounds {
+    Bounds { rows: pacer.rows(), links: if hastes { pacer.draws_in(CATCH_UP) } else { None } }
 }

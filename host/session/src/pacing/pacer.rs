@@ -11,6 +11,8 @@ use super::window::{MAX_WINDOW, QUEUE_SHORT, Window};
 const ACK_TICK: Duration = Duration::from_millis(50);
 /// Nothing is added behind a frame that is this much older than the floor explains (acknowledgement tick included).
 const BRAKE: Duration = Duration::from_millis(110);
+/// A path of this length is taken for granted where frames build on each other, until it was measured.
+const UNKNOWN_PATH: Duration = Duration::from_millis(300);
 /// First wait before a frame is sent past missing acknowledgements, doubled up to [`LAST_PROBE`].
 const FIRST_PROBE: Duration = Duration::from_millis(500);
 /// Longest such wait (2.1.0 re-probes a stalled client every 2 s).
@@ -19,6 +21,13 @@ const LAST_PROBE: Duration = Duration::from_secs(2);
 const STALL: Duration = Duration::from_secs(4);
 /// Until a client acknowledged something it may be a slow one: that long its frames are far apart.
 const UNKNOWN: Duration = Duration::from_secs(1);
+/// A page's word on what its decoder keeps up with holds for this long: should it only have counted what it was sent, the
+/// rate is not held down by it.
+const PACE_HOLDS: Duration = Duration::from_secs(5);
+/// And frames come a little faster than that, so that a decoder that became faster shows it.
+const PACE_SHARE: f64 = 0.9;
+/// Slowest and fastest rates that a page may name, frames per second.
+const PACES: std::ops::RangeInclusive<f64> = 1.0..=1000.0;
 /// Longest spacing; a very slow client is held by its window.
 const MAX_SPACING: Duration = Duration::from_millis(150);
 
@@ -77,6 +86,10 @@ pub struct ClientPacer {
     hurry_until: Option<Instant>,
     page: PageClock,
     last_acked: Option<u16>,
+    /// Least time between two batches, as the page says, and until when that holds.
+    pace: Option<(Duration, Instant)>,
+    /// The frames build on each other.
+    chained: bool,
 }
 
 /// A pacer's state for metrics.
@@ -124,6 +137,8 @@ impl Default for ClientPacer {
             hurry_until: None,
             page: PageClock::default(),
             last_acked: None,
+            pace: None,
+            chained: false,
         }
     }
 }
@@ -199,9 +214,31 @@ impl ClientPacer {
         Some(newest.at + self.probe_after()).filter(|&at| at > now)
     }
 
+    /// The page says that its decoder keeps up with so many frames per second (`DECODE_PACE`); 0, or no number, for any.
+    pub fn decodes(&mut self, now: Instant, fps: f64) {
+        let known = fps.is_finite() && fps > 0.0;
+        let pace =
+            || Duration::from_secs(1).div_f64(fps.clamp(*PACES.start(), *PACES.end())).mul_f64(PACE_SHARE);
+        self.pace = known.then(|| (pace(), now + PACE_HOLDS));
+    }
+
     /// How long a frame takes from its grab to its packets: a slow client's turn begins that much earlier.
     pub fn encodes_in(&mut self, time: Duration) {
         self.page.encodes_in(time);
+    }
+
+    /// The frames build on each other, so that one left out costs this client the next ones, too: until its path was
+    /// measured it is taken for a long one and not for a slow client.
+    pub fn chains(&mut self) {
+        if !std::mem::replace(&mut self.chained, true) {
+            self.window.chains();
+        }
+    }
+
+    /// How many frames the client draws in this time, as far as is known; at least one.
+    pub fn draws_in(&self, time: Duration) -> Option<usize> {
+        let interval = self.draw_interval.filter(|interval| !interval.is_zero())?;
+        Some(((time.as_secs_f64() / interval.as_secs_f64()) as usize).max(1))
     }
 
     /// The socket has taken everything handed to it.
@@ -273,21 +310,26 @@ impl ClientPacer {
 
     /// The time from which a batch may go, as things stand.
     fn next_chance(&self, now: Instant) -> Option<Instant> {
+        let paced = self.pace.filter(|&(_, until)| now < until);
+        let paced =
+            self.last_sent.zip(paced).map_or(now, |(at, (pace, until))| now.max((at + pace).min(until)));
         let (Some(oldest), Some(last_sent)) = (self.in_flight.front(), self.last_sent) else {
-            return Some(now);
+            return Some(paced);
         };
         let probe = last_sent + self.probe_after();
         let hurried =
             self.window.standing_queue() < QUEUE_SHORT && self.hurry_until.is_some_and(|until| now < until);
         let mut spaced = self.spaced_until().filter(|_| !hurried).unwrap_or(last_sent);
-        let mut brake = oldest.at + self.floor.get() + BRAKE;
+        let floor = self.floor.get();
+        let unmeasured = self.chained && floor.is_zero();
+        let mut brake = oldest.at + if unmeasured { UNKNOWN_PATH } else { floor } + BRAKE;
         if let Some(gate) = self.page.gate(self.in_flight.iter().map(|sent| sent.load())) {
             spaced = if self.page.slow().is_some() { gate.opens } else { gate.opens.max(spaced) };
             brake = brake.min(gate.closes);
         }
         let probing = self.probe_wait > FIRST_PROBE;
         let open = !probing && self.in_flight.len() < self.effective_window() && spaced.max(now) < brake;
-        Some(if open { spaced.min(probe) } else { probe })
+        Some(if open { spaced.min(probe) } else { probe }.max(paced))
     }
 
     /// Until when the batch before keeps the next one at a distance.

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 /// Window before anything is known: one frame under way, one being drawn.
 const FIRST_WINDOW: usize = 2;
+/// The same where frames build on each other, and one left out may cost a key frame: 60 fps at 400 ms.
+const FIRST_CHAINED_WINDOW: usize = 24;
 /// Upper bound of a window and of memory per client; 60 fps at a round trip of one second.
 pub(super) const MAX_WINDOW: usize = 64;
 /// A queue this long, all round, shrinks the window: three quarters of the client's own drawing interval, within these …
@@ -56,6 +58,13 @@ impl Window {
     /// Most batches in flight.
     pub(super) fn size(&self) -> usize {
         self.size
+    }
+
+    /// The frames build on each other: as long as nothing is known, more may be under way.
+    pub(super) fn chains(&mut self) {
+        if self.starting {
+            self.size = self.size.max(FIRST_CHAINED_WINDOW);
+        }
     }
 
     /// What every frame of the last round waited.

@@ -108,17 +108,19 @@ pub enum Action {
         /// Who.
         client: ClientId,
     },
-    /// The owner's decoder keeps up with this rate, 0 for any.
+    /// A client's decoder keeps up with this rate, 0 for any; for its pacer.
     DecodePace {
+        /// Whose.
+        client: ClientId,
         /// Frames per second.
         fps: f64,
     },
-    /// A client's decoder dropped a frame.
+    /// A client's decoder dropped a frame, or cannot go on with what it has; see [`crate::pacing::FanOut::lose`].
     FrameLost {
         /// Who.
         client: ClientId,
-        /// Which.
-        frame_id: u16,
+        /// Which; `None` for everything.
+        frame_id: Option<u16>,
     },
     /// Clipboard traffic that passed the rules.
     Clipboard {

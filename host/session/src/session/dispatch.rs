@@ -123,13 +123,15 @@ impl Session {
                 out.push(Action::StopAudio { client });
                 send(vec![client], &ServerMessage::AudioStopped, out);
             }
-            M::RequestKeyframe => {
-                if self.keyframes.request(now, client, !is_owner) {
+            M::RequestKeyframe if is_owner => {
+                if self.keyframes.request(now) {
                     out.push(Action::RequestKeyframe);
                 }
             }
-            M::LostFrame(frame_id) => out.push(Action::FrameLost { client, frame_id }),
-            M::DecodePace(fps) if is_owner => out.push(Action::DecodePace { fps }),
+            // What a viewer costs the others is the fan-out's to say.
+            M::RequestKeyframe => out.push(Action::FrameLost { client, frame_id: None }),
+            M::LostFrame(frame_id) => out.push(Action::FrameLost { client, frame_id: Some(frame_id) }),
+            M::DecodePace(fps) => out.push(Action::DecodePace { client, fps }),
             M::Resize { width, height, display } => {
                 if display == super::PRIMARY {
                     self.resize_for(client, "r", width, height, out);
@@ -186,8 +188,7 @@ impl Session {
             M::UploadError(_) => out.push(Action::Upload { client, step: UploadStep::Abort }),
             // Known, and nothing to do: gzip is not offered (no echo), echoes and view boxes serve second screens,
             // and a page's own measurements are not needed, because acknowledgements tell more.
-            M::DecodePace(_)
-            | M::FingerScroll { .. }
+            M::FingerScroll { .. }
             | M::FingerScrollEnd
             | M::Gzip(_)
             | M::PointerEcho(_)

@@ -101,7 +101,6 @@ impl Session {
     pub(super) fn forget(&mut self, client: ClientId, out: &mut Vec<Action>) {
         let Some(entry) = self.clients.remove(&client) else { return };
         inject(self.held.release(client), out);
-        self.keyframes.forget(client);
         if entry.greeted {
             out.push(Action::StopVideo { client });
             out.push(Action::StopAudio { client });

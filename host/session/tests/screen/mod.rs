@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use selkies_session::pacing::{Batch, Demand, FanOut, Packet, Priority};
+use selkies_session::pacing::{Batch, Demand, FanOut, Needs, Packet, Priority};
 
 /// Stripes of a 1080p picture.
 pub(crate) const STRIPES: u16 = 17;
@@ -150,7 +150,8 @@ impl Screen {
                         frame_id: frame,
                         y: y * 64,
                         height: 64,
-                        independent: true,
+                        needs: Needs::Nothing,
+                        discardable: false,
                         bytes: 9000,
                         payload: grabbed,
                     });

@@ -1,0 +1,50 @@
+//! When a client that lost its chain of packets is worth a key frame, which costs everybody bandwidth.
+
+use std::time::{Duration, Instant};
+
+/// Least time between two key frames, where the lead needs them …
+const LEAD_INTERVAL: Duration = Duration::from_millis(250);
+/// … and where somebody else does, at first (2.1.0's viewer resume interval).
+const FIRST_INTERVAL: Duration = Duration::from_secs(1);
+/// Somebody who needs one again and again gets one in so long.
+const LAST_INTERVAL: Duration = Duration::from_secs(16);
+/// After so many intervals without needing one, a client counts as a new one.
+const FORGIVEN_AFTER: u32 = 4;
+
+/// What one client cost so far. The interval doubles with each key frame that is made for it. And the key frames made for
+/// several such clients are half an interval apart at least, so that nine that cannot follow cost little more than one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Recovery {
+    interval: Duration,
+    last: Option<Instant>,
+}
+
+impl Default for Recovery {
+    fn default() -> Self {
+        Self { interval: FIRST_INTERVAL, last: None }
+    }
+}
+
+impl Recovery {
+    /// From when on a key frame may be made for it; `newest` is when the newest was made.
+    pub(super) fn due(&self, now: Instant, newest: Option<Instant>, lead: bool) -> Instant {
+        let shared = match lead {
+            true => LEAD_INTERVAL,
+            false => FIRST_INTERVAL.max(self.interval_at(now) / 2),
+        };
+        let own = self.last.filter(|_| !lead).map(|last| last + self.interval_at(now));
+        newest.map(|at| at + shared).into_iter().chain(own).fold(now, Instant::max)
+    }
+
+    /// One is made for it.
+    pub(super) fn used(&mut self, now: Instant) {
+        let again = self.last.is_some() && self.interval_at(now) == self.interval;
+        self.interval = if again { (self.interval * 2).min(LAST_INTERVAL) } else { FIRST_INTERVAL };
+        self.last = Some(now);
+    }
+
+    fn interval_at(&self, now: Instant) -> Duration {
+        let calm = |last| now.saturating_duration_since(last) >= self.interval * FORGIVEN_AFTER;
+        if self.last.is_some_and(calm) { FIRST_INTERVAL } else { self.interval }
+    }
+}
