@@ -119,7 +119,7 @@ impl Stream {
 
     /// The client's decoder dropped a frame, or everything, see [`FanOut::lose`].
     pub fn lose(&self, client: ClientId, frame_id: Option<u16>) {
-        self.change(|fan| fan.lose(client, frame_id));
+        self.change(|state| state.fan.lose(client, frame_id));
     }
 
     /// The client's decoder keeps up with so many frames per second, see
