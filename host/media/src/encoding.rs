@@ -71,6 +71,8 @@ impl EncodeError {
 /// What an error means for the encoder; `None` for one that only says "make me anew".
 pub(crate) fn severity(error: &PluginError) -> Option<Severity> {
     match error.class {
+        // The host lacked what it takes to hear it.
+        _ if error.is_final() && error.is_shortage() => None,
         _ if error.is_final() => Some(Severity::Broken),
         FaultClass::Reconfigure => None,
         _ => Some(Severity::Passing),

@@ -57,8 +57,8 @@ impl PluginFault {
 
     /// The fault of `error`, or `None` when the instance may go on.
     pub(crate) fn of(error: &PluginError, part: &'static str, version: &str) -> Option<Self> {
-        // A poisoned instance repeats what was told before.
-        if !error.is_final() || error.origin == FaultOrigin::Poisoned {
+        // A poisoned instance repeats what was told before, and what the host lacks is nobody's fault.
+        if !error.is_final() || error.origin == FaultOrigin::Poisoned || error.is_shortage() {
             return None;
         }
         Some(Self {
@@ -72,5 +72,33 @@ impl PluginFault {
             ending: error.ending.map(|ending| ending.to_string()),
             counts: error.class != FaultClass::DeviceLost && !error.bystander,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use selkies_plugin_host::FaultDetail;
+
+    use super::*;
+    use crate::encoding::severity;
+
+    #[test]
+    fn what_the_host_lacked_is_no_fault_of_the_plugin_although_its_instance_is_lost() {
+        let died = PluginError {
+            plugin: "acme.enc".into(),
+            function: "encoder.submit",
+            origin: FaultOrigin::Caller,
+            class: FaultClass::FatalInstance,
+            detail: FaultDetail::OutOfResources,
+            text: "no descriptors".into(),
+            ending: None,
+            bystander: true,
+        };
+        assert_eq!(PluginFault::of(&died, "encoder", "1.0.0"), None);
+        assert_eq!(severity(&died), None, "another one is made, without a rest");
+        // What the plugin itself calls a lack of memory is its own.
+        let own = PluginError { origin: FaultOrigin::Reported, bystander: false, ..died };
+        assert!(PluginFault::of(&own, "encoder", "1.0.0").is_some_and(|fault| fault.counts));
+        assert!(severity(&own).is_some());
     }
 }

@@ -17,6 +17,7 @@ use super::{
     ending::Ending,
     options::Deadlines,
     process::{Child, Launch, LaunchError},
+    shortage::SHORTAGE_PAUSE,
     voice::Voice,
     wire::{self, Control, ControlAnswer, FromChild, LoadFault, Loaded},
 };
@@ -30,8 +31,6 @@ use crate::{
 const END_DEADLINE: Duration = Duration::from_millis(300);
 /// How long a killed child is waited for: whoever meets the end gives free what the child had.
 const KILL_DEADLINE: Duration = Duration::from_millis(200);
-/// How long the host waits when it cannot receive for lack of memory.
-const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 /// Tables that a plugin can have, and more.
 const MAX_OFFERS: usize = 64;
 const ANOTHER_ANSWER: &str = "answered something else than was asked";

@@ -3,6 +3,7 @@
 use std::{
     os::fd::{BorrowedFd, OwnedFd},
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -10,6 +11,7 @@ use super::{
     channel::{Channel, ChannelError, SEND_DEADLINE},
     home::ChildPlugin,
     link::{Call, Fault, Link},
+    shortage::{SHORTAGE_PAUSE, is_shortage},
     spill,
     wakes::{RemoteWake, Waited},
     wire::{
@@ -203,18 +205,27 @@ impl Remote {
         end: Option<Instant>,
         ear: Ear<'_>,
     ) -> Result<Heard, PluginError> {
-        let fds = match self.channel.receive(&mut self.inbox, end) {
-            Ok(fds) => fds,
-            Err(ChannelError::Timeout) => return Ok(Heard::Nothing),
-            Err(error) if error.is_shortage() => return Err(self.missed(function, &error)),
-            Err(error) => {
-                let fault = self.link.silent(&error, self.calling(function), Duration::ZERO);
-                return Err(self.gone(fault, function));
+        let fds = loop {
+            match self.channel.receive(&mut self.inbox, end) {
+                Ok(fds) => break fds,
+                Err(ChannelError::Timeout) => return Ok(Heard::Nothing),
+                Err(error) if error.is_shortage() => {
+                    if error.is_loss() || end.is_some_and(|end| end <= Instant::now()) {
+                        return Err(self.missed(function, &error));
+                    }
+                    // It is still there.
+                    thread::sleep(SHORTAGE_PAUSE);
+                }
+                Err(error) => {
+                    let fault = self.link.silent(&error, self.calling(function), Duration::ZERO);
+                    return Err(self.gone(fault, function));
+                }
             }
         };
         let report = match self.read(&fds) {
             Ok(report) => report,
-            Err(what) => return Err(self.broken(function, &what)),
+            Err(Unread::Wrong(what)) => return Err(self.broken(function, &what)),
+            Err(Unread::Missed(error)) => return Err(self.missed(function, &error)),
         };
         let Report { events, answer, misbehaved, metrics } = report;
         self.account.misbehaved(misbehaved);
@@ -231,16 +242,18 @@ impl Remote {
     }
 
     /// The report in the message that was received, or in the file that came with it.
-    fn read(&self, fds: &[OwnedFd]) -> Result<Report, String> {
-        let wrong = |error: &dyn std::fmt::Display| error.to_string();
+    fn read(&self, fds: &[OwnedFd]) -> Result<Report, Unread> {
+        let wrong = |error: &dyn std::fmt::Display| Unread::Wrong(error.to_string());
         match (wire::decode(&self.inbox).map_err(|error| wrong(&error))?, fds) {
             (Sent::Report(report), []) => Ok(report),
             (Sent::Spilled(len), [file]) => {
-                let bytes = spill::read(file, len as usize)
-                    .map_err(|error| format!("sent a file that cannot be read: {error}"))?;
+                let bytes = spill::read(file, len as usize).map_err(|error| match is_shortage(&error) {
+                    true => Unread::Missed(error.into()),
+                    false => Unread::Wrong(format!("sent a file that cannot be read: {error}")),
+                })?;
                 wire::decode(&bytes).map_err(|error| wrong(&error))
             }
-            _ => Err("sent descriptors that do not belong to its message".into()),
+            _ => Err(Unread::Wrong("sent descriptors that do not belong to its message".into())),
         }
     }
 
@@ -276,8 +289,8 @@ impl Remote {
         self.broken(function, "answers something else than was asked")
     }
 
-    /// What the child said could not be received, which is no fault of its own: the instance alone is of no use any more.
-    /// The child destroys it when its channel is closed.
+    /// What the child said could not be received, which is no fault of its own: the instance alone is of no use any more, and
+    /// another one can be made. The child destroys it when its channel is closed.
     #[cold]
     fn missed(&mut self, function: &'static str, error: &ChannelError) -> PluginError {
         (self.poisoned, self.live) = (true, false);
@@ -291,6 +304,14 @@ impl Remote {
         self.poisoned = true;
         fault.error(&self.account, &self.version, function)
     }
+}
+
+/// Why there is no report in a message.
+enum Unread {
+    /// None of our children says that.
+    Wrong(String),
+    /// The host lacked what it takes to read it.
+    Missed(ChannelError),
 }
 
 enum Heard {

@@ -159,6 +159,13 @@ impl PluginError {
             )
     }
 
+    /// True when the host itself lacks what the call needs: nobody's fault. The instance is as it was unless the error
+    /// [is final](Self::is_final); then what it said was lost, and one like it can be made.
+    #[must_use]
+    pub fn is_shortage(&self) -> bool {
+        self.origin == FaultOrigin::Caller && self.bystander && self.detail == FaultDetail::OutOfResources
+    }
+
     /// A failure status and what was said about it.
     pub(crate) fn reported(
         account: &PluginAccount,
