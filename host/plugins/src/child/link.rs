@@ -16,7 +16,7 @@ use super::{
     channel::{Channel, ChannelError, SEND_DEADLINE},
     ending::Ending,
     options::Deadlines,
-    process::{Child, Launch, LaunchError},
+    process::{Child, Launch},
     shortage::SHORTAGE_PAUSE,
     voice::Voice,
     wire::{self, Control, ControlAnswer, FromChild, LoadFault, Loaded},
@@ -67,8 +67,8 @@ pub(crate) struct Fault {
     suspect: Option<Arc<str>>,
     /// An error of the suspect told of it.
     told: Arc<AtomicBool>,
-    /// The host lacks what it takes; nothing ended.
-    shortage: bool,
+    /// What the host lacks or cannot do; nothing ended.
+    of_host: Option<FaultDetail>,
 }
 
 /// A call, for those who must say whose fault an end was.
@@ -88,12 +88,17 @@ impl Fault {
             _ => FaultDetail::Unspecified,
         };
         let (suspect, told) = (None, Arc::default());
-        Self { origin, detail, text, ending: None, suspect, told, shortage: false }
+        Self { origin, detail, text, ending: None, suspect, told, of_host: None }
     }
 
     /// What the host itself lacks.
     fn shortage(text: String) -> Self {
-        Self { shortage: true, ..Self::new(FaultOrigin::Caller, text) }
+        Self::of_host(FaultDetail::OutOfResources, text)
+    }
+
+    /// What the host itself lacks or cannot do.
+    fn of_host(detail: FaultDetail, text: String) -> Self {
+        Self { of_host: Some(detail), ..Self::new(FaultOrigin::Caller, text) }
     }
 
     /// The error of a call of this plugin.
@@ -103,8 +108,8 @@ impl Fault {
         version: &str,
         function: &'static str,
     ) -> PluginError {
-        if self.shortage {
-            return PluginError::shortage(account, function, self.text.clone());
+        if let Some(detail) = self.of_host {
+            return PluginError::of_host(account, function, detail, self.text.clone());
         }
         let text = format!("{} {version}: {}", account.id, self.text);
         let suspected = self.suspect.as_ref().is_none_or(|suspect| *suspect == account.id);
@@ -125,11 +130,9 @@ impl Link {
     ) -> Result<Arc<Self>, Fault> {
         let arena = PacketArena::new()
             .map_err(|error| Fault::shortage(format!("no memory for its packets: {error}")))?;
-        let child = Child::spawn(launch).map_err(|error| match error {
-            // The program is this one: what keeps it from running is not the plugin's.
-            LaunchError::Start { .. } => Fault::shortage(error.to_string()),
-            LaunchError::Orders(ref channel) if channel.is_shortage() => Fault::shortage(error.to_string()),
-            LaunchError::Orders(_) => Fault::new(FaultOrigin::Died, error.to_string()),
+        let child = Child::spawn(launch).map_err(|error| match error.of_host() {
+            Some(detail) => Fault::of_host(detail, error.to_string()),
+            None => Fault::new(FaultOrigin::Died, error.to_string()),
         })?;
         let (sender, answers) = sync_channel(1);
         let asking = Mutex::new(Asking { answers, message: Vec::new() });

@@ -126,6 +126,9 @@ impl PluginError {
             (FaultOrigin::Caller, FaultDetail::OutOfResources) => {
                 "Free memory or raise the limits of the host (`ulimit -n` for descriptors); it tries again"
             }
+            (FaultOrigin::Caller, FaultDetail::NotFound | FaultDetail::Permission | FaultDetail::Io) => {
+                "Put the host's program back where it was started from, or restart the host; it tries again"
+            }
             (FaultOrigin::Caller, _) => "The host asked for something that this plugin does not offer",
             (FaultOrigin::Died | FaultOrigin::Deadline, _) => {
                 "The host starts it again or goes on with another plugin; update it or report it to its vendor"
@@ -244,8 +247,17 @@ impl PluginError {
 
     /// A call for which the host itself has no descriptors, memory or processes: no fault of the plugin, and nothing ended.
     pub(crate) fn shortage(account: &PluginAccount, function: &'static str, text: impl Into<String>) -> Self {
-        let (class, detail) = (FaultClass::Retry, FaultDetail::OutOfResources);
-        Self { bystander: true, ..Self::caller(account, function, class, detail, text) }
+        Self::of_host(account, function, FaultDetail::OutOfResources, text)
+    }
+
+    /// A call that the host itself cannot make now: no fault of the plugin, and nothing ended.
+    pub(crate) fn of_host(
+        account: &PluginAccount,
+        function: &'static str,
+        detail: FaultDetail,
+        text: impl Into<String>,
+    ) -> Self {
+        Self { bystander: true, ..Self::caller(account, function, FaultClass::Retry, detail, text) }
     }
 
     /// The plugin's process is gone, with every instance in it.
