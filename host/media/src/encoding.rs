@@ -6,12 +6,13 @@ use std::{
 };
 
 use selkies_config::StreamSettings;
-use selkies_plugin_abi::{CHROMA_444, CODEC_JPEG, RATE_CBR, UNSET};
+use selkies_plugin_abi::{CHROMA_444, CODEC_JPEG, ENCODER_INTRA_ONLY, RATE_CBR, UNSET};
 use selkies_plugin_host::{
     CaptureInfo, EncodedPacket, EncoderInstance, EncoderOffer, EncoderSettings, EncoderSink, FaultClass,
-    FrameFinished, HostServices, PluginError, SubmitOptions, VideoFrame,
+    FrameFinished, HostServices, PluginError, RateChange, SubmitOptions, VideoFrame,
 };
-use selkies_session::fallback::Severity;
+use selkies_session::{fallback::Severity, pacing::BitrateSteps};
+use tracing::debug;
 
 use crate::{
     Backend, EncoderBackend,
@@ -38,6 +39,17 @@ pub(crate) struct Encoding {
     chosen: usize,
     /// What it was made from, which a new version may have taken the place of.
     backend: Backend,
+    /// What a constant bit rate is lowered to.
+    steps: Option<BitrateSteps>,
+}
+
+/// What new settings mean for a running encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// The picture looks as before.
+    Unseen,
+    /// The picture has another quality from the next frame on.
+    Seen,
 }
 
 /// Encoders that are not used any more, with their places in the list of encoders and what they were made from.
@@ -114,9 +126,10 @@ impl Encoding {
     ) -> Result<Self, PluginError> {
         let basket = Arc::new(Basket::default());
         let wanted = wanted(&encoder.offer, settings, capture);
+        let steps = steps(&wanted);
         let origin = encoder.backend.origin(services);
         let instance = EncoderInstance::create(&origin, &encoder.offer, wanted, basket.clone())?;
-        Ok(Self { instance, basket, chosen, backend: encoder.backend.clone() })
+        Ok(Self { instance, basket, chosen, backend: encoder.backend.clone(), steps })
     }
 
     /// Takes new settings over.
@@ -127,9 +140,55 @@ impl Encoding {
         &mut self,
         settings: &StreamSettings,
         capture: &CaptureInfo,
-    ) -> Result<(), PluginError> {
+    ) -> Result<Change, PluginError> {
         let wanted = wanted(self.instance.offer(), settings, capture);
-        if wanted == *self.instance.settings() { Ok(()) } else { self.instance.configure(wanted) }
+        let before = self.instance.settings();
+        if wanted == *before {
+            return Ok(Change::Unseen);
+        }
+        let same = EncoderSettings { fps: wanted.fps, bitrate_kbps: wanted.bitrate_kbps, ..before.clone() };
+        let seen = if wanted == same { Change::Unseen } else { Change::Seen };
+        let bitrate = before.bitrate_kbps;
+        self.instance.configure(wanted.clone())?;
+        if wanted.bitrate_kbps != bitrate || self.steps.is_none() {
+            self.steps = steps(&wanted);
+        } else if let Some(kbps) = self.steps.as_ref().map(BitrateSteps::target) {
+            self.set_bitrate(kbps)?;
+        }
+        Ok(seen)
+    }
+
+    /// Lowers a constant bit rate to what the lead's path takes, or raises it again; `wait` is how much longer than at best
+    /// frames are on the way to it.
+    ///
+    /// # Errors
+    /// What the plugin answers.
+    pub(crate) fn steer(&mut self, now: Instant, wait: Option<Duration>) -> Result<(), PluginError> {
+        let (fps, per) = self.instance.settings().fps;
+        let period = Duration::from_secs(per.into()) / fps.max(1);
+        let Some((steps, wait)) = self.steps.as_mut().zip(wait) else { return Ok(()) };
+        let Some(kbps) = steps.look(now, wait, period) else { return Ok(()) };
+        debug!(kbps, of = steps.ceiling(), "the bit rate follows the path");
+        self.set_bitrate(kbps)
+    }
+
+    /// The bit rate in use, kbit/s, where it is constant.
+    pub(crate) fn bitrate(&self) -> Option<u32> {
+        self.steps.as_ref().map(BitrateSteps::target)
+    }
+
+    fn set_bitrate(&mut self, kbps: u32) -> Result<(), PluginError> {
+        let change = RateChange { bitrate_kbps: Some(kbps), ..RateChange::default() };
+        if !self.instance.set_rate(change)? {
+            // It cannot: the rate of the settings stays.
+            self.steps = None;
+        }
+        Ok(())
+    }
+
+    /// Packets of it stand alone, so that a whole picture costs no more than any other frame.
+    pub(crate) fn is_intra_only(&self) -> bool {
+        self.instance.offer().flags & ENCODER_INTRA_ONLY != 0
     }
 
     /// What it was made from.
@@ -188,6 +247,10 @@ impl Encoding {
             }
         }
     }
+}
+
+fn steps(wanted: &EncoderSettings) -> Option<BitrateSteps> {
+    (wanted.rate == RATE_CBR && wanted.bitrate_kbps > 0).then(|| BitrateSteps::new(wanted.bitrate_kbps))
 }
 
 fn wanted(offer: &EncoderOffer, settings: &StreamSettings, capture: &CaptureInfo) -> EncoderSettings {

@@ -11,6 +11,7 @@ use selkies_session::latency::Stages;
 #[derive(Debug, Default)]
 pub struct Figures {
     frames: AtomicU64,
+    keyframes: AtomicU64,
     refinements: AtomicU64,
     packets: AtomicU64,
     bytes: AtomicU64,
@@ -18,6 +19,7 @@ pub struct Figures {
     encode_ns: AtomicU64,
     encoder: Mutex<String>,
     encoders: AtomicU64,
+    bitrate_kbps: AtomicU64,
     stages: Arc<Stages>,
 }
 
@@ -26,6 +28,8 @@ pub struct Figures {
 pub struct Snapshot {
     /// Frames encoded, refinements among them.
     pub frames: u64,
+    /// Those with which decoding may start.
+    pub keyframes: u64,
     /// Frames encoded again at a higher quality.
     pub refinements: u64,
     /// Packets made.
@@ -40,6 +44,8 @@ pub struct Snapshot {
     pub encoder: String,
     /// Encoders taken into use.
     pub encoders: u64,
+    /// The constant bit rate in use, kbit/s; 0 where the rate is not constant.
+    pub bitrate_kbps: u64,
 }
 
 impl Figures {
@@ -60,12 +66,14 @@ impl Figures {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Snapshot {
             frames: read(&self.frames),
+            keyframes: read(&self.keyframes),
             refinements: read(&self.refinements),
             packets: read(&self.packets),
             bytes: read(&self.bytes),
             grab_ns: read(&self.grab_ns),
             encode_ns: read(&self.encode_ns),
             encoders: read(&self.encoders),
+            bitrate_kbps: read(&self.bitrate_kbps),
             encoder: self.encoder.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
@@ -80,6 +88,15 @@ impl Figures {
         self.packets.fetch_add(packets, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.encode_ns.fetch_add(ns, Ordering::Relaxed);
+    }
+
+    /// The last frame was one with which decoding may start.
+    pub(crate) fn keyed(&self) {
+        self.keyframes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn limits(&self, kbps: Option<u32>) {
+        self.bitrate_kbps.store(kbps.unwrap_or_default().into(), Ordering::Relaxed);
     }
 
     pub(crate) fn uses(&self, encoder: String) {

@@ -4,7 +4,7 @@ use selkies_config::StreamSettings;
 use tracing::warn;
 
 use crate::{
-    encoding::Encoding,
+    encoding::{Change, Encoding},
     orders::Asked,
     shot::{Reason, Run},
     video::{Ended, Video},
@@ -28,10 +28,12 @@ impl Video {
             }
             return None;
         };
-        // A picture at rest gets its new quality, too.
-        let anew = asked.keyframe || settings.is_some();
+        let mut change = Change::Unseen;
         if let Some(settings) = settings {
-            ends |= !self.take_over(settings, run, encoding);
+            match self.take_over(settings, run, encoding) {
+                Some(taken) => change = taken,
+                None => ends = true,
+            }
         }
         if ends {
             return Some(Ended::Anew);
@@ -39,16 +41,22 @@ impl Video {
         if mended {
             self.seek(run, encoding);
         }
-        if anew {
+        // A picture at rest gets its new quality, too; where packets build on each other, without a keyframe.
+        let seen = change == Change::Seen;
+        if asked.keyframe || seen && encoding.is_intra_only() {
             run.keyframe = true;
             run.reason = Some(Reason::Keyframe);
+            self.stream.damaged();
+        } else if seen {
+            run.whole = true;
+            run.reason = Some(Reason::Quality);
             self.stream.damaged();
         }
         None
     }
 
-    /// Takes new settings over. False when another encoder must be made.
-    fn take_over(&mut self, settings: StreamSettings, run: &Run, encoding: &mut Encoding) -> bool {
+    /// Takes new settings over. `None` when another encoder must be made.
+    fn take_over(&mut self, settings: StreamSettings, run: &Run, encoding: &mut Encoding) -> Option<Change> {
         let chosen = &self.backends.encoders[encoding.chosen()];
         let offered = |name: &str| self.backends.encoders.iter().any(|encoder| encoder.offer.name == name);
         // Only a wish that is new: an encoder that failed is not made again at every change.
@@ -56,7 +64,7 @@ impl Video {
             && settings.encoder != chosen.offer.name
             && offered(&settings.encoder);
         self.settings = settings;
-        !another && self.tune(encoding, &run.capture.info())
+        if another { None } else { self.tune(encoding, &run.capture.info()) }
     }
 
     /// Begins to make what should be in use instead of `encoding`: a better one that was mended, or its new version.

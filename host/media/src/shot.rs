@@ -7,7 +7,7 @@ use selkies_session::latency::Stage;
 
 use crate::{
     buffers::Buffers,
-    encoding::Encoding,
+    encoding::{EncodeError, Encoding},
     video::{Ended, Video},
 };
 
@@ -20,6 +20,8 @@ pub(crate) enum Reason {
     Damage,
     Refine,
     Keyframe,
+    /// The picture is to have another quality.
+    Quality,
 }
 
 /// One run of a capture.
@@ -34,6 +36,8 @@ pub(crate) struct Run {
     pub(crate) damaged_at: Option<Instant>,
     /// The next frame must stand alone.
     pub(crate) keyframe: bool,
+    /// The next frame counts as changed all over.
+    pub(crate) whole: bool,
 }
 
 impl Run {
@@ -59,7 +63,7 @@ impl Video {
         run: &mut Run,
         encoding: &mut Encoding,
     ) -> Result<Option<Ended>, PluginError> {
-        let refine = run.reason == Some(Reason::Refine) && run.last.is_some() && !run.keyframe;
+        let refine = run.reason == Some(Reason::Refine) && run.last.is_some() && !run.keyframe && !run.whole;
         self.stream.encode_started();
         let began = Instant::now();
         if !refine {
@@ -83,12 +87,21 @@ impl Video {
             return Ok(None);
         };
         let damaged_at = if refine { None } else { run.damaged_at.take() };
-        let frame = if refine { frame.clone().with_damage(Damage::Rects(Vec::new())) } else { frame.clone() };
+        let frame = match refine {
+            true => frame.clone().with_damage(Damage::Rects(Vec::new())),
+            false if run.whole => frame.clone().with_damage(Damage::Full),
+            false => frame.clone(),
+        };
         if !refine && !run.keyframe && frame.damage().is_empty() {
             self.stream.encode_finished(Vec::new(), true);
             return Ok(None);
         }
         self.pace();
+        if let Err(error) = encoding.steer(grabbed, self.stream.lead_wait()) {
+            self.stream.encode_finished(Vec::new(), false);
+            return Ok(self.survive(&EncodeError::Plugin(error), run, encoding));
+        }
+        self.figures.limits(encoding.bitrate());
         self.frame_id += 1;
         let known_frame_id =
             if run.keyframe || refine { None } else { self.stream.known_frame(self.frame_id - 1) };
@@ -96,7 +109,7 @@ impl Video {
             SubmitOptions { keyframe: run.keyframe, refine, known_frame_id, ..SubmitOptions::default() };
         match encoding.encode(&frame, self.frame_id, &options) {
             Ok(encoded) => {
-                run.keyframe = false;
+                (run.keyframe, run.whole) = (false, false);
                 (self.changes, self.failures, self.filmed) = (0, 0, true);
                 self.fallback.worked(encoding.chosen());
                 self.stand_by(run, encoding);
@@ -107,6 +120,9 @@ impl Video {
                 let convert = encoded.convert_ns.map(Duration::from_nanos);
                 let damage = damaged_at.map(|at| began.saturating_duration_since(at));
                 self.measure(done, damage, (!refine).then_some(grabbed - began), convert, done - grabbed);
+                if encoded.packets.iter().any(|packet| packet.info.is_key()) {
+                    self.figures.keyed();
+                }
                 run.refine_at = encoded
                     .refine_at_ns
                     .map(|at| Instant::now() + Duration::from_nanos(at.saturating_sub(now_ns())));

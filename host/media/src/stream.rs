@@ -305,6 +305,11 @@ impl Stream {
         due
     }
 
+    /// How much longer than at best packets are on the way to the lead, see [`FanOut::lead_wait`].
+    pub(crate) fn lead_wait(&self) -> Option<Duration> {
+        self.lock().fan.lead_wait(Instant::now())
+    }
+
     /// Whether the encoder in use can predict from older frames than the one before.
     pub(crate) fn set_anchors(&self, anchors: bool) {
         self.lock().fan.set_anchors(anchors);

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use crate::{
     EncoderBackend,
-    encoding::{EncodeError, Encoding},
+    encoding::{Change, EncodeError, Encoding},
     making::{HUNG, LONG_PATIENCE, Made, Making, PATIENCE},
     shot::{Reason, Run},
     video::{Ended, Video},
@@ -109,7 +109,7 @@ impl Video {
         let at = making.chosen();
         match making.look() {
             Made::Ready(mut encoding) => {
-                if !self.tune(&mut encoding, capture) {
+                if self.tune(&mut encoding, capture).is_none() {
                     encoding.part(&self.departures);
                     return Err(None);
                 }
@@ -158,10 +158,10 @@ impl Video {
         Making::start(&self.services, encoder, &self.settings, capture, at, &self.orders, &self.departures)
     }
 
-    /// Brings an encoder up to the settings of now. False when it cannot.
-    pub(crate) fn tune(&mut self, encoding: &mut Encoding, capture: &CaptureInfo) -> bool {
+    /// Brings an encoder up to the settings of now. `None` when it cannot.
+    pub(crate) fn tune(&mut self, encoding: &mut Encoding, capture: &CaptureInfo) -> Option<Change> {
         let tuned = encoding.configure(&self.settings, capture);
-        tuned.map_err(|error| self.refused(error, encoding.chosen(), encoding.backend())).is_ok()
+        tuned.map_err(|error| self.refused(error, encoding.chosen(), encoding.backend())).ok()
     }
 
     /// Notes that this encoder is in use from now on.
@@ -193,7 +193,9 @@ impl Video {
                 let order = self.order();
                 let place = |at: usize| order.iter().position(|&known| known == at);
                 // The same place is a new version of what is in use.
-                if place(at) <= place(encoding.chosen()) && self.tune(&mut made, &run.capture.info()) {
+                if place(at) <= place(encoding.chosen())
+                    && self.tune(&mut made, &run.capture.info()).is_some()
+                {
                     info!(encoder = %self.backends.encoders[at].offer.name, "the encoder is there");
                     return self.install(*made, run, encoding);
                 }

@@ -234,6 +234,7 @@ impl Video {
             reason: None,
             damaged_at: None,
             keyframe: true,
+            whole: false,
         };
         let ended = self.roll(&mut run, &mut encoding);
         self.orders.wakes(None);

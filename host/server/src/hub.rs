@@ -20,7 +20,9 @@ use selkies_config::{ClientSettings, Config, StreamSettings};
 use selkies_media::{FaultVerdict, Newcomer, Observer, PluginFault, Stream, Studio};
 use selkies_plugin_host::{Channel, MessageKind, Plugin, PluginError, TransportInstance};
 use selkies_session::{
-    Action, Admission, ClientId, CursorShape, Event, Session, pacing::Priority, wire::Tuning,
+    Action, Admission, ClientId, CursorShape, Event, Session,
+    pacing::Priority,
+    wire::{RateControl, Tuning},
 };
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
@@ -282,9 +284,16 @@ impl Hub {
     }
 
     fn tune(&self, client: ClientId, tuning: &Tuning) {
-        if let Tuning::Framerate(fps) = tuning {
-            self.apply(client, &serde_json::json!({ "framerate": fps }).to_string());
-        }
+        let wish = match tuning {
+            Tuning::Framerate(fps) => serde_json::json!({ "framerate": fps }),
+            Tuning::VideoBitrate(kbps) => serde_json::json!({ "video_bitrate": kbps }),
+            Tuning::Crf(crf) => serde_json::json!({ "video_crf": crf }),
+            Tuning::RateControl(RateControl::Cbr) => serde_json::json!({ "rate_control_mode": "cbr" }),
+            Tuning::RateControl(RateControl::Crf) => serde_json::json!({ "rate_control_mode": "crf" }),
+            // Sizes go through the session; sound and binary clipboards are not there yet.
+            Tuning::AudioBitrate(_) | Tuning::Resize { .. } | Tuning::BinaryClipboard(_) => return,
+        };
+        self.apply(client, &wish.to_string());
     }
 
     fn adopt(&self, client: ClientId, wishes: &ClientSettings) {

@@ -2,8 +2,10 @@
 //!
 //! - [`ClientPacer`] decides when one client may take another batch.
 //! - [`StripeCache`] holds the newest packets of every stripe; a [`ClientView`] remembers what one client has.
+//! - [`BitrateSteps`] lowers a constant bit rate to what a path takes.
 //! - [`FanOut`] puts them together per stream: when to encode, and who gets what.
 
+mod bitrate;
 mod chain;
 mod delay;
 mod fanout;
@@ -14,6 +16,7 @@ mod repeats;
 mod stripes;
 mod window;
 
+pub use bitrate::BitrateSteps;
 pub use fanout::{Demand, FanOut, Priority};
 pub(crate) use pacer::is_after;
 pub use pacer::{ClientPacer, PacerStats};

@@ -169,6 +169,18 @@ impl Bench {
         })
     }
 
+    /// Films the test pattern in H.264.
+    pub(crate) fn h264(fps: u32, settings: StreamSettings) -> Self {
+        Self::start(settings, |plugins| Backends {
+            capture: plugins
+                .backend("selkies.test-pattern", &json!({ "width": 640, "height": 192, "fps": fps })),
+            display: None,
+            cursor: None,
+            input: Vec::new(),
+            encoders: plugins.h264(),
+        })
+    }
+
     /// Films the test pattern with other encoders than the usual ones.
     pub(crate) fn encoders(standby: bool, encoders: impl FnOnce(&Plugins) -> Vec<EncoderBackend>) -> Self {
         Self::start_with(settings(), standby, |plugins| Backends {

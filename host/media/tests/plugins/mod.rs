@@ -18,11 +18,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Folder under `plugins/` and name of the library.
-const PLUGINS: [(&str, &str); 4] = [
+const PLUGINS: [(&str, &str); 5] = [
     ("test-pattern", "libselkies_test_pattern.so"),
     ("striped-jpeg", "libselkies_striped_jpeg.so"),
     ("websocket", "libselkies_websocket.so"),
     ("x11", "libselkies_x11.so"),
+    ("x264", "libselkies_x264.so"),
 ];
 
 fn workspace() -> PathBuf {
@@ -85,6 +86,12 @@ impl Plugins {
     pub(crate) fn encoders(&self) -> Vec<EncoderBackend> {
         let backend = self.backend("selkies.striped-jpeg", &serde_json::json!({}));
         EncoderBackend::probe(&self.services, &backend).expect("JPEG works everywhere")
+    }
+
+    /// What the H.264 plugin offers.
+    pub(crate) fn h264(&self) -> Vec<EncoderBackend> {
+        let backend = self.backend("selkies.x264", &serde_json::json!({ "threads": 1 }));
+        EncoderBackend::probe(&self.services, &backend).expect("libx264 works everywhere")
     }
 
     /// What an encoder with a fault (tests/faulty) offers; the fault shows at the frame `after`.

@@ -362,6 +362,12 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
         self.anchors && coming
     }
 
+    /// How much longer than at best batches are on the way to the lead, if there is a lead that answers.
+    pub fn lead_wait(&self, now: Instant) -> Option<Duration> {
+        let lead = self.members.values().find(|m| m.active && m.priority == Priority::Lead)?;
+        Some(&lead.pacer).filter(|pacer| !pacer.is_stalled(now)).map(|pacer| pacer.wait(now))
+    }
+
     /// A client's pacer, for acknowledgements, drains and statistics.
     pub fn pacer(&mut self, client: C) -> Option<&mut ClientPacer> {
         self.members.get_mut(&client).map(|m| &mut m.pacer)

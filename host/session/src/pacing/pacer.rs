@@ -272,6 +272,13 @@ impl ClientPacer {
         if self.queued_bytes > 0 { None } else { self.next_chance(now).filter(|&at| at > now) }
     }
 
+    /// How much longer than at best batches are on the way, or in the socket's queue. Tells nothing of the page.
+    pub fn wait(&self, now: Instant) -> Duration {
+        let blocked = self.last_sent.filter(|_| self.queued_bytes > 0);
+        let blocked = blocked.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        self.page.path_load().unwrap_or_default().max(blocked)
+    }
+
     /// The state, for metrics.
     pub fn stats(&self, now: Instant) -> PacerStats {
         PacerStats {

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::delay::DelayFloor;
+
 /// From this time per batch on, a page's clock bounds what is under way …
 const BOUNDED: Duration = Duration::from_millis(20);
 /// … and from this on it alone paces the page. A faster page may always have a batch waiting behind the one it works on.
@@ -26,6 +28,8 @@ const LEAST_SHARE: u32 = 12;
 const PATIENCE: Duration = Duration::from_millis(15);
 /// Path measurements of which the least counts; at [`MARK_INTERVAL`], two seconds.
 const PATH_SAMPLES: usize = 8;
+/// As many tell how loaded the path is now.
+const LOAD_SAMPLES: usize = 3;
 /// Time between two measurements of the path.
 const MARK_INTERVAL: Duration = Duration::from_millis(250);
 /// A mark without an answer is given up after this.
@@ -50,6 +54,8 @@ pub(super) struct Gate {
 #[derive(Debug, Clone, Default)]
 pub(super) struct PageClock {
     path: VecDeque<Duration>,
+    /// The least in the last minute.
+    path_floor: DelayFloor,
     mark: Option<(u16, Instant, bool)>,
     /// Moving average of the time per batch.
     cost: Option<Duration>,
@@ -82,7 +88,9 @@ impl PageClock {
         let Some((id, at, answered @ false)) = &mut self.mark else { return };
         if *id == frame_id {
             *answered = true;
-            self.path.push_back(now.saturating_duration_since(*at));
+            let delay = now.saturating_duration_since(*at);
+            self.path_floor.sample(now, delay);
+            self.path.push_back(delay);
             if self.path.len() > PATH_SAMPLES {
                 self.path.pop_front();
             }
@@ -109,6 +117,12 @@ impl PageClock {
     /// How much longer than that the newest measurement took: a queue on the way.
     pub(super) fn path_queue(&self) -> Option<Duration> {
         Some(self.path.back()?.saturating_sub(self.path()?))
+    }
+
+    /// How much longer than at best in the last minute batches are on the way now.
+    pub(super) fn path_load(&self) -> Option<Duration> {
+        let now = self.path.iter().rev().take(LOAD_SAMPLES).min()?;
+        Some(now.saturating_sub(self.path_floor.get()))
     }
 
     /// What the page needs for a batch, when that makes it a slow one.

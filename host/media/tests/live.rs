@@ -1,0 +1,108 @@
+//! What changes while a stream of deltas runs: settings, and the path. Neither costs an encoder or a key frame.
+
+mod bench;
+mod plugins;
+
+use std::time::{Duration, Instant};
+
+use bench::{Bench, Client, Delivery, SOON, settings};
+use selkies_config::StreamSettings;
+use selkies_plugin_abi::PACKET_KEY;
+use selkies_session::pacing::Priority;
+
+fn h264() -> StreamSettings {
+    StreamSettings { encoder: "x264enc".into(), h264_crf: 10, framerate: 60, ..settings() }
+}
+
+fn is_key(delivery: &Delivery) -> bool {
+    delivery.packets.iter().any(|sent| sent.info.flags & PACKET_KEY != 0)
+}
+
+fn bytes(delivery: &Delivery) -> usize {
+    delivery.packets.iter().map(|sent| sent.payload.len()).sum()
+}
+
+/// The bytes of so many deliveries, none of which is a key frame.
+fn deltas(client: &mut Client<'_>, count: usize) -> usize {
+    let sizes = (0..count).map(|_| {
+        let delivery = client.draw(SOON).expect("a frame");
+        assert!(!is_key(&delivery), "a key frame unasked");
+        bytes(&delivery)
+    });
+    sizes.sum()
+}
+
+#[test]
+fn quality_and_frame_rate_change_without_a_key_frame_or_another_encoder() {
+    let bench = Bench::h264(60, h264());
+    let mut client = bench.join(1, Priority::Lead);
+    assert!(is_key(&client.draw(SOON).expect("a picture")));
+    let fine = deltas(&mut client, 20);
+    bench.studio.apply(StreamSettings { h264_crf: 50, ..h264() });
+    // What is on its way may still have the old quality.
+    deltas(&mut client, 4);
+    let coarse = deltas(&mut client, 20);
+    assert!(coarse * 2 < fine, "{coarse} bytes after {fine}");
+    for framerate in [15, 120, 60] {
+        bench.studio.apply(StreamSettings { framerate, ..h264() });
+        deltas(&mut client, 10);
+    }
+    let streaming = StreamSettings { h264_streaming_mode: true, ..h264() };
+    bench.studio.apply(streaming);
+    deltas(&mut client, 10);
+    let figures = bench.figures();
+    assert_eq!((figures.encoders, figures.keyframes), (1, 1), "{figures:?}");
+}
+
+#[test]
+fn a_picture_at_rest_gets_its_new_quality_without_a_key_frame() {
+    let bench = Bench::h264(0, StreamSettings { h264_crf: 45, ..h264() });
+    let mut client = bench.join(1, Priority::Lead);
+    let coarse = client.draw(SOON).expect("a picture");
+    bench.assert_idle(Duration::from_millis(300));
+    bench.studio.apply(StreamSettings { h264_crf: 10, ..h264() });
+    let fine = client.draw(SOON).expect("the picture in its new quality");
+    // As many bytes as only a picture with news in it has.
+    let sizes = format!("{} bytes after {}", bytes(&fine), bytes(&coarse));
+    assert!(!is_key(&fine) && bytes(&fine) * 2 > bytes(&coarse), "{sizes}");
+    // A frame rate changes nothing of a picture at rest.
+    bench.studio.apply(StreamSettings { h264_crf: 10, framerate: 30, ..h264() });
+    bench.assert_idle(Duration::from_millis(300));
+    assert_eq!((bench.figures().encoders, bench.figures().keyframes), (1, 1));
+}
+
+#[test]
+fn a_constant_bit_rate_follows_the_settings_and_the_path() {
+    let cbr = |video_bitrate| StreamSettings { is_constant_bitrate: true, video_bitrate, ..h264() };
+    let bench = Bench::h264(60, cbr(4000));
+    let mut client = bench.join(1, Priority::Lead);
+    client.draw(SOON).expect("a picture");
+    deltas(&mut client, 10);
+    assert_eq!(bench.figures().bitrate_kbps, 4000);
+    bench.studio.apply(cbr(2000));
+    deltas(&mut client, 10);
+    assert_eq!(bench.figures().bitrate_kbps, 2000);
+    // Draws on, and answers the marks so much later, until the rate is as wanted.
+    let mut until = |late: Duration, done: &dyn Fn(u64) -> bool| {
+        let (mut answered, limit) = (bench.recorder.marks(client.id).len(), Instant::now() + 3 * SOON);
+        let mut due = None;
+        while !done(bench.figures().bitrate_kbps) {
+            assert!(Instant::now() < limit, "{} kbit/s", bench.figures().bitrate_kbps);
+            client.draw(Duration::from_millis(5));
+            let marks = bench.recorder.marks(client.id);
+            if due.is_none() && marks.len() > answered {
+                due = Some(Instant::now() + late);
+            }
+            if due.take_if(|at| *at <= Instant::now()).is_some() {
+                bench.stream.delivered(client.id, marks[answered]);
+                answered = marks.len();
+            }
+        }
+    };
+    let start = Instant::now();
+    until(Duration::ZERO, &|_| start.elapsed() > Duration::from_secs(2));
+    until(Duration::from_millis(120), &|kbps| kbps <= 1000);
+    until(Duration::ZERO, &|kbps| kbps > 1000);
+    let figures = bench.figures();
+    assert_eq!((figures.encoders, figures.keyframes), (1, 1), "{figures:?}");
+}
