@@ -1,5 +1,7 @@
 //! The encoder: frames and damage in, access units out.
 
+use std::time::Duration;
+
 use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 use thiserror::Error;
 
@@ -74,6 +76,7 @@ pub struct Encoder {
     lanes: Vec<Lane>,
     /// For several stripes.
     pool: Option<ThreadPool>,
+    converting: Option<Duration>,
 }
 
 impl Encoder {
@@ -93,13 +96,20 @@ impl Encoder {
         } else {
             None
         };
-        Ok(Self { settings, lanes, pool })
+        Ok(Self { settings, lanes, pool, converting: None })
     }
 
     /// The settings in force.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// How much longer the last submit took because colours were converted: the threads' time by their number; `None` when
+    /// none were.
+    #[must_use]
+    pub fn converting(&self) -> Option<Duration> {
+        self.converting
     }
 
     /// Takes over what may change between frames; false when a new encoder is needed.
@@ -175,10 +185,13 @@ impl Encoder {
                 jobs.push((lane, true));
             }
         }
+        let threads = self.pool.as_ref().map_or(1, |pool| pool.current_num_threads().min(jobs.len()).max(1));
         match &self.pool {
             Some(pool) if jobs.len() > 1 => pool.install(|| jobs.into_par_iter().try_for_each(run))?,
             _ => jobs.into_iter().try_for_each(run)?,
         }
+        let converting: Duration = self.lanes.iter_mut().map(Lane::take_converting).sum();
+        self.converting = (!converting.is_zero()).then(|| converting / threads as u32);
         Ok(self.lanes.iter().filter_map(|lane| lane.refine_at(now_ns)).min())
     }
 }

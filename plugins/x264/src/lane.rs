@@ -1,5 +1,7 @@
 //! One stripe of the picture: a stream of its own.
 
+use std::time::{Duration, Instant};
+
 use crate::{
     blocks::{Area, Blocks},
     coder::{Coder, CoderError, Unit},
@@ -41,6 +43,8 @@ pub(crate) struct Lane {
     rest: Rest,
     /// A picture was coded; before that there is nothing to predict from.
     started: bool,
+    /// Spent on converting colours and not yet told.
+    converting: Duration,
 }
 
 impl Lane {
@@ -53,7 +57,13 @@ impl Lane {
             blocks: Blocks::new(settings.width, height),
             rest: Rest::Fine,
             started: false,
+            converting: Duration::ZERO,
         })
+    }
+
+    /// What it spent on converting colours since it was last asked.
+    pub(crate) fn take_converting(&mut self) -> Duration {
+        std::mem::take(&mut self.converting)
     }
 
     /// First row and number of rows.
@@ -100,7 +110,9 @@ impl Lane {
         let touched = self.blocks.touched();
         let rows = touched.start * BLOCK..(touched.end * BLOCK).min(self.height);
         if !rows.is_empty() {
+            let began = Instant::now();
             self.planes.convert(picture, self.top, rows)?;
+            self.converting += began.elapsed();
         }
         self.coder.set_rate(settings.rate.share(self.height, settings.height))?;
         self.rest = match settings.refine_crf {

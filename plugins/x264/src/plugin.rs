@@ -232,6 +232,10 @@ impl EncoderPlugin for X264 {
             slab.commit(unit.bytes.len(), info)
         };
         let result = self.encoder.submit(&picture, damage, order, self.host.now_ns(), commit);
+        if let Some(converting) = self.encoder.converting().filter(|_| result.is_ok()) {
+            // A stage of its own in the host's figures, when it is told before the frame is done.
+            self.host.observe("convert_seconds", converting.as_secs_f64());
+        }
         // After a frame that failed, streams may lack a picture: the next one starts anew.
         self.last_frame = result.is_ok().then_some(id);
         match result {
