@@ -12,13 +12,12 @@ struct selkies_x264_settings {
     int32_t threads;        /* slices of a frame that are coded at once */
     int32_t fps_num;
     int32_t fps_den;
-    int32_t bitrate_kbps;   /* 0: constant quality `crf` */
+    int32_t bitrate_kbps;   /* 0: each picture comes with its quantiser */
     int32_t max_bitrate_kbps;
     int32_t vbv_ms;
     int32_t keyframe_interval; /* 0: only on demand */
     int32_t min_qp;         /* -1: the library's */
     int32_t max_qp;
-    float crf;
     const char *preset;
 };
 
@@ -32,12 +31,12 @@ struct selkies_x264;
 
 /* NULL when the library refuses. */
 struct selkies_x264 *selkies_x264_open(const struct selkies_x264_settings *settings);
-/* Rate, quality and their limits change with the next picture. Negative when the library refuses. */
+/* The bit rate and its limits change with the next picture. Negative when the library refuses. */
 int selkies_x264_rate(struct selkies_x264 *coder, const struct selkies_x264_settings *settings);
 /* `constant`: one byte per macroblock, 1 where the source is as in the picture before; NULL when nothing is known.
- * Negative when the library fails. */
+ * `qp`: the quantiser, 1 to 51; 0 leaves it to the bit rate. Negative when the library fails. */
 int selkies_x264_encode(struct selkies_x264 *coder, const uint8_t *const planes[3], const int32_t strides[3],
-                        uint8_t *constant, int32_t key, struct selkies_x264_output *out);
+                        uint8_t *constant, int32_t qp, int32_t key, struct selkies_x264_output *out);
 void selkies_x264_close(struct selkies_x264 *coder);
 /* X264_BUILD of the header. */
 int selkies_x264_build(void);

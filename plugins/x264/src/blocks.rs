@@ -69,6 +69,21 @@ impl Blocks {
         self.touched.clone()
     }
 
+    /// The macroblocks of a row from its first to its last changed one, and the number of the first; a byte each, as in
+    /// [`Blocks::constant`].
+    pub(crate) fn changed(&mut self, row: u32) -> Option<(u32, &mut [u8])> {
+        let start = row as usize * self.columns as usize;
+        let row = &mut self.constant[start..start + self.columns as usize];
+        let first = row.iter().position(|&constant| constant == 0)?;
+        let last = row.iter().rposition(|&constant| constant == 0)?;
+        Some((first as u32, &mut row[first..=last]))
+    }
+
+    /// Their number.
+    pub(crate) fn count(&self) -> u32 {
+        self.columns * self.rows
+    }
+
     /// For libx264: 1 where nothing changed.
     pub(crate) fn constant(&mut self) -> &mut [u8] {
         &mut self.constant

@@ -83,9 +83,9 @@ impl Coder {
         Ok(Self { raw, settings, rate })
     }
 
-    /// Changes the rate from the next picture on.
+    /// Changes the bit rate from the next picture on; a quality comes with each picture.
     pub(crate) fn set_rate(&mut self, rate: Rate) -> Result<(), CoderError> {
-        if rate == self.rate {
+        if rate == self.rate || matches!(rate, Rate::Quality { .. }) {
             return Ok(());
         }
         let settings = raw(&self.settings, rate, c"");
@@ -97,11 +97,12 @@ impl Coder {
         Ok(())
     }
 
-    /// Encodes a picture. `constant` has a byte per macroblock, row by row: 1 where the picture is as the one before.
+    /// Encodes a picture, with the quantiser `qp` where no bit rate decides. `constant` has a byte per macroblock, row by row: 1 where the picture is as the one before.
     pub(crate) fn encode(
         &mut self,
         planes: &Planes,
         constant: Option<&mut [u8]>,
+        qp: Option<u32>,
         key: bool,
     ) -> Result<Unit<'_>, CoderError> {
         let wanted = (self.settings.width, self.settings.height);
@@ -120,6 +121,7 @@ impl Coder {
                 pointers.as_ptr(),
                 strides.as_ptr(),
                 constant,
+                qp.and_then(|qp| i32::try_from(qp).ok()).unwrap_or_default(),
                 i32::from(key),
                 &raw mut out,
             )
@@ -150,11 +152,10 @@ pub(crate) fn build() -> i32 {
 fn raw(settings: &Settings, rate: Rate, preset: &std::ffi::CStr) -> ffi::Settings {
     let int = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     let limit = |value: Option<u32>| value.map_or(-1, |value| int(value.min(51)));
-    let (crf, bitrate) = match rate {
-        Rate::Quality { crf } => (crf as f32, None),
-        Rate::Bits { kbps, max_kbps, buffer_ms } => (23.0, Some((kbps, max_kbps, buffer_ms))),
+    let (kbps, max_kbps, buffer_ms) = match rate {
+        Rate::Quality { .. } => (0, 0, 0),
+        Rate::Bits { kbps, max_kbps, buffer_ms } => (kbps, max_kbps, buffer_ms),
     };
-    let (kbps, max_kbps, buffer_ms) = bitrate.unwrap_or_default();
     ffi::Settings {
         width: int(settings.width),
         height: int(settings.height),
@@ -168,7 +169,6 @@ fn raw(settings: &Settings, rate: Rate, preset: &std::ffi::CStr) -> ffi::Setting
         keyframe_interval: int(settings.keyframe_interval),
         min_qp: limit(settings.min_qp),
         max_qp: limit(settings.max_qp),
-        crf,
         preset: preset.as_ptr(),
     }
 }

@@ -122,7 +122,6 @@ impl Encoder {
         let adopted = Settings {
             rate: settings.rate,
             refine_crf: settings.refine_crf,
-            refine_frames: settings.refine_frames,
             refine_delay_ns: settings.refine_delay_ns,
             ignore_damage: settings.ignore_damage,
             fps,
@@ -168,7 +167,7 @@ impl Encoder {
             let unit = if refinement {
                 lane.refine(settings)
             } else {
-                lane.encode(picture, settings, key, now_ns).map(Some)
+                lane.encode(picture, settings, key, now_ns)
             };
             let Some(unit) = unit.map_err(EncodeError::Lane)? else { return Ok(()) };
             output(Unit { bytes: unit.bytes, top, rows, key: unit.key, refinement })
@@ -180,7 +179,7 @@ impl Encoder {
         for lane in &mut self.lanes {
             if order != Order::Refine && lane.is_touched() {
                 jobs.push((lane, false));
-            } else if spare > 0 && lane.refine_at(now_ns).is_some_and(|at| at <= now_ns) {
+            } else if spare > 0 && lane.refine_at().is_some_and(|at| at <= now_ns) {
                 spare -= 1;
                 jobs.push((lane, true));
             }
@@ -192,6 +191,6 @@ impl Encoder {
         }
         let converting: Duration = self.lanes.iter_mut().map(Lane::take_converting).sum();
         self.converting = (!converting.is_zero()).then(|| converting / threads as u32);
-        Ok(self.lanes.iter().filter_map(|lane| lane.refine_at(now_ns)).min())
+        Ok(self.lanes.iter().filter_map(|lane| lane.refine_at()).min())
     }
 }

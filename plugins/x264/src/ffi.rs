@@ -18,7 +18,6 @@ pub(crate) struct Settings {
     pub(crate) keyframe_interval: i32,
     pub(crate) min_qp: i32,
     pub(crate) max_qp: i32,
-    pub(crate) crf: f32,
     pub(crate) preset: *const c_char,
 }
 
@@ -45,6 +44,7 @@ unsafe extern "C" {
         planes: *const *const u8,
         strides: *const i32,
         constant: *mut u8,
+        qp: i32,
         key: i32,
         out: *mut Output,
     ) -> c_int;

@@ -6,9 +6,14 @@ use crate::{
     blocks::{Area, Blocks},
     coder::{Coder, CoderError, Unit},
     picture::Picture,
-    planes::{BLOCK, ConvertError, Planes},
+    planes::{ConvertError, Planes},
+    quantiser::Quantiser,
     settings::{Rate, Settings},
 };
+
+/// So few changed macroblocks (a letter, a cursor) get the quality of content at rest at once: that costs less than a
+/// picture of their own later.
+const FEW: u32 = 64;
 
 /// Why a stripe has no packet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,17 +26,6 @@ pub enum LaneError {
     Convert(#[from] ConvertError),
 }
 
-/// What is known of a stripe's content at rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rest {
-    /// It is as good as it gets, or nothing was sent.
-    Fine,
-    /// It was sent in the quality of changing content and counts as resting from then on, nanoseconds.
-    From(u64),
-    /// So many pictures of its refinement are left.
-    Refining(u32),
-}
-
 /// A stripe.
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -40,7 +34,10 @@ pub(crate) struct Lane {
     coder: Coder,
     planes: Planes,
     blocks: Blocks,
-    rest: Rest,
+    quantiser: Quantiser,
+    /// When what was sent in the quality of changing content counts as resting, nanoseconds; none if there is nothing
+    /// better to send.
+    rest_at: Option<u64>,
     /// A picture was coded; before that there is nothing to predict from.
     started: bool,
     /// Spent on converting colours and not yet told.
@@ -55,7 +52,8 @@ impl Lane {
             coder: Coder::new(settings, settings.rate.share(height, settings.height), height, threads)?,
             planes: Planes::new(settings.width, height, settings.full_chroma),
             blocks: Blocks::new(settings.width, height),
-            rest: Rest::Fine,
+            quantiser: Quantiser::default(),
+            rest_at: None,
             started: false,
             converting: Duration::ZERO,
         })
@@ -91,59 +89,60 @@ impl Lane {
     }
 
     /// When it wants to be refined, nanoseconds.
-    pub(crate) fn refine_at(&self, now_ns: u64) -> Option<u64> {
-        match self.rest {
-            Rest::Fine => None,
-            Rest::From(at) => Some(at),
-            Rest::Refining(_) => Some(now_ns),
-        }
+    pub(crate) fn refine_at(&self) -> Option<u64> {
+        self.rest_at
     }
 
-    /// Codes what changed, or everything for a `key` frame.
+    /// Codes what changed, or everything for a `key` frame. Nothing where the damage repeats what is there.
     pub(crate) fn encode(
         &mut self,
         picture: &Picture<'_>,
         settings: &Settings,
         key: bool,
         now_ns: u64,
-    ) -> Result<Unit<'_>, LaneError> {
-        let touched = self.blocks.touched();
-        let rows = touched.start * BLOCK..(touched.end * BLOCK).min(self.height);
-        if !rows.is_empty() {
-            let began = Instant::now();
-            self.planes.convert(picture, self.top, rows)?;
-            self.converting += began.elapsed();
+    ) -> Result<Option<Unit<'_>>, LaneError> {
+        let began = Instant::now();
+        let mut changed = 0;
+        for row in self.blocks.touched() {
+            if let Some((column, constant)) = self.blocks.changed(row) {
+                changed += self.planes.convert(picture, self.top, (row, column), constant)?;
+            }
         }
-        self.coder.set_rate(settings.rate.share(self.height, settings.height))?;
-        self.rest = match settings.refine_crf {
-            Some(_) => Rest::From(now_ns.saturating_add(settings.refine_delay_ns)),
-            None => Rest::Fine,
-        };
-        self.code(key || !self.started)
+        self.converting += began.elapsed();
+        let key = key || !self.started;
+        if changed == 0 && !key {
+            self.blocks.settle();
+            return Ok(None);
+        }
+        let share = settings.rate.share(self.height, settings.height);
+        self.coder.set_rate(share)?;
+        let Rate::Quality { crf } = share else { return self.code(None, key).map(Some) };
+        let fine = settings.refine_crf.filter(|_| !key && changed <= FEW && self.rest_at.is_none());
+        if let Some(fine) = fine {
+            return self.code(Some((fine, settings.clip(fine))), key).map(Some);
+        }
+        self.rest_at = settings.refine_crf.map(|_| now_ns.saturating_add(settings.refine_delay_ns));
+        self.code(Some((crf, settings.clip(self.quantiser.next(crf, key)))), key).map(Some)
     }
 
     /// Codes the content at rest in its better quality.
     pub(crate) fn refine(&mut self, settings: &Settings) -> Result<Option<Unit<'_>>, LaneError> {
-        let rest = std::mem::replace(&mut self.rest, Rest::Fine);
         // Without a better quality what was sent is as good as it gets.
-        let Some(crf) = settings.refine_crf else { return Ok(None) };
-        let left = match rest {
-            Rest::Fine => return Ok(None),
-            Rest::From(_) => settings.refine_frames.max(1),
-            Rest::Refining(left) => left,
-        };
-        if left > 1 {
-            self.rest = Rest::Refining(left - 1);
+        match (self.rest_at.take(), settings.refine_crf) {
+            (Some(_), Some(fine)) => self.code(Some((fine, settings.clip(fine))), false).map(Some),
+            _ => Ok(None),
         }
-        self.coder.set_rate(Rate::Quality { crf })?;
-        self.code(false).map(Some)
     }
 
-    fn code(&mut self, key: bool) -> Result<Unit<'_>, LaneError> {
+    /// Codes a picture; for a constant quality, with that and the quantiser.
+    fn code(&mut self, quality: Option<(u32, u32)>, key: bool) -> Result<Unit<'_>, LaneError> {
         let constant = (!key).then_some(self.blocks.constant());
-        let unit = self.coder.encode(&self.planes, constant, key)?;
+        let unit = self.coder.encode(&self.planes, constant, quality.map(|(_, qp)| qp), key)?;
         self.blocks.settle();
         self.started = true;
+        if let Some((crf, qp)) = quality.filter(|_| !unit.key) {
+            self.quantiser.note(unit.bytes.len(), self.blocks.count(), crf, qp);
+        }
         Ok(unit)
     }
 }

@@ -4,8 +4,10 @@
 //! with damage are touched. [`Encoder`] holds no clock, no socket and no host. Where the CPU time goes, and where it is
 //! saved:
 //!
-//! - **Only damaged rows are converted** from BGRX; the rest of the planes stays from the frame before.
-//! - **Macroblocks without damage are told to libx264** (`X264_MBINFO_CONSTANT`), which skips them without a search.
+//! - **Only damaged macroblocks are converted** from BGRX; the rest of the planes stays from the frame before.
+//! - **Macroblocks that are as they were are told to libx264** (`X264_MBINFO_CONSTANT`), which skips them without a search:
+//!   those without damage, and those that were painted again as they had been.
+//! - **The quantiser of a constant quality is ours** (`quantiser.rs`): libx264's would measure each picture first.
 //! - **No lookahead, no reordering**: each frame leaves before the next one comes.
 //! - **Content at rest** is repeated in a better quality, and costs nothing afterwards.
 
@@ -17,6 +19,7 @@ mod lane;
 mod picture;
 mod planes;
 mod plugin;
+mod quantiser;
 mod settings;
 
 pub use blocks::Area;

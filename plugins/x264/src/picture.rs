@@ -63,10 +63,10 @@ impl<'a> Picture<'a> {
         self.stride
     }
 
-    /// `count` rows from `first`, which lie in the picture, each of [`Picture::stride`] bytes; `None` where the padding of
-    /// the last one is missing.
-    pub(crate) fn padded(&self, first: u32, count: u32) -> Option<&'a [u8]> {
-        let start = first as usize * self.stride as usize;
+    /// `count` rows from `first` and the pixel `x`, which lie in the picture, each of [`Picture::stride`] bytes; `None`
+    /// where the picture ends before the last one does.
+    pub(crate) fn part(&self, first: u32, count: u32, x: u32) -> Option<&'a [u8]> {
+        let start = first as usize * self.stride as usize + x as usize * PIXEL;
         self.bytes.get(start..start + self.stride as usize * count as usize)
     }
 

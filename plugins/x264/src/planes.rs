@@ -25,10 +25,22 @@ pub(crate) struct Planes {
     height: u32,
     /// Width and height without the repeated pixels.
     shown: (u32, u32),
-    luma: Vec<u8>,
-    /// One plane of interleaved pairs, or two.
-    chroma: [Vec<u8>; 2],
+    /// The whole picture, and a row of macroblocks on its way there, which stays in the processor's cache.
+    whole: Buffers,
+    band: Buffers,
     full_chroma: bool,
+}
+
+/// Luma; chroma as one plane of interleaved pairs, or as two. All have the same distance of rows.
+#[derive(Debug)]
+struct Buffers([Vec<u8>; 3]);
+
+impl Buffers {
+    fn new(width: u32, height: u32, full_chroma: bool) -> Self {
+        let pixels = width as usize * height as usize;
+        let [second, third] = if full_chroma { [pixels, pixels] } else { [pixels.div_ceil(2), 0] };
+        Self([vec![16; pixels], vec![128; second], vec![128; third]])
+    }
 }
 
 /// What a picture of this size is coded as.
@@ -41,13 +53,9 @@ impl Planes {
     pub(crate) fn new(width: u32, height: u32, full_chroma: bool) -> Self {
         let shown = (width, height);
         let (width, height) = coded_size(width, height, full_chroma);
-        let pixels = width as usize * height as usize;
-        let chroma = if full_chroma {
-            [vec![128; pixels], vec![128; pixels]]
-        } else {
-            [vec![128; pixels / 2], vec![]]
-        };
-        Self { width, height, shown, luma: vec![16; pixels], chroma, full_chroma }
+        let (whole, band) =
+            (Buffers::new(width, height, full_chroma), Buffers::new(width, BLOCK, full_chroma));
+        Self { width, height, shown, whole, band, full_chroma }
     }
 
     /// Width and height as coded.
@@ -58,57 +66,76 @@ impl Planes {
     /// Pointers and strides for libx264.
     pub(crate) fn raw(&self) -> ([*const u8; 3], [i32; 3]) {
         let stride = i32::try_from(self.width).unwrap_or(i32::MAX);
-        let [first, second] = &self.chroma;
-        ([self.luma.as_ptr(), first.as_ptr(), second.as_ptr()], [stride; 3])
+        (self.whole.0.each_ref().map(|plane| plane.as_ptr()), [stride; 3])
     }
 
-    /// Converts `rows` of these planes, whose start is even, from `picture`, of which the planes are the rows from `top`.
+    /// Converts macroblocks of row `row` from `column` on, of which `constant` has a byte each: 1 where nothing changed,
+    /// which it also becomes where nothing differs from what the planes have. `picture` is the one of which these planes
+    /// are the rows from `top`. Answers how many macroblocks differ.
     pub(crate) fn convert(
         &mut self,
         picture: &Picture<'_>,
         top: u32,
-        rows: Range<u32>,
-    ) -> Result<(), ConvertError> {
-        match picture.padded(top + rows.start, rows.end - rows.start) {
-            Some(source) => self.convert_part(source, picture.stride(), rows.clone())?,
+        (row, column): (u32, u32),
+        constant: &mut [u8],
+    ) -> Result<u32, ConvertError> {
+        let (x, y) = (column * BLOCK, row * BLOCK);
+        let width = (constant.len() as u32 * BLOCK).min(self.shown.0 - x);
+        let rows = BLOCK.min(self.shown.1 - y);
+        match picture.part(top + y, rows, x) {
+            Some(source) => self.convert_band(source, picture.stride(), width, rows)?,
             None => {
-                // The conversion wants whole strides, and the picture's last row may end with its pixels.
-                let last = rows.start + (rows.end - rows.start - 1) / 2 * 2;
-                if let Some(source) =
-                    picture.padded(top + rows.start, last - rows.start).filter(|part| !part.is_empty())
-                {
-                    self.convert_part(source, picture.stride(), rows.start..last)?;
-                }
-                let source = (last..rows.end).map(|row| picture.row(top + row)).collect::<Vec<_>>().concat();
-                self.convert_part(&source, self.shown.0 * 4, last..rows.end)?;
+                // The conversion wants whole strides, and the picture may end with the last row's pixels.
+                let span = x as usize * 4..(x + width) as usize * 4;
+                let source = (y..y + rows)
+                    .map(|row| &picture.row(top + row)[span.clone()])
+                    .collect::<Vec<_>>()
+                    .concat();
+                self.convert_band(&source, width * 4, width, rows)?;
             }
         }
-        self.repeat_edges(rows);
-        Ok(())
+        self.repeat_edges(width, rows);
+        let mut differ = 0;
+        let mut run: Option<u32> = None;
+        for (block, constant) in constant.iter_mut().enumerate() {
+            let block = block as u32;
+            if *constant == 0 && self.differs((x, y), block) {
+                differ += 1;
+                run.get_or_insert(block);
+                continue;
+            }
+            *constant = 1;
+            if let Some(start) = run.take() {
+                self.take_over((x, y), start..block);
+            }
+        }
+        if let Some(start) = run {
+            self.take_over((x, y), start..constant.len() as u32);
+        }
+        Ok(differ)
     }
 
-    fn convert_part(
+    /// Converts `rows` rows of `width` pixels into the band.
+    fn convert_band(
         &mut self,
         source: &[u8],
         source_stride: u32,
-        rows: Range<u32>,
+        width: u32,
+        height: u32,
     ) -> Result<(), ConvertError> {
-        let (width, height) = (self.shown.0, rows.end - rows.start);
         let stride = self.width;
-        // The conversion takes what is left over for an odd last row: the slices end with the part.
-        let span = |start: u32, end: u32| start as usize * stride as usize..end as usize * stride as usize;
-        let whole = span(rows.start, rows.end);
+        let span = |rows: u32| ..rows as usize * stride as usize;
         let mode = YuvConversionMode::Balanced;
         let (range, matrix) = (YuvRange::Limited, YuvStandardMatrix::Bt709);
-        let [first, second] = &mut self.chroma;
-        let luma = &mut self.luma[whole.clone()];
+        let [luma, first, second] = &mut self.band.0;
+        let luma = &mut luma[span(height)];
         let done = if self.full_chroma {
             let mut image = YuvPlanarImageMut {
                 y_plane: BufferStoreMut::Borrowed(luma),
                 y_stride: stride,
-                u_plane: BufferStoreMut::Borrowed(&mut first[whole.clone()]),
+                u_plane: BufferStoreMut::Borrowed(&mut first[span(height)]),
                 u_stride: stride,
-                v_plane: BufferStoreMut::Borrowed(&mut second[whole]),
+                v_plane: BufferStoreMut::Borrowed(&mut second[span(height)]),
                 v_stride: stride,
                 width,
                 height,
@@ -118,7 +145,7 @@ impl Planes {
             let mut image = YuvBiPlanarImageMut {
                 y_plane: BufferStoreMut::Borrowed(luma),
                 y_stride: stride,
-                uv_plane: BufferStoreMut::Borrowed(&mut first[span(rows.start / 2, rows.end.div_ceil(2))]),
+                uv_plane: BufferStoreMut::Borrowed(&mut first[span(height.div_ceil(2))]),
                 uv_stride: stride,
                 width,
                 height,
@@ -128,17 +155,64 @@ impl Planes {
         done.map_err(|error| ConvertError(error.to_string()))
     }
 
-    /// Fills the luma beyond an odd side, for the chroma there is one already.
-    fn repeat_edges(&mut self, rows: Range<u32>) {
-        let stride = self.width as usize;
-        if self.shown.0 < self.width {
-            for row in rows.start as usize..rows.end as usize {
-                self.luma[row * stride + stride - 1] = self.luma[row * stride + stride - 2];
+    /// Fills the band's luma beyond an odd side; for the chroma there is one already.
+    fn repeat_edges(&mut self, width: u32, rows: u32) {
+        if self.full_chroma {
+            return;
+        }
+        let (stride, width, rows) = (self.width as usize, width as usize, rows as usize);
+        let luma = &mut self.band.0[0];
+        if width % 2 == 1 {
+            for row in 0..rows {
+                luma[row * stride + width] = luma[row * stride + width - 1];
             }
         }
-        if self.shown.1 < self.height && rows.end == self.shown.1 {
-            let last = (rows.end as usize - 1) * stride;
-            self.luma.copy_within(last..last + stride, last + stride);
+        if rows % 2 == 1 {
+            luma.copy_within((rows - 1) * stride..rows * stride, rows * stride);
+        }
+    }
+
+    /// Rows of each plane in the macroblocks of the row that begins at `y`.
+    fn rows(&self, y: u32) -> [u32; 3] {
+        let rows = BLOCK.min(self.height - y);
+        if self.full_chroma { [rows; 3] } else { [rows, rows / 2, 0] }
+    }
+
+    /// First row of each plane for the luma's row `y`.
+    fn tops(&self, y: u32) -> [u32; 3] {
+        if self.full_chroma { [y; 3] } else { [y, y / 2, 0] }
+    }
+
+    /// Whether a macroblock of the band, counted from the one at `x` and `y`, differs from the one in the planes.
+    fn differs(&self, (x, y): (u32, u32), block: u32) -> bool {
+        let stride = self.width as usize;
+        let (from, to) = ((block * BLOCK) as usize, (x + block * BLOCK) as usize);
+        let width = (BLOCK as usize).min(stride - to);
+        let planes = self.band.0.iter().zip(&self.whole.0).zip(self.rows(y).into_iter().zip(self.tops(y)));
+        planes.into_iter().any(|((band, whole), (rows, top))| {
+            (0..rows as usize).any(|row| {
+                let new = &band[row * stride + from..][..width];
+                let old = &whole[(top as usize + row) * stride + to..][..width];
+                // A length that is known is compared without a call.
+                match (new.as_array::<16>(), old.as_array::<16>()) {
+                    (Some(new), Some(old)) => new != old,
+                    _ => new != old,
+                }
+            })
+        })
+    }
+
+    /// Copies macroblocks of the band, counted from the one at `x` and `y`, into the planes.
+    fn take_over(&mut self, (x, y): (u32, u32), blocks: Range<u32>) {
+        let stride = self.width as usize;
+        let (from, to) = ((blocks.start * BLOCK) as usize, (x + blocks.start * BLOCK) as usize);
+        let width = ((blocks.end - blocks.start) as usize * BLOCK as usize).min(stride - to);
+        let (rows, tops) = (self.rows(y), self.tops(y));
+        for (plane, (rows, top)) in rows.into_iter().zip(tops).enumerate() {
+            for row in 0..rows as usize {
+                let new = &self.band.0[plane][row * stride + from..][..width];
+                self.whole.0[plane][(top as usize + row) * stride + to..][..width].copy_from_slice(new);
+            }
         }
     }
 }

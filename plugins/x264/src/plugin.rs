@@ -100,7 +100,6 @@ impl Config {
             preset: self.preset,
             rate,
             refine_crf: params.refine_quality().map(crf).transpose()?.filter(better),
-            refine_frames: first(params.refine_frames, 1).min(120),
             refine_delay_ns: u64::from(self.refine_delay_ms) * 1_000_000,
             ignore_damage: params.ignore_damage != 0,
         })

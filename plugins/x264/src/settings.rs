@@ -102,10 +102,36 @@ pub struct Settings {
     pub rate: Rate,
     /// Quality of content at rest, 1 to 51; `None` leaves it as it was sent.
     pub refine_crf: Option<u32>,
-    /// Pictures that a refinement takes.
-    pub refine_frames: u32,
     /// How long content must rest before it is refined, nanoseconds.
     pub refine_delay_ns: u64,
     /// Take every frame as changed all over.
     pub ignore_damage: bool,
+}
+
+impl Settings {
+    /// Whole frames of this size, 4:2:0, CRF 25 without refinement, one thread.
+    #[must_use]
+    pub fn new(width: u32, height: u32) -> Self {
+        Self {
+            width,
+            height,
+            full_chroma: false,
+            threads: 1,
+            stripe_height: height,
+            fps: (60, 1),
+            keyframe_interval: 0,
+            min_qp: None,
+            max_qp: None,
+            preset: Preset::default(),
+            rate: Rate::Quality { crf: 25 },
+            refine_crf: None,
+            refine_delay_ns: 0,
+            ignore_damage: false,
+        }
+    }
+
+    /// The quantiser nearest to `qp` that the limits allow.
+    pub(crate) fn clip(&self, qp: u32) -> u32 {
+        qp.min(self.max_qp.unwrap_or(MAX_CRF)).max(self.min_qp.unwrap_or(MIN_CRF)).clamp(MIN_CRF, MAX_CRF)
+    }
 }

@@ -6,29 +6,13 @@ use std::{
 };
 
 use openh264::{decoder::Decoder, formats::YUVSource};
-use selkies_x264::{Area, Encoder, Order, Picture, Preset, Rate, Settings, Unit};
+use selkies_x264::{Area, Encoder, Order, Picture, Rate, Settings, Unit};
 
 const WIDTH: u32 = 320;
 const HEIGHT: u32 = 200;
 
 fn settings(stripe_height: u32, full_chroma: bool) -> Settings {
-    Settings {
-        width: WIDTH,
-        height: HEIGHT,
-        full_chroma,
-        threads: 2,
-        stripe_height,
-        fps: (60, 1),
-        keyframe_interval: 0,
-        min_qp: None,
-        max_qp: None,
-        preset: Preset::Ultrafast,
-        rate: Rate::Quality { crf: 25 },
-        refine_crf: None,
-        refine_frames: 2,
-        refine_delay_ns: 1000,
-        ignore_damage: false,
-    }
+    Settings { full_chroma, threads: 2, stripe_height, refine_delay_ns: 1000, ..Settings::new(WIDTH, HEIGHT) }
 }
 
 /// Smooth colours with lines of text-like detail, and a square at `at`.
@@ -65,9 +49,15 @@ struct Stream {
     /// Luma as decoded.
     shown: Vec<u8>,
     now: u64,
+    /// Packets are decoded; 4:4:4 is not.
+    decodes: bool,
 }
 
 impl Stream {
+    fn silent(settings: Settings) -> Self {
+        Self { decodes: false, ..Self::new(settings) }
+    }
+
     fn new(settings: Settings) -> Self {
         let shown = vec![0; (WIDTH * HEIGHT) as usize];
         Self {
@@ -75,6 +65,7 @@ impl Stream {
             decoders: BTreeMap::new(),
             shown,
             now: 0,
+            decodes: true,
         }
     }
 
@@ -94,7 +85,9 @@ impl Stream {
         self.now += 16_000_000;
         let refine_at = self.encoder.submit(&picture, damage, order, self.now, take).expect("a frame");
         let packets = packets.into_inner().unwrap_or_else(PoisonError::into_inner);
-        packets.iter().for_each(|packet| self.show(packet));
+        if self.decodes {
+            packets.iter().for_each(|packet| self.show(packet));
+        }
         (packets, refine_at)
     }
 
@@ -171,11 +164,34 @@ fn damage_alone_decides_what_is_sent() {
 fn unchanged_macroblocks_cost_next_to_nothing() {
     let mut stream = Stream::new(settings(HEIGHT, false));
     let (first, _) = stream.submit(&scene((0, 0)), None, Order::Changes);
+    let mut pixels = scene((0, 0));
     for change in 0..10 {
-        let area = Area { x: 5 + change, y: 5, width: 8, height: 8 };
-        let (small, _) = stream.submit(&scene((0, 0)), Some(&[area]), Order::Changes);
+        for pixel in pixels[WIDTH as usize * 4 * 8..].chunks_exact_mut(4).skip(5 + change).take(8) {
+            pixel.iter_mut().for_each(|value| *value = !*value);
+        }
+        let area = Area { x: 5 + change as u32, y: 8, width: 8, height: 1 };
+        let (small, _) = stream.submit(&pixels, Some(&[area]), Order::Changes);
         let (small, first) = (small[0].bytes.len(), first[0].bytes.len());
         assert!(small * 40 < first, "change {change}: {small} of {first} bytes");
+    }
+}
+
+#[test]
+fn what_is_painted_again_as_it_was_costs_nothing() {
+    for full_chroma in [false, true] {
+        let mut stream = Stream::silent(settings(64, full_chroma));
+        let before = scene((100, 80));
+        stream.submit(&before, None, Order::Changes);
+        assert!(stream.submit(&before, None, Order::Changes).0.is_empty());
+        // Everything is damaged, and one pixel's colour changed, by as much as one step of its luma or chroma.
+        for (pixel, stripe) in [(0, 0), (64 * WIDTH + 17, 64), (HEIGHT * WIDTH - 1, 192)] {
+            let mut pixels = before.clone();
+            pixels[pixel as usize * 4] ^= 64;
+            let (packets, _) = stream.submit(&pixels, None, Order::Changes);
+            assert_eq!(packets.iter().map(|packet| packet.top).collect::<Vec<_>>(), [stripe]);
+            assert_eq!(stream.submit(&before, None, Order::Changes).0.len(), 1, "and back");
+        }
+        assert_eq!(stream.submit(&before, None, Order::Keyframe).0.len(), 4);
     }
 }
 
@@ -184,7 +200,6 @@ fn what_rests_beside_motion_is_refined_stripe_by_stripe() {
     let rest = Settings {
         rate: Rate::Quality { crf: 40 },
         refine_crf: Some(15),
-        refine_frames: 1,
         ..settings(64, false)
     };
     let mut stream = Stream::new(rest);
@@ -221,18 +236,22 @@ fn what_rests_is_refined_and_then_left_alone() {
     let coarse = stream.likeness(&pixels);
     assert_eq!(at, Some(stream.now + 1000));
     let (packets, again) = stream.submit(&pixels, None, Order::Refine);
-    assert_eq!((packets.len(), again), (4, Some(stream.now)), "a second picture of two");
-    let (packets, again) = stream.submit(&pixels, None, Order::Refine);
     assert_eq!((packets.len(), again), (4, None));
     assert!(packets.iter().all(|packet| packet.refinement && !packet.key));
     let fine = stream.likeness(&pixels);
     assert!(fine > coarse + 6.0, "{coarse} dB became {fine}");
     assert!(stream.submit(&pixels, None, Order::Refine).0.is_empty());
-    // A change beside it costs the changed stripe alone, in the coarse quality.
+    // A change beside it costs the changed stripe alone; a small one gets the fine quality at once.
     let moved = scene((60, 80));
     let (packets, at) =
         stream.submit(&moved, Some(&[Area { x: 60, y: 70, width: 40, height: 40 }]), Order::Changes);
-    assert_eq!((packets.len(), at.is_some()), (1, true));
+    assert_eq!((packets.len(), at), (1, None));
+    assert!((stream.likeness(&moved) - fine).abs() < 1.0);
+    let stripe = 64 * WIDTH as usize * 4;
+    let inverted: Vec<u8> =
+        moved.iter().enumerate().map(|(at, &value)| if at < stripe { !value } else { value }).collect();
+    let (packets, at) = stream.submit(&inverted, None, Order::Changes);
+    assert_eq!((packets.len(), at), (1, Some(stream.now + 1000)));
 }
 
 #[test]
@@ -246,7 +265,7 @@ fn other_rates_take_effect_without_a_key_frame() {
         assert!(adopted);
         let mut sum = 0;
         for step in 0..10 {
-            let (packets, _) = stream.submit(&scene((step * 20, step * 15)), None, Order::Changes);
+            let (packets, _) = stream.submit(&scene((step * 20 + 1, step * 15)), None, Order::Changes);
             assert!(!packets[0].key);
             sum += packets[0].bytes.len();
         }

@@ -12,30 +12,14 @@ mod content;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use content::{Frame, Scene, report};
-use selkies_x264::{Area, Encoder, Order, Picture, Preset, Rate, Settings, Unit};
+use selkies_x264::{Area, Encoder, Order, Picture, Preset, Settings, Unit};
 
 fn main() {
     let sizes: Vec<u32> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
     let (width, height) = if let [width, height] = sizes[..] { (width, height) } else { (1920, 1080) };
     println!("{width}x{height}, CRF 25, 4:2:0, µs per frame");
     println!("content   threads    kind       cpu     clock     bytes  packets");
-    let whole = Settings {
-        width,
-        height,
-        full_chroma: false,
-        threads: 2,
-        stripe_height: height,
-        fps: (60, 1),
-        keyframe_interval: 0,
-        min_qp: None,
-        max_qp: None,
-        preset: Preset::Ultrafast,
-        rate: Rate::Quality { crf: 25 },
-        refine_crf: None,
-        refine_frames: 1,
-        refine_delay_ns: 0,
-        ignore_damage: false,
-    };
+    let whole = Settings { threads: 2, ..Settings::new(width, height) };
     for scene in [Scene::Motion, Scene::Scroll, Scene::Typing, Scene::Repaint, Scene::Static] {
         let frames = scene.frames(width, height);
         measure(scene, &frames, "all", Settings { ignore_damage: true, ..whole.clone() });
