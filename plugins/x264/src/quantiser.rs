@@ -7,7 +7,7 @@ const SLOPE: f32 = 2.4;
 /// Coarsest beyond the quality asked for.
 const MOST: f32 = 6.0;
 /// Key frames are this much finer: everything after them is predicted from them.
-const KEY: u32 = 2;
+const KEY: u32 = 3;
 
 /// Recent pictures of a stream. Content that changes a lot in every picture is quantised more coarsely, since nobody
 /// sees its details and they cost most; no content is finer than the quality asked for, because macroblocks that did not
@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn only_busy_content_is_coarser_and_only_while_it_is() {
         let mut quantiser = Quantiser::default();
-        assert_eq!((quantiser.next(25, false), quantiser.next(25, true), quantiser.next(1, true)), (25, 23, 1));
+        assert_eq!((quantiser.next(25, false), quantiser.next(25, true), quantiser.next(1, true)), (25, 22, 1));
         for _ in 0..20 {
             quantiser.note(8000 * 4, 8000, 25, quantiser.next(25, false));
         }
