@@ -8,9 +8,10 @@ use thiserror::Error;
 use crate::{
     blocks::Area,
     lane::{Lane, LaneError},
+    layout::Layout,
     picture::Picture,
     planes::BLOCK,
-    settings::{Rate, Settings},
+    settings::{MAX_BLOCKS, Rate, Settings},
 };
 
 /// One access unit of one stripe.
@@ -73,7 +74,11 @@ pub enum CreateError {
 #[derive(Debug)]
 pub struct Encoder {
     settings: Settings,
-    lanes: Vec<Lane>,
+    /// The stripes; one for the whole picture unless it is striped.
+    stripes: Vec<Lane>,
+    /// A striped picture in one piece, from the first time that everything moved.
+    whole: Option<Lane>,
+    layout: Layout,
     /// For several stripes.
     pool: Option<ThreadPool>,
     converting: Option<Duration>,
@@ -90,13 +95,19 @@ impl Encoder {
         let tops: Vec<u32> = (0..height).step_by(stripe_height as usize).collect();
         let threads = if tops.len() > 1 { 1 } else { settings.threads };
         let lane = |&top: &u32| Lane::new(&settings, top, stripe_height.min(height - top), threads);
-        let lanes = tops.iter().map(lane).collect::<Result<Vec<_>, _>>()?;
-        let pool = if lanes.len() > 1 && settings.threads > 1 {
+        let stripes = tops.iter().map(lane).collect::<Result<Vec<_>, _>>()?;
+        let pool = if stripes.len() > 1 && settings.threads > 1 {
             Some(ThreadPoolBuilder::new().num_threads(settings.threads as usize).build()?)
         } else {
             None
         };
-        Ok(Self { settings, lanes, pool, converting: None })
+        Ok(Self { settings, stripes, whole: None, layout: Layout::default(), pool, converting: None })
+    }
+
+    /// Whether the picture has stripes, and may also be coded in one piece.
+    fn may_step(&self) -> bool {
+        let blocks = self.settings.width.div_ceil(BLOCK) * self.settings.height.div_ceil(BLOCK);
+        self.stripes.len() > 1 && blocks <= MAX_BLOCKS
     }
 
     /// The settings in force.
@@ -151,9 +162,18 @@ impl Encoder {
         if picture.size() != wanted {
             return Err(EncodeError::Size { found: picture.size(), wanted });
         }
-        let all = damage.is_none() || order == Order::Keyframe || self.settings.ignore_damage;
-        if order != Order::Refine {
-            for lane in &mut self.lanes {
+        // The step needs a picture to code: what did not change is not looked at.
+        let rest = order == Order::Refine;
+        let step = self.may_step() && self.layout.step(rest, now_ns);
+        let lanes = if self.layout.is_whole() {
+            std::slice::from_mut(whole(&mut self.whole, &self.settings)?)
+        } else {
+            &mut self.stripes[..]
+        };
+        let key = step || order == Order::Keyframe;
+        let all = damage.is_none() || key || self.settings.ignore_damage;
+        if !rest || step {
+            for lane in &mut *lanes {
                 match damage {
                     Some(areas) if !all => areas.iter().for_each(|&area| lane.touch(area)),
                     _ => lane.touch_all(),
@@ -161,23 +181,25 @@ impl Encoder {
             }
         }
         let settings = &self.settings;
-        let key = order == Order::Keyframe;
-        let run = |(lane, refinement): (&mut Lane, bool)| -> Result<(), EncodeError<E>> {
+        let run = |(lane, refinement): (&mut Lane, bool)| -> Result<u32, EncodeError<E>> {
             let (top, rows) = lane.rows();
-            let unit = if refinement {
-                lane.refine(settings)
+            let coded = if refinement {
+                lane.refine(settings).map(|unit| (unit, 0))
             } else {
-                lane.encode(picture, settings, key, now_ns)
+                lane.encode(picture, settings, key, rest, now_ns)
             };
-            let Some(unit) = unit.map_err(EncodeError::Lane)? else { return Ok(()) };
-            output(Unit { bytes: unit.bytes, top, rows, key: unit.key, refinement })
-                .map_err(EncodeError::Output)
+            let (unit, changed) = coded.map_err(EncodeError::Lane)?;
+            if let Some(unit) = unit {
+                output(Unit { bytes: unit.bytes, top, rows, key: unit.key, refinement })
+                    .map_err(EncodeError::Output)?;
+            }
+            Ok(changed)
         };
         // Beside changes, one stripe that came to rest at a time: what moves must not wait for all of them.
-        let mut spare = if order == Order::Refine { usize::MAX } else { 1 };
-        let mut jobs: Vec<(&mut Lane, bool)> = Vec::with_capacity(self.lanes.len());
-        for lane in &mut self.lanes {
-            if order != Order::Refine && lane.is_touched() {
+        let mut spare = if rest { usize::MAX } else { 1 };
+        let mut jobs: Vec<(&mut Lane, bool)> = Vec::with_capacity(lanes.len());
+        for lane in &mut *lanes {
+            if lane.is_touched() {
                 jobs.push((lane, false));
             } else if spare > 0 && lane.refine_at().is_some_and(|at| at <= now_ns) {
                 spare -= 1;
@@ -185,12 +207,28 @@ impl Encoder {
             }
         }
         let threads = self.pool.as_ref().map_or(1, |pool| pool.current_num_threads().min(jobs.len()).max(1));
-        match &self.pool {
-            Some(pool) if jobs.len() > 1 => pool.install(|| jobs.into_par_iter().try_for_each(run))?,
-            _ => jobs.into_iter().try_for_each(run)?,
+        let changed: u32 = match &self.pool {
+            Some(pool) if jobs.len() > 1 => {
+                pool.install(|| jobs.into_par_iter().map(run).try_reduce(|| 0, |one, other| Ok(one + other)))?
+            }
+            _ => {
+                jobs.into_iter().map(run).try_fold(0, |sum, changed| changed.map(|changed| sum + changed))?
+            }
+        };
+        if !rest && !key {
+            self.layout.note(changed, lanes.iter().map(Lane::blocks).sum(), now_ns);
         }
-        let converting: Duration = self.lanes.iter_mut().map(Lane::take_converting).sum();
+        let converting: Duration = lanes.iter_mut().map(Lane::take_converting).sum();
         self.converting = (!converting.is_zero()).then(|| converting / threads as u32);
-        Ok(self.lanes.iter().filter_map(|lane| lane.refine_at()).min())
+        Ok(lanes.iter().filter_map(Lane::refine_at).min())
     }
+}
+
+/// The picture in one piece.
+fn whole<'a, E>(lane: &'a mut Option<Lane>, settings: &Settings) -> Result<&'a mut Lane, EncodeError<E>> {
+    let made = match lane.take() {
+        Some(lane) => lane,
+        None => Lane::new(settings, 0, settings.height, settings.threads).map_err(EncodeError::Lane)?,
+    };
+    Ok(lane.insert(made))
 }

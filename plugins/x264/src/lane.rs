@@ -93,14 +93,21 @@ impl Lane {
         self.rest_at
     }
 
-    /// Codes what changed, or everything for a `key` frame. Nothing where the damage repeats what is there.
+    /// Its macroblocks.
+    pub(crate) fn blocks(&self) -> u32 {
+        self.blocks.count()
+    }
+
+    /// Codes what changed, or everything for a `key` frame, and tells how many macroblocks changed; nothing where
+    /// damage repeats what is there, unless every frame is to be sent. At `rest` it has the quality for that.
     pub(crate) fn encode(
         &mut self,
         picture: &Picture<'_>,
         settings: &Settings,
         key: bool,
+        rest: bool,
         now_ns: u64,
-    ) -> Result<Option<Unit<'_>>, LaneError> {
+    ) -> Result<(Option<Unit<'_>>, u32), LaneError> {
         let began = Instant::now();
         let mut changed = 0;
         for row in self.blocks.touched() {
@@ -110,19 +117,25 @@ impl Lane {
         }
         self.converting += began.elapsed();
         let key = key || !self.started;
-        if changed == 0 && !key {
+        if changed == 0 && !key && !settings.ignore_damage {
             self.blocks.settle();
-            return Ok(None);
+            return Ok((None, 0));
         }
         let share = settings.rate.share(self.height, settings.height);
         self.coder.set_rate(share)?;
-        let Rate::Quality { crf } = share else { return self.code(None, key).map(Some) };
-        let fine = settings.refine_crf.filter(|_| !key && changed <= FEW && self.rest_at.is_none());
-        if let Some(fine) = fine {
-            return self.code(Some((fine, settings.clip(fine))), key).map(Some);
-        }
-        self.rest_at = settings.refine_crf.map(|_| now_ns.saturating_add(settings.refine_delay_ns));
-        self.code(Some((crf, settings.clip(self.quantiser.next(crf, key)))), key).map(Some)
+        let little = !key && changed <= FEW && self.rest_at.is_none();
+        let quality = match (share, settings.refine_crf) {
+            (Rate::Bits { .. }, _) => None,
+            (Rate::Quality { .. }, Some(fine)) if rest || little => {
+                self.rest_at = None;
+                Some((fine, settings.clip(fine)))
+            }
+            (Rate::Quality { crf }, fine) => {
+                self.rest_at = fine.map(|_| now_ns.saturating_add(settings.refine_delay_ns));
+                Some((crf, settings.clip(self.quantiser.next(crf, key))))
+            }
+        };
+        self.code(quality, key).map(|unit| (Some(unit), changed))
     }
 
     /// Codes the content at rest in its better quality.

@@ -8,6 +8,7 @@
 //! - **Macroblocks that are as they were are told to libx264** (`X264_MBINFO_CONSTANT`), which skips them without a search:
 //!   those without damage, and those that were painted again as they had been.
 //! - **The quantiser of a constant quality is ours** (`quantiser.rs`): libx264's would measure each picture first.
+//! - **Stripes become one piece** while everything moves (`layout.rs`).
 //! - **No lookahead, no reordering**: each frame leaves before the next one comes.
 //! - **Content at rest** is repeated in a better quality, and costs nothing afterwards.
 
@@ -16,6 +17,7 @@ mod coder;
 mod encoder;
 mod ffi;
 mod lane;
+mod layout;
 mod picture;
 mod planes;
 mod plugin;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::{
     Area, EncodeError, Encoder, MAX_CRF, MAX_SIDE, MAX_THREADS, MIN_CRF, Order, Picture, Preset, Rate,
-    Settings, Unit,
+    Settings, Unit, settings::MAX_BLOCKS,
 };
 
 /// Name of the encoder of whole frames.
@@ -23,8 +23,6 @@ const STRIPES: u32 = 4;
 const MAX_STRIPES: u32 = 32;
 /// … and none has fewer rows.
 const LEAST_STRIPE: u32 = 64;
-/// Macroblocks of a picture of level 6.2, the highest (H.264 table A-1).
-const MAX_BLOCKS: u32 = 139_264;
 
 /// Configuration of the H.264 encoder. Quality, chroma, frame rate and the like come with each pipeline; where that names
 /// threads or stripe height too, it goes before what stands here.

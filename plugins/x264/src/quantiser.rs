@@ -42,7 +42,10 @@ mod tests {
     #[test]
     fn only_busy_content_is_coarser_and_only_while_it_is() {
         let mut quantiser = Quantiser::default();
-        assert_eq!((quantiser.next(25, false), quantiser.next(25, true), quantiser.next(1, true)), (25, 22, 1));
+        assert_eq!(
+            (quantiser.next(25, false), quantiser.next(25, true), quantiser.next(1, true)),
+            (25, 22, 1)
+        );
         for _ in 0..20 {
             quantiser.note(8000 * 4, 8000, 25, quantiser.next(25, false));
         }

@@ -7,6 +7,8 @@ use serde::Deserialize;
 pub const MAX_SIDE: u32 = 8192;
 /// Most threads.
 pub const MAX_THREADS: u32 = 16;
+/// Macroblocks of a picture of level 6.2, the highest (H.264 table A-1).
+pub(crate) const MAX_BLOCKS: u32 = 139_264;
 /// Best quality: 0 means lossless, which only a profile for 4:4:4 has.
 pub const MIN_CRF: u32 = 1;
 /// Worst quality of H.264, 8 bits.

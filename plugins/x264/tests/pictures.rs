@@ -193,15 +193,44 @@ fn what_is_painted_again_as_it_was_costs_nothing() {
         }
         assert_eq!(stream.submit(&before, None, Order::Keyframe).0.len(), 4);
     }
+    let mut stream = Stream::new(Settings { ignore_damage: true, ..settings(64, false) });
+    stream.submit(&scene((0, 0)), None, Order::Changes);
+    assert_eq!(stream.submit(&scene((0, 0)), Some(&[]), Order::Changes).0.len(), 4, "unless all is wanted");
+}
+
+#[test]
+fn what_moves_all_over_is_coded_in_one_piece_until_it_rests() {
+    let mut stream = Stream::new(Settings { refine_crf: Some(15), ..settings(64, false) });
+    let pixels = |step: u32| -> Vec<u8> {
+        let row = WIDTH as usize * 4;
+        let at = step as usize * row * 8 % (row * HEIGHT as usize);
+        let mut pixels = scene((100, 80));
+        pixels.rotate_left(at);
+        pixels
+    };
+    let mut steps = Vec::new();
+    for step in 0..30 {
+        let (packets, _) = stream.submit(&pixels(step), None, Order::Changes);
+        if packets.iter().all(|packet| packet.key) {
+            steps.push((step, packets.len()));
+        }
+        let likeness = stream.likeness(&pixels(step));
+        assert!(likeness > 30.0, "{likeness} dB in step {step}");
+    }
+    assert_eq!(steps, [(0, 4), (10, 1)]);
+    // At rest it is in stripes again, in the fine quality at once.
+    stream.now += 1_000_000_000;
+    let (packets, again) = stream.submit(&pixels(29), Some(&[]), Order::Refine);
+    assert!(packets.iter().all(|packet| packet.key));
+    assert_eq!((packets.len(), again), (4, None));
+    assert!(stream.likeness(&pixels(29)) > 40.0);
+    let (packets, _) = stream.submit(&scene((5, 5)), Some(&[square((5, 5))]), Order::Changes);
+    assert_eq!(packets.iter().map(|packet| (packet.top, packet.key)).collect::<Vec<_>>(), [(0, false)]);
 }
 
 #[test]
 fn what_rests_beside_motion_is_refined_stripe_by_stripe() {
-    let rest = Settings {
-        rate: Rate::Quality { crf: 40 },
-        refine_crf: Some(15),
-        ..settings(64, false)
-    };
+    let rest = Settings { rate: Rate::Quality { crf: 40 }, refine_crf: Some(15), ..settings(64, false) };
     let mut stream = Stream::new(rest);
     stream.submit(&scene((60, 10)), None, Order::Changes);
     let mut refined = Vec::new();
