@@ -33,8 +33,12 @@ export class Abilities {
   /** `changed` is called when {@link codecs} answers something else than before, once it is `known`. */
   constructor(private readonly changed: () => void) {
     const probes = hasWebCodecs() ? VIDEO_CODECS.map((codec) => this.probe(codec)) : [];
-    const patience = new Promise<void>((resolve) => setTimeout(resolve, probes.length > 0 ? PATIENCE : 0));
-    this.known = Promise.race([Promise.all(probes), patience]).then(() => {
+    const answered = Promise.all(probes);
+    const patience = new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, PATIENCE);
+      void answered.then(() => clearTimeout(timer));
+    });
+    this.known = Promise.race([answered, patience]).then(() => {
       this.settled = true;
     });
   }

@@ -1,7 +1,7 @@
 // The stream: socket, decoding, drawing and acknowledging. Runs in the stream worker, or in the page where a canvas
 // cannot be handed to a worker.
 
-import { Abilities, hasWebCodecs } from "./abilities";
+import { Abilities } from "./abilities";
 import { Connection } from "./connection";
 import { DecoderPool, type JpegDecoder } from "./decoder-pool";
 import { jpegSize } from "./jpeg";
@@ -27,7 +27,7 @@ export class Stream {
   private readonly screen: Screen;
   private readonly pool: DecoderPool;
   private readonly board = new StripeBoard<DecodeJob | null, Picture>((picture) => picture.close());
-  private readonly abilities = new Abilities(() => undefined);
+  private readonly abilities = new Abilities(() => this.tellCodecs());
   private readonly video: VideoDecoders<DecodeJob | null>;
   private readonly rates = new RateMeter(performance.now());
   private readonly totals = { bytes: 0, frames: 0, stripes: 0, errors: 0, acks: 0 };
@@ -36,6 +36,9 @@ export class Stream {
   private ping = new PingProbe();
   private viewer: boolean;
   private settings: wire.Settings | null = null;
+  /** The host knows what this page decodes and wants. */
+  private introduced = false;
+  private connections = 0;
   private requested = { size: "", dpi: 0 };
   private drawn: { frame: number; at: number; held: number } | null = null;
   private ackedAt = 0;
@@ -75,7 +78,7 @@ export class Stream {
         break;
       case "visible":
         this.options.visible = command.visible;
-        if (this.settings) this.connection.send(command.visible ? "START_VIDEO" : "STOP_VIDEO");
+        if (this.introduced) this.connection.send(command.visible ? "START_VIDEO" : "STOP_VIDEO");
         break;
       case "stop":
         this.connection.end("ended", "");
@@ -86,6 +89,8 @@ export class Stream {
 
   private opened(): void {
     this.settings = null;
+    this.introduced = false;
+    this.connections += 1;
     this.requested = { size: "", dpi: 0 };
     this.ping = new PingProbe();
     this.viewer = this.options.viewer;
@@ -136,29 +141,32 @@ export class Stream {
   private onSettings(settings: wire.Settings): void {
     const first = this.settings === null;
     this.settings = settings;
-    if (!first) return;
+    const { connections } = this;
+    if (first) void this.abilities.known.then(() => this.connections === connections && this.introduce());
+  }
+
+  /** Says what this page decodes, and what it wants: the stream starts with that. */
+  private introduce(): void {
+    this.introduced = true;
+    this.tellCodecs();
     if (this.viewer) {
       this.connection.send("STOP_VIDEO");
       setTimeout(() => this.options.visible && this.connection.send("START_VIDEO"), VIEWER_RESTART);
       return;
     }
     const { tabId, view } = this.options;
-    this.connection.send(wire.settingsMessage({ tabId, ...view, encoder: this.encoder(settings) }));
+    this.connection.send(wire.settingsMessage({ tabId, ...view, encoder: this.options.encoder }));
     this.requested = { size: wire.resizeMessage(view.width, view.height), dpi: view.dpi };
     if (!this.options.visible) this.connection.send("STOP_VIDEO");
   }
 
-  /** The encoder to ask for: the address's, or JPEG where this browser cannot decode video. */
-  private encoder(settings: wire.Settings): string | null {
-    if (this.options.encoder !== null) return this.options.encoder;
-    const { value, allowed } = settings.get("encoder") ?? {};
-    if (hasWebCodecs() || value === "jpeg") return null;
-    return !Array.isArray(allowed) || allowed.includes("jpeg") ? "jpeg" : null;
+  private tellCodecs(): void {
+    if (this.introduced) this.connection.send(wire.codecsMessage(this.abilities.codecs()));
   }
 
   private requestSize(): void {
     const allowed = (name: string) => this.settings?.get(name)?.value;
-    if (!this.settings || this.viewer || allowed("enable_resize") === false) return;
+    if (!this.settings || !this.introduced || this.viewer || allowed("enable_resize") === false) return;
     if (allowed("manual_resolution") === true || allowed("is_manual_resolution_mode") === true) return;
     const { width, height, dpi } = this.options.view;
     const { requested } = this;

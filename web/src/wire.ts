@@ -134,6 +134,11 @@ export function settingsMessage(client: ClientSettings): string {
   })}`;
 }
 
+/** What this page decodes; the host encodes nothing else for it where it can. */
+export function codecsMessage(codecs: readonly string[]): string {
+  return ["_codecs", ...codecs].join(",");
+}
+
 /** The newest drawn frame; `heldMs` is the time since it was drawn. */
 export function ackMessage(frame: number, heldMs: number): string {
   return `CLIENT_FRAME_ACK ${frame} ${Math.max(0, Math.round(heldMs))}`;

@@ -78,6 +78,9 @@ function stripe(frame: number, y: number, last = false): void {
   socket.onmessage?.({ data: new Uint8Array([3, last ? 1 : 0, frame >> 8, frame & 255, y >> 8, y & 255, ...jpeg]).buffer });
 }
 
+/** Lets promises be kept that wait for nothing. */
+const settle = () => vi.advanceTimersByTimeAsync(0);
+
 async function decode(index = 0, picture = true): Promise<void> {
   decoding.splice(index, 1)[0]!.finish(picture);
   await vi.advanceTimersByTimeAsync(0);
@@ -191,32 +194,48 @@ test("a picture of absurd size is not decoded", () => {
   expect(decoding.length).toBe(0);
 });
 
-test("a controller says its settings once the server has said its own", () => {
+test("a controller says what it decodes and its settings, once the server has said its own", async () => {
   start();
   say("MODE websockets");
   expect(log).toEqual([]);
   settings();
   settings();
-  expect(log.length).toBe(1);
-  expect(JSON.parse(log[0]!.slice(9))).toMatchObject({ tabId: "tab", initialClientWidth: 800, encoder: "jpeg" });
+  await settle();
+  expect(log.length).toBe(2);
+  expect(log[0]).toBe("_codecs,jpeg");
+  const said = JSON.parse(log[1]!.slice(9));
+  expect(said).toMatchObject({ tabId: "tab", initialClientWidth: 800 });
+  expect(said).not.toHaveProperty("encoder");
 });
 
-test("JPEG is asked for only where video cannot be decoded and the server has JPEG", () => {
+test("the encoder of the address is asked for", async () => {
+  start({ encoder: "vp9enc" });
+  settings();
+  await settle();
+  expect(JSON.parse(log[1]!.slice(9))).toMatchObject({ encoder: "vp9enc" });
+});
+
+test("what was to be said to one server is not said to the next", async () => {
   start();
-  settings({ encoder: { value: "h264enc", allowed: ["h264enc"] } });
-  expect(JSON.parse(log[0]!.slice(9))).not.toHaveProperty("encoder");
+  settings();
+  socket.onopen?.();
+  await settle();
+  expect(log).toEqual([]);
+  settings();
+  await settle();
+  expect(log.length).toBe(2);
 });
 
 test.each([
   ["a link that only watches", { viewer: true }, null],
   ["a role that only watches", {}, 'AUTH_SUCCESS,{"role":"viewer","slot":null}'],
-])("%s: restarts the stream, sends neither settings nor size", async (_, options, role) => {
+])("%s: says what it decodes and restarts the stream, sends neither settings nor size", async (_, options, role) => {
   start(options);
   if (role) say(role);
   settings();
   await vi.advanceTimersByTimeAsync(250);
   stream.command({ type: "view", view: { width: 640, height: 480, dpi: 96 } });
-  expect(log).toEqual(["STOP_VIDEO", "START_VIDEO"]);
+  expect(log).toEqual(["_codecs,jpeg", "STOP_VIDEO", "START_VIDEO"]);
   expect(events.filter(({ type }) => type === "input").at(-1)).toEqual({ type: "input", allowed: false });
 });
 
@@ -226,18 +245,20 @@ test("a viewer with keyboard and mouse may send input", () => {
   expect(events.at(-1)).toEqual({ type: "input", allowed: true });
 });
 
-test("the size is asked for where it is another, and only where the server resizes", () => {
+test("the size is asked for where it is another, and only where the server resizes", async () => {
   const view = { width: 640, height: 480, dpi: 96 };
   start();
   stream.command({ type: "view", view });
   settings();
+  await settle();
   stream.command({ type: "view", view });
   stream.command({ type: "view", view: { width: 1280, height: 960, dpi: 192 } });
-  expect(log.slice(1)).toEqual(["r,1280x960,primary", "s,192"]);
-  expect(log[0]).toContain('"initialClientWidth":640');
+  expect(log.slice(2)).toEqual(["r,1280x960,primary", "s,192"]);
+  expect(log[1]).toContain('"initialClientWidth":640');
   for (const forbidden of ["enable_resize", "manual_resolution"]) {
     socket.onopen?.();
     settings({ [forbidden]: { value: forbidden === "manual_resolution" } });
+    await settle();
     log = [];
     stream.command({ type: "view", view });
     expect(log).toEqual([]);
@@ -252,9 +273,10 @@ test("pointer movement is dropped while the connection is congested, clicks are 
   expect(log).toEqual(["m,1,1,1,0"]);
 });
 
-test("a hidden page stops the video and starts it again", () => {
+test("a hidden page stops the video and starts it again", async () => {
   start();
   settings();
+  await settle();
   log = [];
   stream.command({ type: "visible", visible: false });
   stream.command({ type: "visible", visible: true });

@@ -47,7 +47,7 @@ pub use docs::docs_page;
 pub use error::{Code, ConfigError, ConfigErrors, Origin, Remedy};
 pub use file::{ConfigFile, EncoderUse, Isolation, Placement, PluginUse, PluginsSection};
 pub use loader::{Loader, MAX_FILE_BYTES};
-pub use parse::MAX_TEXT_BYTES;
+pub use parse::{MAX_TEXT_BYTES, encoder_wire_name};
 pub use plugins::{KeySource, KnownPlugin, PluginRules};
 pub use resolve::{Inactive, Layer, Resolved, Source};
 pub use schema::config_schema;

@@ -33,8 +33,9 @@ pub(crate) fn encoder_name(name: &str) -> &str {
     ENCODER_ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, known)| known)
 }
 
-/// The name on the wire of an encoder.
-pub(crate) fn encoder_wire_name(name: &str) -> &str {
+/// The name on the wire, in `SETTINGS` and `server_settings`, of an encoder that the configuration calls `name`.
+#[must_use]
+pub fn encoder_wire_name(name: &str) -> &str {
     ENCODER_ALIASES.iter().find(|(_, known)| *known == name).map_or(name, |(wire, _)| wire)
 }
 

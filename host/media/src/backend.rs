@@ -1,7 +1,8 @@
 //! Which plugin does what, with which configuration.
 
-use selkies_plugin_abi::ids;
+use selkies_plugin_abi::{CODEC_AV1, CODEC_H264, CODEC_H265, CODEC_JPEG, CODEC_VP8, CODEC_VP9, ids};
 use selkies_plugin_host::{EncoderOffer, HostServices, Origin, Plugin, PluginError, probe_encoder};
+use selkies_session::Codec;
 
 /// A plugin with its configuration.
 #[derive(Clone, Debug)]
@@ -43,6 +44,19 @@ impl EncoderBackend {
         }
         let offers = probe_encoder(&backend.origin(services))?;
         Ok(offers.into_iter().map(|offer| Self { backend: backend.clone(), offer }).collect())
+    }
+
+    /// What it makes; `None` for codecs that pages are not asked about, such as that of the null encoder.
+    pub(crate) fn codec(&self) -> Option<Codec> {
+        Some(match self.offer.codec {
+            CODEC_JPEG => Codec::Jpeg,
+            CODEC_H264 => Codec::H264,
+            CODEC_H265 => Codec::H265,
+            CODEC_VP8 => Codec::Vp8,
+            CODEC_VP9 => Codec::Vp9,
+            CODEC_AV1 => Codec::Av1,
+            _ => return None,
+        })
     }
 }
 

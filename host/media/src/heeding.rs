@@ -18,6 +18,7 @@ impl Video {
             self.forgive(plugin);
         }
         let mut ends = false;
+        let choose = asked.codecs.is_some_and(|codecs| self.codecs.replace(codecs) != Some(codecs));
         for renewal in asked.renewals {
             ends |= self.renew(renewal);
         }
@@ -33,6 +34,13 @@ impl Video {
             match self.take_over(settings, run, encoding) {
                 Some(taken) => change = taken,
                 None => ends = true,
+            }
+        }
+        if choose {
+            // Nothing more in a codec that the page does not decode; a better one is made beside the one in use.
+            ends |= !self.serves(encoding.chosen());
+            if !ends {
+                self.announce(encoding);
             }
         }
         if ends {
@@ -58,7 +66,9 @@ impl Video {
     /// Takes new settings over. `None` when another encoder must be made.
     fn take_over(&mut self, settings: StreamSettings, run: &Run, encoding: &mut Encoding) -> Option<Change> {
         let chosen = &self.backends.encoders[encoding.chosen()];
-        let offered = |name: &str| self.backends.encoders.iter().any(|encoder| encoder.offer.name == name);
+        let mut encoders = self.backends.encoders.iter().enumerate();
+        let mut offered =
+            |name: &str| encoders.any(|(at, encoder)| encoder.offer.name == name && self.serves(at));
         // Only a wish that is new: an encoder that failed is not made again at every change.
         let another = settings.encoder != self.settings.encoder
             && settings.encoder != chosen.offer.name

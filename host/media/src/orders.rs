@@ -10,6 +10,7 @@ use std::{
 
 use selkies_config::StreamSettings;
 use selkies_plugin_host::Waker;
+use selkies_session::Codecs;
 
 use crate::{Stream, renewal::Renewal};
 
@@ -17,6 +18,8 @@ use crate::{Stream, renewal::Renewal};
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
     pub(crate) settings: Option<StreamSettings>,
+    /// What may be encoded.
+    pub(crate) codecs: Option<Codecs>,
     pub(crate) keyframe: bool,
     /// Plugins whose faults are forgiven.
     pub(crate) forgiven: Vec<String>,
@@ -27,7 +30,7 @@ pub(crate) struct Asked {
 impl Asked {
     /// True when something may work now that did not before.
     pub(crate) fn mends(&self) -> bool {
-        !self.forgiven.is_empty() || !self.renewals.is_empty()
+        !self.forgiven.is_empty() || !self.renewals.is_empty() || self.codecs.is_some()
     }
 }
 
@@ -61,6 +64,10 @@ impl Orders {
 
     pub(crate) fn apply(&self, settings: StreamSettings) {
         self.ask(|asked| asked.settings = Some(settings));
+    }
+
+    pub(crate) fn choose_among(&self, codecs: Codecs) {
+        self.ask(|asked| asked.codecs = Some(codecs));
     }
 
     pub(crate) fn forgive(&self, plugin: &str) {

@@ -14,7 +14,7 @@ use selkies_config::StreamSettings;
 use selkies_plugin_abi::ids;
 use selkies_plugin_host::{CaptureInstance, FaultClass, HostServices, Plugin, PluginError};
 use selkies_session::{
-    InputEvent,
+    Codecs, InputEvent,
     fallback::{BackOff, Fallback},
     latency::StageRecorder,
 };
@@ -189,6 +189,7 @@ impl Studio {
             failing: false,
             changes: 0,
             proven,
+            codecs: None,
         };
         studio.spawn("video", move || video.run())?;
         Ok(studio)
@@ -197,6 +198,11 @@ impl Studio {
     /// Streams with other settings from the next frame on.
     pub fn apply(&self, settings: StreamSettings) {
         self.orders.apply(settings);
+    }
+
+    /// Encodes with one of these codecs, as far as there are encoders of them; [`Observer::encoder_used`] answers.
+    pub fn choose_among(&self, codecs: Codecs) {
+        self.orders.choose_among(codecs);
     }
 
     /// Lets a plugin be used again that a fault barred.

@@ -73,7 +73,7 @@ impl Video {
         let mut slow = slow.into_iter();
         let other = std::mem::replace(&mut self.making, slow.next());
         slow.chain(other).for_each(|making| making.part(&self.departures));
-        Err(last.unwrap_or_else(|| NO_ENCODER.to_owned()))
+        Err(last.unwrap_or_else(|| self.no_encoder()))
     }
 
     /// The first of these that is there before all of them have had `time`; else the error of the last that failed.
@@ -138,10 +138,33 @@ impl Video {
         }
     }
 
-    /// The encoders, best first.
+    /// The encoders that may be used, best first.
     pub(crate) fn order(&self) -> Vec<usize> {
         let encoders = &self.backends.encoders;
-        self.fallback.order(|at| encoders[at].offer.name == self.settings.encoder, Instant::now())
+        let order =
+            self.fallback.order(|at| encoders[at].offer.name == self.settings.encoder, Instant::now());
+        order.into_iter().filter(|&at| self.serves(at)).collect()
+    }
+
+    /// Whether the page that the stream is made for decodes what this encoder makes. Where there is no encoder for it at
+    /// all, the others stream for everybody else.
+    pub(crate) fn serves(&self, at: usize) -> bool {
+        let Some(codecs) = self.codecs else { return true };
+        let fits = |encoder: &EncoderBackend| encoder.codec().is_none_or(|codec| codecs.contains(codec));
+        let encoders = &self.backends.encoders;
+        fits(&encoders[at]) || !encoders.iter().any(fits)
+    }
+
+    /// Why nothing was even tried.
+    fn no_encoder(&self) -> String {
+        match self.codecs.filter(|_| (0..self.backends.encoders.len()).any(|at| !self.serves(at))) {
+            Some(codecs) => format!(
+                "MD016 every encoder plugin for what the page decodes ({codecs}) is unusable or in quarantine. Open the page \
+                 over HTTPS or in another browser; `selkies-host plugins list` says why, `selkies-host plugins clear ID` \
+                 lets one in again"
+            ),
+            None => NO_ENCODER.to_owned(),
+        }
     }
 
     /// What was begun for such frames before, or a new beginning.
@@ -169,6 +192,13 @@ impl Video {
         let EncoderBackend { backend, offer } = &self.backends.encoders[encoding.chosen()];
         self.stream.set_anchors(offer.flags & ENCODER_ANCHORS != 0);
         self.figures.uses(format!("{}/{}", backend.plugin.id(), offer.name));
+        self.announce(encoding);
+    }
+
+    /// Tells which encoder is in use.
+    pub(crate) fn announce(&self, encoding: &Encoding) {
+        let encoder = &self.backends.encoders[encoding.chosen()];
+        self.observer.encoder_used(&encoder.offer.name, encoder.codec());
     }
 
     /// Takes a slow encoder into use that is there now, if it is better than the one in use. Answers why the run ends
@@ -192,10 +222,10 @@ impl Video {
             Made::Ready(mut made) => {
                 let order = self.order();
                 let place = |at: usize| order.iter().position(|&known| known == at);
+                let (new, old) = (place(at), place(encoding.chosen()));
                 // The same place is a new version of what is in use.
-                if place(at) <= place(encoding.chosen())
-                    && self.tune(&mut made, &run.capture.info()).is_some()
-                {
+                let better = new.is_some_and(|new| old.is_none_or(|old| new <= old));
+                if better && self.tune(&mut made, &run.capture.info()).is_some() {
                     info!(encoder = %self.backends.encoders[at].offer.name, "the encoder is there");
                     return self.install(*made, run, encoding);
                 }

@@ -10,6 +10,7 @@ use selkies_plugin_host::{
     CaptureInstance, CaptureRequest, CaptureSignal, FaultClass, HostServices, PluginError, RunningCapture,
 };
 use selkies_session::{
+    Codecs,
     fallback::{BackOff, Fallback},
     latency::StageRecorder,
     pacing::Demand,
@@ -57,6 +58,8 @@ pub(crate) struct Video {
     pub(crate) frame_id: u64,
     /// What the encoders of [`Backends::encoders`] did wrong.
     pub(crate) fallback: Fallback,
+    /// What the page decodes that the stream is made for; `None` before there is one.
+    pub(crate) codecs: Option<Codecs>,
     /// Pauses between attempts to get a picture.
     pub(crate) pauses: BackOff,
     pub(crate) gate: Arc<Gate>,

@@ -16,11 +16,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use selkies_config::{ClientSettings, Config, StreamSettings};
+use selkies_config::{ClientSettings, Config, StreamSettings, encoder_wire_name};
 use selkies_media::{FaultVerdict, Newcomer, Observer, PluginFault, Stream, Studio};
 use selkies_plugin_host::{Channel, MessageKind, Plugin, PluginError, TransportInstance};
 use selkies_session::{
-    Action, Admission, ClientId, CursorShape, Event, Session,
+    Action, Admission, ClientId, Codec, CursorShape, Event, Session,
     pacing::Priority,
     wire::{RateControl, Tuning},
 };
@@ -242,6 +242,7 @@ impl Hub {
             }
             Action::SetLead { client } => self.stream.lead(client),
             Action::StopVideo { client } => self.stream.stop(client),
+            Action::ChooseAmong(codecs) => self.with_studio(|studio| studio.choose_among(codecs)),
             Action::RequestKeyframe => self.with_studio(Studio::request_keyframe),
             Action::FrameAcked { client, frame_id, held_ms } => {
                 self.stream.acknowledge(client, frame_id, held_ms)
@@ -390,6 +391,11 @@ impl Observer for Hub {
 
     fn plugin_fault(&self, fault: &PluginFault) -> FaultVerdict {
         self.faults.judge(fault)
+    }
+
+    fn encoder_used(&self, encoder: &str, codec: Option<Codec>) {
+        let encoder = encoder_wire_name(encoder).to_owned();
+        self.handle(Event::EncoderUsed { encoder, codec });
     }
 
     fn encoder_replaced(&self, encoder: &str, reason: &str) {

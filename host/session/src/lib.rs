@@ -29,6 +29,7 @@
 //! `StartVideo` to [`pacing::FanOut::start`], `FrameAcked` to [`pacing::ClientPacer::on_ack`].
 #![forbid(unsafe_code)]
 
+mod codecs;
 pub mod fallback;
 pub mod latency;
 pub mod pacing;
@@ -36,6 +37,7 @@ pub mod roles;
 mod session;
 pub mod wire;
 
+pub use codecs::{Codec, Codecs};
 pub use roles::{Admission, Standing, VerbClass};
 pub use session::{
     Action, Button, ClientId, ClipboardRequest, Counters, CursorShape, Event, InputEvent, PRIMARY, Policy,

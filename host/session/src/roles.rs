@@ -101,7 +101,8 @@ impl VerbClass {
             | M::Stats(_)
             | M::Gzip(_)
             | M::Pong(_)
-            | M::Ping(_) => Self::OwnStream,
+            | M::Ping(_)
+            | M::Codecs(_) => Self::OwnStream,
             M::StartAudio | M::StopAudio => Self::OwnAudio,
             M::Resize { .. } | M::Scale(_) | M::NativeCursor(_) | M::ViewBox(_) | M::Tune(_) => Self::Shape,
             M::KeyDown(_)

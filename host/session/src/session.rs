@@ -6,7 +6,9 @@ mod event;
 mod held;
 mod input;
 mod keyframes;
+mod negotiation;
 mod ownership;
+mod picture;
 mod policy;
 
 use std::collections::BTreeMap;
@@ -16,16 +18,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
+use crate::codecs::Codecs;
 use crate::roles::{Admission, Standing};
 use crate::wire::{
-    AuthSuccess, CursorImage, DisplayConfigUpdate, PipelineStatus, RoleName, RoleUpdate, ServerMessage,
-    ServerSettings, StreamResolution,
+    AuthSuccess, CursorImage, DisplayConfigUpdate, RoleName, RoleUpdate, ServerMessage, ServerSettings,
 };
 pub use action::{Action, ClipboardRequest, Refusal, UploadStep};
 pub use event::{CursorShape, Event};
 use held::HeldInput;
 pub use input::{Button, InputEvent};
 use keyframes::KeyframeGate;
+use negotiation::InUse;
 pub use policy::Policy;
 
 /// The one display of a session, as on the wire.
@@ -68,6 +71,12 @@ struct Client {
     own_page: bool,
     /// When its times per stage were last heard.
     staged: Option<Instant>,
+    /// What its page said that it decodes.
+    told: Option<Codecs>,
+    /// What a page that says nothing of it decodes.
+    implied: Codecs,
+    /// Its page does not decode what is streamed, and knows that.
+    blind: bool,
 }
 
 /// One streaming session and its clients. See the crate's documentation for an example.
@@ -84,6 +93,12 @@ pub struct Session {
     /// The size that was asked for last, pixels.
     asked_size: Option<(u32, u32)>,
     failure: Option<String>,
+    /// The encoder in use, once there is one.
+    in_use: Option<InUse>,
+    /// What the media threads know of the owner's page.
+    negotiated: Option<Codecs>,
+    /// They have yet to say which encoder follows from that.
+    choosing: bool,
     held: HeldInput,
     keyframes: KeyframeGate,
     counters: Counters,
@@ -103,6 +118,9 @@ impl Session {
             display: None,
             asked_size: None,
             failure: None,
+            in_use: None,
+            negotiated: None,
+            choosing: false,
             held: HeldInput::default(),
             keyframes: KeyframeGate::default(),
             counters: Counters::default(),
@@ -140,20 +158,8 @@ impl Session {
                 self.send_all(&self.pipeline_status(), &mut out);
             }
             Event::CaptureRecovered => self.capture_recovered(&mut out),
-            Event::EncoderReplaced { encoder, reason } => {
-                let brief = format!("The encoder failed, {encoder} goes on");
-                let full = format!("{brief}: {reason}");
-                // What failed, and how, is for those who look after the session.
-                let (drivers, viewers) = self
-                    .clients
-                    .iter()
-                    .partition::<Vec<_>, _>(|(_, client)| client.admission.role == RoleName::Controller);
-                for (to, reason) in [(drivers, full), (viewers, brief)] {
-                    let status = PipelineStatus { video: Some(true), audio: None, reason: Some(reason) };
-                    let to = to.into_iter().map(|(&client, _)| client).collect();
-                    send(to, &ServerMessage::PipelineStatus(status), &mut out);
-                }
-            }
+            Event::EncoderReplaced { encoder, reason } => self.encoder_replaced(&encoder, &reason, &mut out),
+            Event::EncoderUsed { encoder, codec } => self.encoder_used(encoder, codec, &mut out),
             Event::ShutDown { last } => self.shut_down(last, &mut out),
         }
         out
@@ -234,6 +240,9 @@ impl Session {
             own_page: false,
             staged: None,
             stats: false,
+            told: None,
+            implied: Codecs::STOCK,
+            blind: false,
         };
         self.clients.insert(client, entry);
     }
@@ -309,35 +318,6 @@ impl Session {
         }
     }
 
-    fn display_changed(&mut self, width: u32, height: u32, out: &mut Vec<Action>) {
-        if width == 0 || height == 0 || self.display == Some((width, height)) {
-            return;
-        }
-        let first = self.display.replace((width, height)).is_none();
-        if let Some(message) = self.resolution() {
-            self.send_all(&message, out);
-        }
-        if !first {
-            self.restart_streams(out);
-        }
-    }
-
-    fn capture_recovered(&mut self, out: &mut Vec<Action>) {
-        if self.failure.take().is_some() {
-            self.send_all(&self.pipeline_status(), out);
-            self.restart_streams(out);
-        }
-    }
-
-    /// Tells everybody who watches to drop decoder state, and starts them anew.
-    fn restart_streams(&mut self, out: &mut Vec<Action>) {
-        let watching: Vec<_> = self.clients.iter().filter(|(_, c)| c.video).map(|(&id, _)| id).collect();
-        send(watching.clone(), &ServerMessage::PipelineResetting(PRIMARY.to_owned()), out);
-        for &client in &watching {
-            out.push(Action::StartVideo { client, lead: self.owner == Some(client) });
-        }
-    }
-
     fn shut_down(&mut self, last: bool, out: &mut Vec<Action>) {
         let everybody: Vec<_> = self.clients.keys().copied().collect();
         if last {
@@ -362,23 +342,6 @@ impl Session {
             finger_scroll: self.policy.finger_scroll,
             layouts: BTreeMap::new(),
         }
-    }
-
-    fn pipeline_status(&self) -> ServerMessage {
-        ServerMessage::PipelineStatus(PipelineStatus {
-            video: Some(self.failure.is_none()),
-            audio: None,
-            reason: self.failure.clone(),
-        })
-    }
-
-    fn resolution(&self) -> Option<ServerMessage> {
-        let (width, height) = self.display?;
-        Some(ServerMessage::StreamResolution(StreamResolution {
-            width,
-            height,
-            display_id: PRIMARY.to_owned(),
-        }))
     }
 
     fn send_all(&self, message: &ServerMessage, out: &mut Vec<Action>) {

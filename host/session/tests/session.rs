@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use desk::{Desk, controller, token, viewer};
 use selkies_session::{
-    Action, Admission, ClientId, ClipboardRequest, Event, InputEvent, Policy, Refusal, Standing, VerbClass,
+    Action, Admission, ClientId, ClipboardRequest, Codecs, Event, InputEvent, Policy, Refusal, Standing,
+    VerbClass,
 };
 
 #[test]
@@ -43,8 +44,9 @@ fn a_controllers_settings_start_the_stream() {
     let actions = desk.say(1, &format!("SETTINGS,{json}"));
     assert_eq!(desk.standing(1), Some(Standing::Owner));
     let client = ClientId(1);
-    assert_eq!(actions[0], Action::ApplySettings { client, json: json.into() });
-    assert_eq!(actions[1], Action::ResizeDisplay { width: 1280, height: 720 });
+    assert_eq!(actions[0], Action::ChooseAmong(Codecs::STOCK));
+    assert_eq!(actions[1], Action::ApplySettings { client, json: json.into() });
+    assert_eq!(actions[2], Action::ResizeDisplay { width: 1280, height: 720 });
     assert!(actions.contains(&Action::StartVideo { client, lead: true }));
     assert!(desk.say(1, "START_AUDIO").contains(&Action::StartAudio { client }));
 }

@@ -1,6 +1,7 @@
 //! What a session wants done.
 
 use super::{ClientId, InputEvent};
+use crate::codecs::Codecs;
 use crate::latency::StageReport;
 use crate::roles::{Standing, VerbClass};
 use crate::wire::{Tuning, WireError};
@@ -85,6 +86,9 @@ pub enum Action {
         /// Whom.
         client: ClientId,
     },
+    /// Encode with one of these codecs, as far as there are encoders of them: what the owner's page decodes. Answered by
+    /// [`super::Event::EncoderUsed`].
+    ChooseAmong(Codecs),
     /// Ask the encoder for an independent frame.
     RequestKeyframe,
     /// A client drew a frame; for its pacer.

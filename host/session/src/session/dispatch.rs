@@ -181,6 +181,7 @@ impl Session {
                 }
                 send(vec![client], &ServerMessage::Pong(time.to_owned()), out);
             }
+            M::Codecs(codecs) => self.take_codecs(client, codecs, out),
             M::UploadStart { path, size } => {
                 out.push(Action::Upload { client, step: UploadStep::Start { path: path.to_owned(), size } });
             }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::ClientId;
+use crate::codecs::Codec;
 use crate::roles::Admission;
 use crate::wire::StreamStats;
 
@@ -87,6 +88,13 @@ pub enum Event<'a> {
         encoder: String,
         /// Why the one before does not.
         reason: String,
+    },
+    /// This encoder is in use from now on, or is still after [`super::Action::ChooseAmong`].
+    EncoderUsed {
+        /// Its name on the wire.
+        encoder: String,
+        /// What it makes; `None` for what pages are not asked about.
+        codec: Option<Codec>,
     },
     /// The host ends.
     ShutDown {

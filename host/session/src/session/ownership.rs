@@ -21,11 +21,15 @@ impl Session {
             out.push(Action::Close { client, code: 1008, reason: "Second screens disabled" });
             return true;
         }
+        self.imply_codecs(client, &head);
         match standing {
             // It follows whatever the owner streams; its settings only start its own picture anew.
             Standing::Viewer | Standing::Collaborator => self.begin_stream(client, out),
             Standing::CoController => {}
-            Standing::Owner => out.push(Action::ApplySettings { client, json: json.to_owned() }),
+            Standing::Owner => {
+                self.negotiate(out);
+                out.push(Action::ApplySettings { client, json: json.to_owned() });
+            }
             Standing::Candidate => self.admit_controller(client, head, json, out),
         }
         true
@@ -54,6 +58,7 @@ impl Session {
             out.push(Action::Close { client: old, code: 1000, reason: "Superseded by new client" });
         }
         self.owner = Some(client);
+        self.negotiate(out);
         out.push(Action::ApplySettings { client, json: json.to_owned() });
         if let Some((width, height)) = head.initial_size.filter(|_| !head.manual_resolution) {
             self.resize(width, height, out);
@@ -65,7 +70,6 @@ impl Session {
     /// Starts a client's picture, or starts it anew: size, reset and video. It gets what the fan-out keeps; whether that
     /// takes a key frame is the fan-out's to say.
     pub(super) fn begin_stream(&mut self, client: ClientId, out: &mut Vec<Action>) {
-        let lead = self.owner == Some(client);
         let resolution = self.resolution();
         let Some(entry) = self.clients.get_mut(&client) else { return };
         let first = !std::mem::replace(&mut entry.greeted, true);
@@ -75,7 +79,7 @@ impl Session {
             send(vec![client], &message, out);
         }
         send(vec![client], &ServerMessage::PipelineResetting(PRIMARY.to_owned()), out);
-        out.push(Action::StartVideo { client, lead });
+        self.begin_packets(client, out);
         if first && viewer && self.policy.audio {
             // A stock viewer never asks for audio: 2.1.0 sends it to everybody.
             out.push(Action::StartAudio { client });
@@ -116,6 +120,7 @@ impl Session {
                 }
                 out.push(Action::SetLead { client: heir });
                 send(vec![heir], &ServerMessage::DisplayOwner(PRIMARY.to_owned()), out);
+                self.negotiate(out);
             }
             None => {
                 // Nobody is left to lift a key the input plugin may still have down.

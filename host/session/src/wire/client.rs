@@ -4,6 +4,7 @@
 //! FILE_UPLOAD verbs (selkies.py:1956-2560).
 
 use super::clipboard::ClipboardMessage;
+use crate::codecs::Codecs;
 use crate::latency::StageReport;
 
 /// One text message of a client, borrowed from the received text.
@@ -95,6 +96,8 @@ pub enum ClientMessage<'a> {
     Pong(&'a str),
     /// `_ping,<t>`: answered by `pong,<t>` with the same text.
     Ping(&'a str),
+    /// `_codecs,<name>,…`: what the page decodes, by the names of [`crate::Codec`].
+    Codecs(Codecs),
     /// `FILE_UPLOAD_START:<relpath>:<size>` of the seed era.
     UploadStart {
         /// Path as the client named it; untrusted.

@@ -191,6 +191,10 @@ pub struct SettingsHead {
     pub initial_size: Option<(u32, u32)>,
     /// `manual_resolution` or the seed's `is_manual_resolution_mode`.
     pub manual_resolution: bool,
+    /// `encoder`, by one of 2.1.0's names.
+    pub encoder: Option<String>,
+    /// `encoderFallback`: the page asks for that encoder because it decodes no other.
+    pub encoder_fallback: bool,
 }
 
 impl SettingsHead {
@@ -208,6 +212,8 @@ impl SettingsHead {
             display_id: text("displayId").unwrap_or("primary").chars().take(32).collect(),
             tab_id: text("tabId").filter(|t| !t.is_empty() && t.len() <= 128).map(str::to_owned),
             initial_size: pixels("initialClientWidth").zip(pixels("initialClientHeight")),
+            encoder: text("encoder").filter(|name| name.len() <= 64).map(str::to_owned),
+            encoder_fallback: flag("encoderFallback"),
             manual_resolution: flag("manual_resolution") || flag("is_manual_resolution_mode"),
         })
     }

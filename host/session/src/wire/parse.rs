@@ -9,10 +9,13 @@ use super::client::{ClientMessage, GamepadMessage, PointerMessage, RateControl, 
 use super::clipboard::ClipboardMessage;
 use super::fields::Fields;
 use super::{MAX_CLIPBOARD_TEXT, MAX_SETTINGS, MAX_STAGES, MAX_TEXT, WireError};
+use crate::codecs::{Codec, Codecs};
 use crate::latency::{LONGEST, StageReport};
 
 /// Most keysyms read from one `kh`.
 const MAX_HEARTBEAT_KEYS: usize = 256;
+/// Most names read from one `_codecs`.
+const MAX_CODECS: usize = 32;
 /// Largest absolute pointer coordinate or delta, in pixels.
 const MAX_COORDINATE: i32 = 65_535;
 /// Longest scroll of one message, in wheel clicks.
@@ -116,6 +119,7 @@ impl<'a> ClientMessage<'a> {
             "_gz" => Self::Gzip(f("_gz").flag("flag")?),
             "pong" => Self::Pong(clock_text(f("pong"))?),
             "_ping" => Self::Ping(clock_text(f("_ping"))?),
+            "_codecs" => Self::Codecs(codecs(f("_codecs"))?),
             "FILE_UPLOAD_START" => upload_start(rest)?,
             "FILE_UPLOAD_END" => Self::UploadEnd(f("FILE_UPLOAD_END").tail("path")?),
             "FILE_UPLOAD_ERROR" => Self::UploadError(f("FILE_UPLOAD_ERROR").tail("path")?),
@@ -189,6 +193,13 @@ fn heartbeat(mut f: Fields<'_>) -> Vec<u32> {
     let fields = std::iter::from_fn(|| f.optional());
     // An unreadable keysym is skipped, not fatal: the others' keys must not be let go for it.
     fields.take(MAX_HEARTBEAT_KEYS).filter_map(|t| t.trim().parse().ok()).collect()
+}
+
+fn codecs(mut f: Fields<'_>) -> Result<Codecs, WireError> {
+    let names = std::iter::from_fn(|| f.optional());
+    // A newer page may know codecs that this host does not.
+    let codecs: Codecs = names.take(MAX_CODECS).filter_map(Codec::from_name).collect();
+    if codecs == Codecs::NONE { Err(f.bad("codec names")) } else { Ok(codecs) }
 }
 
 fn type_text(mut f: Fields<'_>) -> Result<&str, WireError> {

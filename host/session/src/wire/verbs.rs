@@ -98,6 +98,7 @@ pub const VERBS: &[VerbSpec] = &[
     client("_gz", "^_gz,(0|1)$", "The page can read gzip text.", "_gz,1"),
     client("pong", r"^pong,[\d.]{1,32}$", "Answer to a ping of the host.", "pong,171.25"),
     client("_ping", r"^_ping,[\d.]{1,32}$", "Answered by pong with the same text.", "_ping,171.25"),
+    client("_codecs", "^_codecs(,[a-z0-9]{1,16}){1,32}$", "What the page decodes: jpeg, h264, h265, vp8, vp9, av1. At its start, and whenever that changes.", "_codecs,jpeg,h264,vp9"),
     client("FILE_UPLOAD_START", r"^FILE_UPLOAD_START:[\s\S]*:\d+$", "Seed era: begin an upload; path and bytes.", "FILE_UPLOAD_START:notes/a.txt:120"),
     client("FILE_UPLOAD_END", r"^FILE_UPLOAD_END:[\s\S]*$", "Seed era: the upload is complete.", "FILE_UPLOAD_END:notes/a.txt"),
     client("FILE_UPLOAD_ERROR", r"^FILE_UPLOAD_ERROR:[\s\S]*$", "Seed era: the page gave up the upload.", "FILE_UPLOAD_ERROR:a.txt:read failed"),

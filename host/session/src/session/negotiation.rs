@@ -1,0 +1,142 @@
+//! Which codecs the pages decode: the owner's decide what is encoded, a page that cannot follow is told so.
+//!
+//! There is one encoder for everybody. Only one whose codec the owner's page decodes is taken, where there is any; the
+//! media threads choose among them in the configured order. A page beside it that does not decode that codec gets no
+//! packets and is told why, until another codec is streamed.
+
+use super::{Action, Client, ClientId, PRIMARY, Session, send};
+use crate::codecs::{Codec, Codecs};
+use crate::wire::{PipelineStatus, ServerMessage, SettingsHead, SystemAction};
+
+/// The encoder in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct InUse {
+    /// Its name on the wire.
+    name: String,
+    /// `None` for one that pages are not asked about.
+    codec: Option<Codec>,
+}
+
+impl Client {
+    /// What its page decodes: what it said, else what pages of 2.1.0 decode.
+    fn codecs(&self) -> Codecs {
+        self.told.unwrap_or(self.implied)
+    }
+}
+
+impl Session {
+    /// `_codecs`: a page says what it decodes, at its start and whenever that changes.
+    pub(super) fn take_codecs(&mut self, client: ClientId, codecs: Codecs, out: &mut Vec<Action>) {
+        let Some(entry) = self.clients.get_mut(&client) else { return };
+        let watches = entry.video;
+        let first = entry.told.replace(codecs).is_none();
+        if let Some(message) = self.encoder_message().filter(|_| first) {
+            send(vec![client], &message, out);
+        }
+        if self.owner == Some(client) {
+            // What becomes of it is known when the media threads have chosen.
+            self.negotiate(out);
+        } else if watches {
+            self.review(client, out);
+        }
+    }
+
+    /// What the SETTINGS of a page that says nothing of codecs tell of them: 2.1.0's names only encoders that it decodes,
+    /// and marks one that it asks for because it decodes no other.
+    pub(super) fn imply_codecs(&mut self, client: ClientId, head: &SettingsHead) {
+        let (Some(entry), Some(encoder)) = (self.clients.get_mut(&client), &head.encoder) else { return };
+        let base = if head.encoder_fallback { Codecs::NONE.with(Codec::Jpeg) } else { Codecs::STOCK };
+        entry.implied = Codec::of_encoder(encoder).map_or(base, |codec| base.with(codec));
+    }
+
+    /// Tells the media threads what the owner's page decodes, where that is news.
+    pub(super) fn negotiate(&mut self, out: &mut Vec<Action>) {
+        let owner = self.owner.and_then(|owner| self.clients.get(&owner));
+        let Some(codecs) = owner.map(Client::codecs) else { return };
+        if self.negotiated.replace(codecs) != Some(codecs) {
+            self.choosing = true;
+            out.push(Action::ChooseAmong(codecs));
+        }
+    }
+
+    /// The media threads chose, be it what was in use before.
+    pub(super) fn encoder_used(&mut self, name: String, codec: Option<Codec>, out: &mut Vec<Action>) {
+        self.choosing = false;
+        let in_use = InUse { name, codec };
+        if self.in_use.as_ref() != Some(&in_use) {
+            self.in_use = Some(in_use);
+            let ours = self.clients.iter().filter(|(_, client)| client.told.is_some());
+            let ours = ours.map(|(&id, _)| id).collect();
+            if let Some(message) = self.encoder_message() {
+                send(ours, &message, out);
+            }
+        }
+        let watching = self.clients.iter().filter(|(_, client)| client.video).map(|(&id, _)| id);
+        for client in watching.collect::<Vec<_>>() {
+            self.review(client, out);
+        }
+    }
+
+    /// Starts a client's packets, or tells why there are none for it.
+    pub(super) fn begin_packets(&mut self, client: ClientId, out: &mut Vec<Action>) {
+        let (blind, lead) = (self.sees_nothing(client), self.owner == Some(client));
+        let Some(entry) = self.clients.get_mut(&client) else { return };
+        let was_blind = std::mem::replace(&mut entry.blind, blind);
+        if blind {
+            self.tell_blindness(client, out);
+            return;
+        }
+        if was_blind {
+            send(vec![client], &self.pipeline_status(), out);
+        }
+        out.push(Action::StartVideo { client, lead });
+    }
+
+    /// Says again to those who see nothing why that is.
+    pub(super) fn tell_blind(&self, out: &mut Vec<Action>) {
+        let blind = self.clients.iter().filter(|(_, client)| client.blind);
+        blind.for_each(|(&client, _)| self.tell_blindness(client, out));
+    }
+
+    /// Stops or starts a client's packets where its page cannot, or can again, decode them.
+    fn review(&mut self, client: ClientId, out: &mut Vec<Action>) {
+        let blind = self.sees_nothing(client);
+        if self.clients.get(&client).is_none_or(|entry| entry.blind == blind) {
+            return;
+        }
+        if blind {
+            out.push(Action::StopVideo { client });
+        } else {
+            send(vec![client], &ServerMessage::PipelineResetting(PRIMARY.to_owned()), out);
+        }
+        self.begin_packets(client, out);
+    }
+
+    /// Whether the client's page does not decode what is streamed. The owner's is not judged while the media threads choose.
+    fn sees_nothing(&self, client: ClientId) -> bool {
+        let codec = self.in_use.as_ref().and_then(|in_use| in_use.codec);
+        let (Some(codec), Some(entry)) = (codec, self.clients.get(&client)) else { return false };
+        !(entry.codecs().contains(codec) || (self.choosing && self.owner == Some(client)))
+    }
+
+    fn tell_blindness(&self, client: ClientId, out: &mut Vec<Action>) {
+        let (Some(entry), Some(InUse { name, codec })) = (self.clients.get(&client), &self.in_use) else {
+            return;
+        };
+        let decodes = entry.codecs();
+        let trouble = if self.owner == Some(client) {
+            format!("This page decodes {decodes} only, and there is no encoder for that: {name} is in use.")
+        } else {
+            let codec = codec.map_or("", Codec::name);
+            format!("The session streams {codec} ({name}), and this page decodes {decodes} only.")
+        };
+        let reason = format!("{trouble} Open it over HTTPS or in another browser");
+        let status = PipelineStatus { video: Some(false), audio: None, reason: Some(reason) };
+        send(vec![client], &ServerMessage::PipelineStatus(status), out);
+    }
+
+    fn encoder_message(&self) -> Option<ServerMessage> {
+        let InUse { name, .. } = self.in_use.as_ref()?;
+        Some(ServerMessage::System(SystemAction { action: format!("encoder,{name}") }))
+    }
+}

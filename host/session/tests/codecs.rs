@@ -1,0 +1,133 @@
+//! The session in virtual time: which codecs the pages decode, and what follows from that.
+
+mod desk;
+
+use desk::{Desk, controller, viewer};
+use selkies_session::{Action, ClientId, Codec, Codecs, Event, Policy};
+
+fn codecs(names: &[Codec]) -> Codecs {
+    names.iter().copied().collect()
+}
+
+fn uses(desk: &mut Desk, encoder: &str, codec: Codec) -> Vec<Action> {
+    desk.handle(Event::EncoderUsed { encoder: encoder.into(), codec: Some(codec) })
+}
+
+/// What is neither text nor settings.
+fn deeds(actions: Vec<Action>) -> Vec<Action> {
+    let is_deed = |action: &Action| !matches!(action, Action::SendText { .. } | Action::ApplySettings { .. });
+    actions.into_iter().filter(is_deed).collect()
+}
+
+fn start(client: u64, lead: bool) -> Action {
+    Action::StartVideo { client: ClientId(client), lead }
+}
+
+const STOP_2: Action = Action::StopVideo { client: ClientId(2) };
+
+#[test]
+fn the_owners_page_says_what_may_be_encoded_before_its_stream_starts() {
+    let mut desk = Desk::new(Policy::default());
+    desk.open(1, controller());
+    assert!(deeds(desk.say(1, "_codecs,jpeg,vp9,h266,")).is_empty(), "it owns nothing yet");
+    let actions = deeds(desk.say(1, r#"SETTINGS,{"tabId":"a"}"#));
+    assert_eq!(actions, [Action::ChooseAmong(codecs(&[Codec::Jpeg, Codec::Vp9])), start(1, true)]);
+    assert!(deeds(desk.say(1, "_codecs,vp9,jpeg")).is_empty(), "it is known");
+    let refused = Action::ChooseAmong(codecs(&[Codec::Jpeg]));
+    assert_eq!(deeds(desk.say(1, "_codecs,jpeg")), [refused], "a decoder failed");
+    assert!(matches!(desk.say(1, "_codecs,h266")[..], [Action::Refused { .. }]));
+    assert!(matches!(desk.say(1, "_codecs")[..], [Action::Refused { .. }]));
+}
+
+#[test]
+fn a_page_that_says_nothing_is_one_of_2_1_0() {
+    for (settings, expected) in [
+        ("{}", Codecs::STOCK),
+        (r#"{"encoder":"h264enc-striped"}"#, Codecs::STOCK),
+        (r#"{"encoder":"vp9enc"}"#, Codecs::STOCK.with(Codec::Vp9)),
+        (r#"{"encoder":"jpeg","encoderFallback":true}"#, codecs(&[Codec::Jpeg])),
+        (r#"{"encoder":"h264enc","encoderFallback":true}"#, Codecs::STOCK),
+    ] {
+        let mut desk = Desk::new(Policy::default());
+        desk.open(1, controller());
+        let actions = deeds(desk.say(1, &format!("SETTINGS,{settings}")));
+        assert_eq!(actions[0], Action::ChooseAmong(expected), "{settings}");
+        assert!(deeds(desk.say(1, r#"SETTINGS,{"framerate":30}"#)).is_empty(), "{settings}");
+    }
+}
+
+#[test]
+fn the_encoder_in_use_is_told_to_pages_that_know_the_word() {
+    let mut desk = Desk::with_owner();
+    desk.open(2, viewer());
+    desk.say(1, "_codecs,jpeg,h264");
+    for client in [1, 2] {
+        desk.sent_to(client);
+    }
+    uses(&mut desk, "h264enc", Codec::H264);
+    uses(&mut desk, "h264enc", Codec::H264);
+    assert_eq!(desk.sent_to(1), [r#"system,{"action":"encoder,h264enc"}"#]);
+    assert!(desk.sent_to(2).is_empty());
+    desk.say(2, "_codecs,jpeg,h264");
+    assert_eq!(desk.sent_to(2), [r#"system,{"action":"encoder,h264enc"}"#]);
+}
+
+#[test]
+fn a_viewer_that_cannot_decode_is_told_and_gets_no_packets_until_it_can() {
+    let mut desk = Desk::with_owner();
+    uses(&mut desk, "h264enc", Codec::H264);
+    desk.open(2, viewer());
+    desk.say(2, "_codecs,jpeg");
+    desk.sent_to(2);
+    assert!(!deeds(desk.say(2, "START_VIDEO")).contains(&start(2, false)));
+    let reason = "The session streams h264 (h264enc), and this page decodes jpeg only. Open it over HTTPS or in another browser";
+    let told = format!(r#"{{"type":"pipeline_status","video":false,"reason":"{reason}"}}"#);
+    assert!(desk.sent_to(2).contains(&told));
+    assert_eq!(deeds(uses(&mut desk, "jpeg", Codec::Jpeg)), [start(2, false)]);
+    let texts = desk.sent_to(2);
+    let [encoder, reset, status] = &texts[..] else { panic!("{texts:?}") };
+    assert_eq!(
+        (encoder.as_str(), reset.as_str()),
+        (r#"system,{"action":"encoder,jpeg"}"#, "PIPELINE_RESETTING primary")
+    );
+    assert_eq!(status, r#"{"type":"pipeline_status","video":true}"#);
+    // And back: the others go on, and a new size starts only their streams anew.
+    assert_eq!(deeds(uses(&mut desk, "h264enc", Codec::H264)), [STOP_2]);
+    assert!(desk.sent_to(2).contains(&told));
+    desk.handle(Event::DisplayChanged { width: 800, height: 600 });
+    let actions = deeds(desk.handle(Event::DisplayChanged { width: 640, height: 480 }));
+    assert_eq!(actions, [start(1, true)]);
+    // A failure that is over is not the end of its trouble.
+    desk.handle(Event::CaptureFailed { reason: "gone".into() });
+    desk.handle(Event::CaptureRecovered);
+    assert_eq!(desk.sent_to(2).last(), Some(&told));
+    assert_eq!(deeds(desk.say(2, "_codecs,jpeg,h264")), [start(2, false)]);
+}
+
+#[test]
+fn the_owner_is_not_judged_before_the_encoder_is_chosen() {
+    let mut desk = Desk::with_owner();
+    uses(&mut desk, "h264enc", Codec::H264);
+    desk.sent_to(1);
+    desk.say(1, "_codecs,jpeg");
+    assert!(!desk.sent_to(1).iter().any(|text| text.contains("pipeline_status")));
+    assert_eq!(deeds(desk.say(1, "START_VIDEO")), [start(1, true)]);
+    assert!(deeds(uses(&mut desk, "jpeg", Codec::Jpeg)).is_empty());
+    desk.sent_to(1);
+    desk.say(1, "_codecs,av1");
+    // There is no encoder for it: the others keep their picture.
+    assert_eq!(deeds(uses(&mut desk, "jpeg", Codec::Jpeg)), [Action::StopVideo { client: ClientId(1) }]);
+    assert!(desk.sent_to(1).iter().any(|text| text.contains("there is no encoder for that: jpeg is in use")));
+}
+
+#[test]
+fn an_heir_brings_its_own_codecs() {
+    let mut desk = Desk::with_owner();
+    uses(&mut desk, "h264enc", Codec::H264);
+    desk.open(2, controller());
+    desk.say(2, "_codecs,jpeg");
+    desk.say(2, r#"SETTINGS,{"tabId":"other"}"#);
+    let actions = deeds(desk.close(1));
+    assert!(actions.contains(&Action::ChooseAmong(codecs(&[Codec::Jpeg]))), "{actions:?}");
+    assert_eq!(deeds(uses(&mut desk, "jpeg", Codec::Jpeg)), [start(2, true)]);
+}
