@@ -58,9 +58,9 @@ export class Screen {
       width = Math.max(width, pictureWidth(picture));
       height = Math.max(height, y + pictureHeight(picture));
     }
-    if (!this.sized || width > this.width || height > this.height) {
-      const grow = this.sized && width === this.width;
-      this.setSize(width, grow ? Math.max(height, this.height) : height);
+    if (!this.sized) this.setSize(width, height);
+    else if (width > this.width || height > this.height) {
+      this.setSize(Math.max(width, this.width), Math.max(height, this.height));
     }
     for (const { y, picture } of pictures) {
       this.context.drawImage(picture, 0, y);

@@ -39,6 +39,8 @@ export class Stream {
   /** The host knows what this page decodes and wants. */
   private introduced = false;
   private connections = 0;
+  /** The server told the size of the picture. */
+  private sized = false;
   private requested = { size: "", dpi: 0 };
   private drawn: { frame: number; at: number; held: number } | null = null;
   private ackedAt = 0;
@@ -91,12 +93,14 @@ export class Stream {
     this.settings = null;
     this.introduced = false;
     this.connections += 1;
+    this.sized = false;
     this.requested = { size: "", dpi: 0 };
     this.ping = new PingProbe();
     this.viewer = this.options.viewer;
     this.emit({ type: "input", allowed: !this.viewer });
     this.emit({ type: "picture", missing: null, notice: "" });
     this.forget();
+    this.screen.forgetSize();
   }
 
   private onText(text: string): void {
@@ -117,6 +121,7 @@ export class Stream {
         this.onSettings(message.settings);
         break;
       case "resolution":
+        this.sized = true;
         this.screen.setSize(message.width, message.height);
         break;
       case "cursor":
@@ -124,6 +129,8 @@ export class Stream {
         break;
       case "reset":
         this.forget();
+        // A server that tells the size tells a new one, too, and before the pictures of that size.
+        if (!this.sized) this.screen.forgetSize();
         break;
       case "pipeline":
         this.emit({ type: "picture", missing: message.missing, notice: message.notice });
@@ -293,7 +300,6 @@ export class Stream {
   private forget(): void {
     this.board.reset();
     this.video.reset();
-    this.screen.forgetSize();
     this.drawn = null;
     this.stages.take();
   }

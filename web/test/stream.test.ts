@@ -188,6 +188,27 @@ test("a reset frees what is decoded and forgets what is acknowledged", async () 
   expect(log.some((text) => text.startsWith("CLIENT_FRAME_ACK"))).toBe(false);
 });
 
+test("the size that the server tells holds from the first stripe on", async () => {
+  start();
+  say('{"type":"stream_resolution","width":64,"height":32}');
+  say("PIPELINE_RESETTING primary");
+  stripe(1, 0, true);
+  await decode();
+  expect(events.filter(({ type }) => type === "size")).toEqual([{ type: "size", width: 64, height: 32 }]);
+  expect(log).toEqual(["draw 1 at 0", "free 1", "CLIENT_FRAME_ACK 1 0"]);
+  // A server that tells none: each start of the picture tells it anew.
+  socket.onopen?.();
+  stripe(2, 0, true);
+  await decode();
+  stripe(3, 16, true);
+  await decode();
+  say("PIPELINE_RESETTING primary");
+  stripe(4, 0, true);
+  await decode();
+  const sizes = events.flatMap((event) => (event.type === "size" ? [event.height] : []));
+  expect(sizes).toEqual([32, 16, 32, 16]);
+});
+
 test("a picture of absurd size is not decoded", () => {
   start();
   socket.onmessage?.({ data: new Uint8Array([3, 0, 0, 1, 0, 0, 0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 255, 255, 255, 255, 1]).buffer });
