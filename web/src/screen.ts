@@ -50,7 +50,10 @@ export class Screen {
     this.sized = false;
   }
 
-  /** Draws all pictures in one go, so that no part of a frame is shown alone. */
+  /**
+   * Draws all pictures at once, so that no part of a frame is shown alone, and frees them. One that a later one hides
+   * is not drawn: it would only cost time.
+   */
   draw(pictures: readonly { y: number; picture: Picture }[]): void {
     let width = 0;
     let height = 0;
@@ -62,11 +65,18 @@ export class Screen {
     else if (width > this.width || height > this.height) {
       this.setSize(Math.max(width, this.width), Math.max(height, this.height));
     }
-    for (const { y, picture } of pictures) {
-      this.context.drawImage(picture, 0, y);
+    pictures.forEach(({ y, picture }, i) => {
+      const covered = pictures.slice(i + 1).some((later) => covers(later, y, picture));
+      if (!covered) this.context.drawImage(picture, 0, y);
       picture.close();
-    }
+    });
   }
+}
+
+/** True where nothing of `picture` at `y` would be seen beneath `later`. */
+function covers(later: { y: number; picture: Picture }, y: number, picture: Picture): boolean {
+  const below = later.y <= y && later.y + pictureHeight(later.picture) >= y + pictureHeight(picture);
+  return below && pictureWidth(later.picture) >= pictureWidth(picture);
 }
 
 function pictureWidth(picture: Picture): number {

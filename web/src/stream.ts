@@ -208,9 +208,10 @@ export class Stream {
 
   private onVideo(packet: wire.VideoPacket): void {
     const { frame, y, height } = packet;
-    const place = { y, height, last: this.screen.reaches(y + height) };
+    const bottom = this.screen.reaches(y + height);
+    const place = { y, height, last: packet.last || bottom };
     const stripe = this.board.addStarted(frame, place, null, performance.now());
-    if (stripe) this.video.decode(stripe, packet, y === 0 && place.last);
+    if (stripe) this.video.decode(stripe, packet, y === 0 && bottom);
   }
 
   private pump(): void {

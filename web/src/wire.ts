@@ -71,6 +71,8 @@ export interface VideoPacket {
   kind: "video";
   codec: VideoCodec;
   key: boolean;
+  /** Bit 2 of the second byte, which 2.1.0 does not use: the last stripe of a frame, as in JPEG; deltas only. */
+  last: boolean;
   frame: number;
   y: number;
   width: number;
@@ -109,7 +111,8 @@ export function parseBinary(message: ArrayBuffer): JpegPacket | VideoPacket | nu
   const size = pictureSize(view.getUint16(6), view.getUint16(8));
   if (!codec || !size) return null;
   const key = (flags & 0x07) === 1;
-  return { kind: "video", codec, key, frame, y, ...size, payload: new Uint8Array(message, 12) };
+  const last = (flags & 0x07) === 4;
+  return { kind: "video", codec, key, last, frame, y, ...size, payload: new Uint8Array(message, 12) };
 }
 
 /** What a controller says first; names and meaning are those of the server's settings. */

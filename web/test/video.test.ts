@@ -81,7 +81,7 @@ async function start(kinds: typeof browser): Promise<void> {
 
 function send(name: string, codec: VideoCodec, key: boolean, { y = 0, height = 64, whole = true } = {}): void {
   const payload = keyFrames[codec];
-  const packet: VideoPacket = { kind: "video", codec, key, frame: 1, y, width: 96, height, payload };
+  const packet: VideoPacket = { kind: "video", codec, key, last: false, frame: 1, y, width: 96, height, payload };
   decoders.decode({ source: name, y } as Stripe<string>, packet, whole);
 }
 

@@ -14,7 +14,8 @@ test("a video stripe has a 12-byte header with codec, anchor bit and kind in one
   const packet = wire.parseBinary(bytes(4, 0x19, 0, 7, 0, 64, 2, 0, 1, 0, 0, 6, 0xaa));
   expect(packet).toMatchObject({ kind: "video", codec: "h264", key: true, frame: 7, y: 64, width: 512, height: 256 });
   expect([...packet!.payload]).toEqual([0xaa]);
-  expect(wire.parseBinary(bytes(4, 0x10, 0, 7, 0, 0, 2, 0, 1, 0, 0, 6, 0xaa))).toMatchObject({ key: false });
+  expect(wire.parseBinary(bytes(4, 0x10, 0, 7, 0, 0, 2, 0, 1, 0, 0, 6, 0xaa))).toMatchObject({ key: false, last: false });
+  expect(wire.parseBinary(bytes(4, 0x54, 0, 7, 0, 0, 2, 0, 1, 0, 0, 6, 0xaa))).toMatchObject({ codec: "h265", key: false, last: true });
 });
 
 test.each([

@@ -5,7 +5,9 @@
 //! other video  [04][codec<<4 | anchor 08 | kind][frame id u16][y u16][w u16][h u16][reference u16]   12 bytes
 //! ```
 //! Selkies' second byte of a JPEG stripe is 00 and its page ignores it; here bit 0 marks the frame's last stripe, so that
-//! a page need not wait to know that a frame is whole. Numbers are big-endian; kind 01 keyframe, 02 intra, 00 delta; codec 1 H.264, 2 VP8, 3 VP9, 4 AV1, 5 H.265.
+//! a page need not wait to know that a frame is whole. Numbers are big-endian; kind 01 keyframe, 02 intra, 00 delta, and 04
+//! for a delta that is its frame's last stripe, which Selkies' page takes for any delta; codec 1 H.264, 2 VP8, 3 VP9,
+//! 4 AV1, 5 H.265.
 
 use selkies_plugin_sdk::{Error, PacketInfo, Result, abi};
 
@@ -63,6 +65,8 @@ pub fn header(packet: &PacketInfo) -> Result<Framing> {
         1
     } else if packet.flags & abi::PACKET_INTRA != 0 {
         2
+    } else if packet.flags & abi::PACKET_LAST != 0 {
+        4
     } else {
         0
     };
@@ -113,6 +117,19 @@ mod tests {
             framing.as_bytes(),
             [0x04, 0x11, 0x02, 0x03, 0x01, 0x40, 0x07, 0x80, 0x00, 0x40, 0x02, 0x02]
         );
+    }
+
+    #[test]
+    fn the_last_delta_of_a_frame_is_marked_and_keyframes_are_what_stock_pages_know() {
+        let kind = |flags| {
+            let packet = PacketInfo { flags, ..packet(abi::CODEC_VP9) };
+            header(&packet).expect("VP9 has a number").as_bytes()[1]
+        };
+        assert_eq!(kind(0), 0x30);
+        assert_eq!(kind(abi::PACKET_LAST), 0x34);
+        assert_eq!(kind(abi::PACKET_LAST | abi::PACKET_ANCHOR), 0x3c);
+        assert_eq!(kind(abi::PACKET_LAST | abi::PACKET_KEY), 0x31);
+        assert_eq!(kind(abi::PACKET_LAST | abi::PACKET_INTRA), 0x32);
     }
 
     #[test]
