@@ -2,6 +2,7 @@
 
 import { targetOf } from "./address";
 import type { ConnectionState } from "./connection";
+import { ChoicePanel } from "./choices";
 import { cursorStyle } from "./cursor";
 import { Keyboard } from "./keyboard";
 import type { StreamEvent } from "./messages";
@@ -46,6 +47,7 @@ const overlay = new Overlay({
   softKeyboard: () => keyboard.focus(true),
   closed: () => keyboard.focus(),
 });
+const choices = new ChoicePanel((wishes) => command({ type: "wish", wishes }));
 const keyboard = new Keyboard(
   element("keys") as HTMLTextAreaElement,
   { KeyS: () => overlay.toggle(), KeyL: () => void mouse.lock() },
@@ -79,6 +81,9 @@ function onEvent(event: StreamEvent): void {
       break;
     case "input":
       seen.input = event.allowed;
+      break;
+    case "choices":
+      choices.show(event.choices);
       break;
     case "stats":
       seen.stats = event.stats;

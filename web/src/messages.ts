@@ -2,7 +2,7 @@
 
 import type { ConnectionState } from "./connection";
 import type { StreamStats } from "./stats";
-import type { CursorShape } from "./wire";
+import type { CursorShape, Wishes } from "./wire";
 
 /** Size that the page has room for, in device pixels, and the DPI that suits it. */
 export interface View {
@@ -33,9 +33,28 @@ export interface StartMessage {
 /** Page to stream; a `droppable` text may be left out while the connection is congested. */
 export type StreamCommand =
   | { type: "send"; text: string; droppable: boolean }
+  | { type: "wish"; wishes: Wishes }
   | { type: "view"; view: View }
   | { type: "visible"; visible: boolean }
   | { type: "stop" };
+
+/** What the user may change of the stream. */
+export interface Choices {
+  /** Encoders by the server's names, with whether this page decodes what they make. */
+  encoders: { name: string; decoded: boolean }[];
+  /** The encoder in use; empty where the server does not tell. */
+  encoder: string;
+  /** Ranges of the quality of video and of JPEG; null where it is fixed. */
+  crf: Range | null;
+  jpeg: Range | null;
+}
+
+/** Limits and present value of a number. */
+export interface Range {
+  min: number;
+  max: number;
+  value: number;
+}
 
 /** Stream to page. */
 export type StreamEvent =
@@ -43,6 +62,8 @@ export type StreamEvent =
   | { type: "size"; width: number; height: number }
   | { type: "cursor"; cursor: CursorShape }
   | { type: "input"; allowed: boolean }
+  /** What may be changed; null where that is not this page's to do. */
+  | { type: "choices"; choices: Choices | null }
   /** Why the server has no picture; null where it has one, with what happened to it meanwhile, if anything. */
   | { type: "picture"; missing: string | null; notice: string }
   | { type: "stats"; stats: StreamStats };

@@ -41,6 +41,10 @@ export class Stream {
   private connections = 0;
   /** The server told the size of the picture. */
   private sized = false;
+  /** What the user changed. */
+  private wishes: wire.Wishes = {};
+  /** The encoder in use, as the server calls it. */
+  private encoder = "";
   private requested = { size: "", dpi: 0 };
   private drawn: { frame: number; at: number; held: number } | null = null;
   private ackedAt = 0;
@@ -74,6 +78,13 @@ export class Stream {
         if (command.droppable && this.connection.backlog > MAX_BACKLOG) return;
         this.connection.send(command.text);
         break;
+      case "wish":
+        // Also what a new connection begins with.
+        this.wishes = { ...this.wishes, ...command.wishes };
+        if (!this.introduced || this.viewer) return;
+        this.connection.send(wire.wishesMessage(command.wishes));
+        this.offerChoices();
+        break;
       case "view":
         this.options.view = command.view;
         this.requestSize();
@@ -94,10 +105,12 @@ export class Stream {
     this.introduced = false;
     this.connections += 1;
     this.sized = false;
+    this.encoder = "";
     this.requested = { size: "", dpi: 0 };
     this.ping = new PingProbe();
     this.viewer = this.options.viewer;
     this.emit({ type: "input", allowed: !this.viewer });
+    this.emit({ type: "choices", choices: null });
     this.emit({ type: "picture", missing: null, notice: "" });
     this.forget();
     this.screen.forgetSize();
@@ -124,6 +137,10 @@ export class Stream {
         this.sized = true;
         this.screen.setSize(message.width, message.height);
         break;
+      case "encoder":
+        this.encoder = message.name;
+        this.offerChoices();
+        break;
       case "cursor":
         this.emit({ type: "cursor", cursor: message.cursor });
         break;
@@ -148,6 +165,7 @@ export class Stream {
   private onSettings(settings: wire.Settings): void {
     const first = this.settings === null;
     this.settings = settings;
+    if (this.introduced) this.offerChoices();
     const { connections } = this;
     if (first) void this.abilities.known.then(() => this.connections === connections && this.introduce());
   }
@@ -162,13 +180,35 @@ export class Stream {
       return;
     }
     const { tabId, view } = this.options;
-    this.connection.send(wire.settingsMessage({ tabId, ...view, encoder: this.options.encoder }));
+    const wishes = { ...(this.options.encoder === null ? {} : { encoder: this.options.encoder }), ...this.wishes };
+    this.connection.send(wire.settingsMessage({ tabId, ...view }, wishes));
     this.requested = { size: wire.resizeMessage(view.width, view.height), dpi: view.dpi };
     if (!this.options.visible) this.connection.send("STOP_VIDEO");
   }
 
   private tellCodecs(): void {
-    if (this.introduced) this.connection.send(wire.codecsMessage(this.abilities.codecs()));
+    if (!this.introduced) return;
+    this.connection.send(wire.codecsMessage(this.abilities.codecs()));
+    this.offerChoices();
+  }
+
+  /** Tells the page what its user may change. */
+  private offerChoices(): void {
+    const { settings, encoder, wishes } = this;
+    if (!settings || this.viewer) {
+      this.emit({ type: "choices", choices: null });
+      return;
+    }
+    const decoded = this.abilities.codecs();
+    const encoders = wire.encodersOf(settings).map((name) => {
+      const codec = wire.codecOf(name);
+      return { name, decoded: codec === null || decoded.includes(codec) };
+    });
+    const range = (name: "video_crf" | "jpeg_quality") => {
+      const limits = wire.rangeOf(settings, name);
+      return limits && { ...limits, value: wishes[name] ?? limits.value };
+    };
+    this.emit({ type: "choices", choices: { encoders, encoder, crf: range("video_crf"), jpeg: range("jpeg_quality") } });
   }
 
   private requestSize(): void {

@@ -15,12 +15,18 @@ export const DISPLAY = "primary";
 const MAX_CURSOR_SIDE = 512;
 const MAX_CURSOR_DATA = 512 << 10;
 const MAX_REASON = 300;
+const MAX_NAME = 64;
+/** Most encoders that a menu shows. */
+const MAX_ENCODERS = 64;
 
 /** One entry of `server_settings`; which fields exist depends on the setting's kind. */
 export interface Setting {
   value?: unknown;
   locked?: unknown;
   allowed?: unknown;
+  min?: unknown;
+  max?: unknown;
+  default?: unknown;
 }
 
 /** Server settings by name. */
@@ -46,6 +52,8 @@ export type ServerText =
   | { kind: "reset" }
   /** Why there is no picture; null where there is one. */
   | { kind: "pipeline"; missing: string | null; notice: string }
+  /** The encoder in use. */
+  | { kind: "encoder"; name: string }
   | { kind: "kill"; reason: string }
   | { kind: "pong"; time: number };
 
@@ -85,6 +93,7 @@ export function parseText(text: string): ServerText | null {
   if (text.length > MAX_TEXT) return null;
   if (text.startsWith("{")) return parseTyped(record(text));
   if (text.startsWith("cursor,")) return parseCursor(record(text.slice(7)));
+  if (text.startsWith("system,")) return parseAction(record(text.slice(7)));
   if (text.startsWith("AUTH_SUCCESS,")) return parseRole(record(text.slice(13)));
   if (text.startsWith("ROLE_UPDATE,")) return parseRole(record(text.slice(12)));
   if (text.startsWith("MK_ACCESS,")) return { kind: "input-access", allowed: text.slice(10) === "1" };
@@ -121,11 +130,10 @@ export interface ClientSettings {
   width: number;
   height: number;
   dpi: number;
-  encoder: string | null;
 }
 
 /** The controller's first message; it starts the stream of its display. */
-export function settingsMessage(client: ClientSettings): string {
+export function settingsMessage(client: ClientSettings, wishes: Wishes): string {
   return `SETTINGS,${JSON.stringify({
     displayId: DISPLAY,
     tabId: client.tabId,
@@ -133,7 +141,7 @@ export function settingsMessage(client: ClientSettings): string {
     initialClientHeight: client.height,
     scaling_dpi: client.dpi,
     useCssScaling: false,
-    ...(client.encoder === null ? {} : { encoder: client.encoder }),
+    ...wishes,
   })}`;
 }
 
@@ -163,6 +171,40 @@ const MAX_STAGE = 10_000_000;
 export function stagesMessage(frames: readonly FrameStages[]): string {
   const us = (ms: number) => Math.min(MAX_STAGE, Math.max(0, Math.round(ms * 1000)));
   return `_stages,${frames.map(({ frame, decode, present }) => `${frame}:${us(decode)}:${us(present)}`).join(",")}`;
+}
+
+/** Settings that the user changes while the stream runs, by the server's names for them. */
+export interface Wishes {
+  encoder?: string;
+  /** Constant rate factor of video: 0 is the best, 51 the smallest. */
+  video_crf?: number;
+  /** 1 to 100. */
+  jpeg_quality?: number;
+}
+
+/** Changes settings of the running stream. */
+export function wishesMessage(wishes: Wishes): string {
+  return `SETTINGS,${JSON.stringify({ displayId: DISPLAY, ...wishes })}`;
+}
+
+/** The encoders that the server lets a page choose from. */
+export function encodersOf(settings: Settings): string[] {
+  const allowed = settings.get("encoder")?.allowed;
+  const names = Array.isArray(allowed) ? allowed.filter((name) => typeof name === "string" && name.length <= MAX_NAME) : [];
+  return names.slice(0, MAX_ENCODERS) as string[];
+}
+
+/** What a range of the server's settings spans, and where it begins; null where it is fixed or not there. */
+export function rangeOf(settings: Settings, name: string): { min: number; max: number; value: number } | null {
+  const { min, max, default: value } = settings.get(name) ?? {};
+  if (typeof min !== "number" || typeof max !== "number" || typeof value !== "number" || min >= max) return null;
+  return { min, max, value: Math.min(max, Math.max(min, value)) };
+}
+
+/** The codec of an encoder, by its name on the wire; null for names that do not tell. */
+export function codecOf(encoder: string): string | null {
+  const name = encoder.replace(/-striped$/, "").replace(/enc$/, "");
+  return name === "jpeg" || (VIDEO_CODECS as readonly string[]).includes(name) ? name : null;
 }
 
 /** Asks for a new size of the display, in pixels. */
@@ -231,6 +273,12 @@ function parseTyped(message: Record<string, unknown> | null): ServerText | null 
 function parseRole(message: Record<string, unknown> | null): ServerText | null {
   const role = message?.role;
   return role === "controller" || role === "viewer" ? { kind: "role", role } : null;
+}
+
+function parseAction(message: Record<string, unknown> | null): ServerText | null {
+  const action = message?.action;
+  if (typeof action !== "string" || !action.startsWith("encoder,")) return null;
+  return { kind: "encoder", name: action.slice(8, 8 + MAX_NAME) };
 }
 
 function parseCursor(message: Record<string, unknown> | null): ServerText | null {

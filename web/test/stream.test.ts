@@ -304,6 +304,42 @@ test("a hidden page stops the video and starts it again", async () => {
   expect(log).toEqual(["STOP_VIDEO", "START_VIDEO"]);
 });
 
+test("the user's choices reach the running stream, and the next one", async () => {
+  start();
+  const choices = () => events.flatMap((event) => (event.type === "choices" ? [event.choices] : [])).at(-1);
+  const menu = { encoder: { allowed: ["h264enc", "jpeg", "ownenc"] }, jpeg_quality: { min: 1, max: 100, default: 40 } };
+  settings(menu);
+  await settle();
+  say('system,{"action":"encoder,jpeg"}');
+  expect(choices()).toEqual({
+    encoders: [
+      { name: "h264enc", decoded: false },
+      { name: "jpeg", decoded: true },
+      { name: "ownenc", decoded: true },
+    ],
+    encoder: "jpeg",
+    crf: null,
+    jpeg: { min: 1, max: 100, value: 40 },
+  });
+  stream.command({ type: "wish", wishes: { jpeg_quality: 70 } });
+  expect(log.at(-1)).toBe('SETTINGS,{"displayId":"primary","jpeg_quality":70}');
+  expect(choices()?.jpeg?.value).toBe(70);
+  socket.onopen?.();
+  expect(choices()).toBeNull();
+  settings(menu);
+  await settle();
+  expect(log.at(-1)).toContain('"jpeg_quality":70');
+});
+
+test("a viewer has nothing to choose", async () => {
+  start({ viewer: true });
+  settings({ encoder: { allowed: ["jpeg"] } });
+  await settle();
+  stream.command({ type: "wish", wishes: { encoder: "jpeg" } });
+  expect(events.filter(({ type }) => type === "choices").at(-1)).toEqual({ type: "choices", choices: null });
+  expect(log).toEqual(["_codecs,jpeg", "STOP_VIDEO"]);
+});
+
 test("KILL closes for good", async () => {
   start();
   say("KILL Superseded");

@@ -50,6 +50,9 @@ test.each([
   ['AUTH_SUCCESS,{"role":"viewer","slot":null}', { kind: "role", role: "viewer" }],
   ['ROLE_UPDATE,{"role":"controller","slot":1}', { kind: "role", role: "controller" }],
   ['ROLE_UPDATE,{"role":"king"}', null],
+  ['system,{"action":"encoder,h264enc"}', { kind: "encoder", name: "h264enc" }],
+  ['system,{"action":"reload"}', null],
+  ["system,{}", null],
   ["MK_ACCESS,1", { kind: "input-access", allowed: true }],
   ["MK_ACCESS,0", { kind: "input-access", allowed: false }],
   ["pong,1234", { kind: "pong", time: 1234 }],
@@ -84,7 +87,7 @@ test("messages of the client", () => {
   expect(wire.textMessage("a,b")).toBe("co,end,a,b");
   expect(wire.pointerMessage(false, 3, 4, 5, 0)).toBe("m,3,4,5,0");
   expect(wire.pointerMessage(true, -3, 4, 8, 2)).toBe("m2,-3,4,8,2");
-  const settings = wire.settingsMessage({ tabId: "t", width: 800, height: 600, dpi: 96, encoder: null });
+  const settings = wire.settingsMessage({ tabId: "t", width: 800, height: 600, dpi: 96 }, { encoder: "jpeg" });
   expect(settings.startsWith("SETTINGS,{")).toBe(true);
   expect(JSON.parse(settings.slice(9))).toEqual({
     displayId: "primary",
@@ -93,5 +96,18 @@ test("messages of the client", () => {
     initialClientHeight: 600,
     scaling_dpi: 96,
     useCssScaling: false,
+    encoder: "jpeg",
   });
+  expect(wire.codecsMessage(["jpeg", "vp9"])).toBe("_codecs,jpeg,vp9");
+  const wishes = wire.wishesMessage({ video_crf: 30 });
+  expect(JSON.parse(wishes.slice(9))).toEqual({ displayId: "primary", video_crf: 30 });
+});
+
+test("what may be chosen is read with care", () => {
+  const settings = (entries: Record<string, wire.Setting>) => new Map(Object.entries(entries));
+  expect(wire.encodersOf(settings({ encoder: { allowed: ["h264enc", 3, "x".repeat(65), "jpeg"] } }))).toEqual(["h264enc", "jpeg"]);
+  expect(wire.encodersOf(settings({}))).toEqual([]);
+  expect(wire.rangeOf(settings({ video_crf: { min: 5, max: 50, default: 60 } }), "video_crf")).toEqual({ min: 5, max: 50, value: 50 });
+  expect(wire.rangeOf(settings({ video_crf: { min: 25, max: 25, default: 25 } }), "video_crf")).toBeNull();
+  expect(["jpeg", "h264enc-striped", "vp9enc", "nvh264enc"].map(wire.codecOf)).toEqual(["jpeg", "h264", "vp9", null]);
 });
