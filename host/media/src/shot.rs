@@ -150,14 +150,12 @@ impl Video {
         convert: Option<Duration>,
         encode: Duration,
     ) {
-        // What a plugin says cannot be longer than what was seen of it.
-        let convert = convert.map(|convert| convert.min(encode));
-        let encode = Some(encode.saturating_sub(convert.unwrap_or_default()));
+        let (convert, encode) = split(convert, encode);
         let stages = [
             (Stage::Damage, damage),
             (Stage::Grab, grab),
             (Stage::Convert, convert),
-            (Stage::Encode, encode),
+            (Stage::Encode, Some(encode)),
         ];
         for (stage, time) in stages {
             if let Some(time) = time {
@@ -175,6 +173,25 @@ impl Video {
     }
 }
 
+/// Takes the conversion out of the time of a frame in the encoder; what a plugin says is no longer than what was seen.
+fn split(convert: Option<Duration>, encode: Duration) -> (Option<Duration>, Duration) {
+    let convert = convert.map(|convert| convert.min(encode));
+    (convert, encode.saturating_sub(convert.unwrap_or_default()))
+}
+
 fn nanos(from: Instant, to: Instant) -> u64 {
     to.saturating_duration_since(from).as_nanos() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conversion_and_encoding_are_together_what_was_seen() {
+        let ms = Duration::from_millis;
+        assert_eq!(split(None, ms(9)), (None, ms(9)));
+        assert_eq!(split(Some(ms(2)), ms(9)), (Some(ms(2)), ms(7)));
+        assert_eq!(split(Some(ms(10_000)), ms(9)), (Some(ms(9)), ms(0)));
+    }
 }

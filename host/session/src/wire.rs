@@ -31,7 +31,7 @@ pub use verbs::{Direction, VERBS, VerbSpec};
 pub const MAX_TEXT: usize = 64 * 1024;
 /// Largest `SETTINGS,` text, in bytes.
 pub const MAX_SETTINGS: usize = 256 * 1024;
-/// Largest `_stages` text, in bytes: 200 frames and more.
+/// Largest `_stages` text, in bytes: 128 frames and their times.
 pub const MAX_STAGES: usize = 4096;
 /// Largest clipboard text (`cw`, `cb`, `cwd`, `cbd`), in bytes: one 750 KiB chunk in base64 and its header, doubled.
 pub const MAX_CLIPBOARD_TEXT: usize = 2 * 1024 * 1024;

@@ -73,7 +73,8 @@ impl Host {
         }
     }
 
-    /// Adds one observation to a histogram.
+    /// Adds one observation to a histogram, in seconds for durations. An encoder that converts colours in a step of its own
+    /// observes `convert_seconds` once per frame, before the frame is done: the host shows that as a stage.
     pub fn observe(&self, name: &str, value: f64) {
         if let Some(observe) = self.metrics().and_then(|metrics| metrics.observe) {
             // SAFETY: as in `count`.

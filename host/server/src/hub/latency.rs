@@ -11,8 +11,9 @@ impl Hub {
     /// What each stage takes, for the picture and for each client; stages that nothing measured are absent.
     pub(super) fn latency(&self) -> Value {
         let now = Instant::now();
-        let mut pipeline = json!({});
-        self.with_studio(|studio| pipeline = stages(studio.figures().stages(), now));
+        let mut figures = None;
+        self.with_studio(|studio| figures = Some(studio.figures()));
+        let pipeline = figures.map_or_else(|| json!({}), |figures| stages(figures.stages(), now));
         let clients = self
             .stream
             .stages()

@@ -9,8 +9,8 @@ use std::{
 use super::{Stage, StageRecorder, Stages};
 use crate::pacing::is_after;
 
-/// Batches that are remembered until the page reports on them: about four seconds of the fastest.
-const MAX_TRIPS: usize = 512;
+/// Batches that are remembered until the page reports on them: more than a second of the fastest.
+const MAX_TRIPS: usize = 256;
 /// By how much the page's clock and its rounded times may disagree with ours.
 const TOLERANCE: Duration = Duration::from_millis(5);
 

@@ -86,7 +86,7 @@ pub enum ClientMessage<'a> {
     /// `_stats_video,<json>` and `_stats_audio,<json>`, raw.
     ClientStats(&'a str),
     /// `_stages,<id>:<decode µs>:<present µs>,…`: how long the page took for frames that it drew and acknowledged, oldest
-    /// first; our page's, once a second.
+    /// first, at most 128; our page's, once a second.
     Stages(Vec<StageReport>),
     /// `_stats,0|1`: subscribe to `stream_stats`.
     Stats(bool),

@@ -12,6 +12,8 @@ use super::{MAX_CLIPBOARD_TEXT, MAX_SETTINGS, MAX_STAGES, MAX_TEXT, WireError};
 use crate::codecs::{Codec, Codecs};
 use crate::latency::{LONGEST, StageReport};
 
+/// Most frames in one `_stages`.
+const MAX_STAGE_REPORTS: usize = 128;
 /// Most keysyms read from one `kh`.
 const MAX_HEARTBEAT_KEYS: usize = 256;
 /// Most names read from one `_codecs`.
@@ -128,7 +130,6 @@ impl<'a> ClientMessage<'a> {
     }
 }
 
-/// The number of reports is bounded by the length of the text.
 fn stages(mut f: Fields<'_>) -> Result<Vec<StageReport>, WireError> {
     let report = |text: &str| {
         let (frame_id, times) = text.split_once(':')?;
@@ -139,8 +140,8 @@ fn stages(mut f: Fields<'_>) -> Result<Vec<StageReport>, WireError> {
     };
     let first = f.text("report")?;
     let texts = std::iter::once(first).chain(std::iter::from_fn(|| f.optional()));
-    let reports: Option<Vec<_>> = texts.map(report).collect();
-    reports.ok_or_else(|| f.bad("report"))
+    let reports: Option<Vec<_>> = texts.take(MAX_STAGE_REPORTS + 1).map(report).collect();
+    reports.filter(|reports| reports.len() <= MAX_STAGE_REPORTS).ok_or_else(|| f.bad("report"))
 }
 
 /// At most 32 bytes of `verb`, cut at a character: unknown verbs reach logs.

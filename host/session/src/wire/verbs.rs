@@ -93,7 +93,7 @@ pub const VERBS: &[VerbSpec] = &[
     client("_l", r"^_l,\d+(\.\d+)?$", "Latency the page measured, ms.", "_l,12"),
     client("_stats_video", r"^_stats_video,[\s\S]*$", "WebRTC video statistics, JSON.", "_stats_video,[]"),
     client("_stats_audio", r"^_stats_audio,[\s\S]*$", "WebRTC audio statistics, JSON.", "_stats_audio,[]"),
-    client("_stages", r"^_stages(,\d{1,5}:\d{1,10}:\d{1,10})+$", "For frames drawn and acknowledged, oldest first: frame id, µs from its last byte to its last decoded part, µs from there until it was drawn. At most 4096 bytes, once a second.", "_stages,513:5200:900,514:4800:1100"),
+    client("_stages", r"^_stages(,\d{1,5}:\d{1,10}:\d{1,10}){1,128}$", "For frames drawn and acknowledged, oldest first: frame id, µs from its last byte to its last decoded part, µs from there until it was drawn. At most 128 frames, once a second.", "_stages,513:5200:900,514:4800:1100"),
     client("_stats", "^_stats,(0|1)$", "Subscribe to stream_stats.", "_stats,1"),
     client("_gz", "^_gz,(0|1)$", "The page can read gzip text.", "_gz,1"),
     client("pong", r"^pong,[\d.]{1,32}$", "Answer to a ping of the host.", "pong,171.25"),
