@@ -62,6 +62,7 @@ struct selkies_x264 *selkies_x264_open(const struct selkies_x264_settings *setti
     param->b_sliced_threads = settings->threads > 1;
     param->i_keyint_max = settings->keyframe_interval > 0 ? settings->keyframe_interval : X264_KEYINT_MAX_INFINITE;
     param->i_scenecut_threshold = 0;
+    param->i_dpb_size = settings->memory;
     param->b_repeat_headers = 1;
     param->b_annexb = 1;
     param->b_aud = 0;
@@ -119,6 +120,11 @@ int selkies_x264_encode(struct selkies_x264 *coder, const uint8_t *const planes[
     out->len = len;
     out->key = shown.b_keyframe;
     return 0;
+}
+
+int selkies_x264_forget(struct selkies_x264 *coder, int64_t picture)
+{
+    return x264_encoder_invalidate_reference(coder->encoder, picture);
 }
 
 void selkies_x264_close(struct selkies_x264 *coder)

@@ -18,6 +18,7 @@ struct selkies_x264_settings {
     int32_t keyframe_interval; /* 0: only on demand */
     int32_t min_qp;         /* -1: the library's */
     int32_t max_qp;
+    int32_t memory;         /* pictures that may be predicted from */
     const char *preset;
 };
 
@@ -37,6 +38,9 @@ int selkies_x264_rate(struct selkies_x264 *coder, const struct selkies_x264_sett
  * `qp`: the quantiser, 1 to 51; 0 leaves it to the bit rate. Negative when the library fails. */
 int selkies_x264_encode(struct selkies_x264 *coder, const uint8_t *const planes[3], const int32_t strides[3],
                         uint8_t *constant, int32_t qp, int32_t key, struct selkies_x264_output *out);
+/* The picture with this number (they count from 0) and all later ones are not predicted from any more; at least one of the
+ * `memory` newest must be left. */
+int selkies_x264_forget(struct selkies_x264 *coder, int64_t picture);
 void selkies_x264_close(struct selkies_x264 *coder);
 /* X264_BUILD of the header. */
 int selkies_x264_build(void);

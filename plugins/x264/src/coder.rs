@@ -9,7 +9,8 @@ use std::{
 use thiserror::Error;
 
 use crate::{
-    ffi,
+    ffi, gaps,
+    memory::{self, Memory},
     planes::{self, Planes},
     settings::{Rate, Settings},
 };
@@ -52,6 +53,8 @@ pub(crate) struct Unit<'a> {
     pub(crate) bytes: &'a [u8],
     /// An IDR picture with its parameter sets.
     pub(crate) key: bool,
+    /// The frame that it is predicted from, where that is not the one before.
+    pub(crate) reference: Option<u64>,
 }
 
 /// One H.264 stream.
@@ -60,6 +63,9 @@ pub(crate) struct Coder {
     raw: NonNull<ffi::Coder>,
     settings: Settings,
     rate: Rate,
+    memory: Memory,
+    /// The last key frame, with what libx264 does not say.
+    key: Vec<u8>,
 }
 
 // SAFETY: libx264 binds an encoder to no thread; it must only not be used by two at once, which `&mut` sees to.
@@ -80,7 +86,18 @@ impl Coder {
         let raw = raw(&settings, rate, &preset);
         // SAFETY: the settings and the text in them live for the call.
         let raw = NonNull::new(unsafe { ffi::selkies_x264_open(&raw const raw) }).ok_or(refused)?;
-        Ok(Self { raw, settings, rate })
+        let memory = Memory::new(memory_of(&settings));
+        Ok(Self { raw, settings, rate, memory, key: Vec::new() })
+    }
+
+    /// The frame rate that libx264 counts with, numerator and denominator: it takes no other while it runs.
+    pub(crate) fn fps(&self) -> (u32, u32) {
+        self.settings.fps
+    }
+
+    /// Whether pictures were coded after the frame `known`.
+    pub(crate) fn is_past(&self, known: u64) -> bool {
+        self.memory.newest().is_some_and(|newest| newest > known)
     }
 
     /// Changes the bit rate from the next picture on; a quality comes with each picture.
@@ -97,13 +114,24 @@ impl Coder {
         Ok(())
     }
 
-    /// Encodes a picture, with the quantiser `qp` where no bit rate decides. `constant` has a byte per macroblock, row by row: 1 where the picture is as the one before.
+    /// Lets the next picture be predicted from the frame `known` or an older one. Answers which, if that is another than the
+    /// one before.
+    pub(crate) fn rewind(&mut self, known: u64) -> Option<u64> {
+        let rewind = self.memory.rewind(known)?;
+        // SAFETY: the encoder lives.
+        let status = unsafe { ffi::selkies_x264_forget(self.raw.as_ptr(), rewind.forget) };
+        (status >= 0).then_some(rewind.frame_id)
+    }
+
+    /// Encodes a picture of the frame `frame_id`, with the quantiser `qp` where no bit rate decides. `constant` has a byte
+    /// per macroblock, row by row: 1 where the picture is as the one before.
     pub(crate) fn encode(
         &mut self,
         planes: &Planes,
         constant: Option<&mut [u8]>,
         qp: Option<u32>,
         key: bool,
+        frame_id: u64,
     ) -> Result<Unit<'_>, CoderError> {
         let wanted = (self.settings.width, self.settings.height);
         let blocks = wanted.0.div_ceil(16) as usize * wanted.1.div_ceil(16) as usize;
@@ -112,6 +140,7 @@ impl Coder {
         }
         let (pointers, strides) = planes.raw();
         let constant = constant.map_or(ptr::null_mut(), <[u8]>::as_mut_ptr);
+        let number = self.memory.begin();
         let mut out = ffi::Output { bytes: ptr::null(), len: 0, key: 0 };
         // SAFETY: the planes have the encoder's size and format, and they and `constant`, a byte for each macroblock, live
         // for the call; without lookahead libx264 reads none of them later.
@@ -132,7 +161,15 @@ impl Coder {
         }
         // SAFETY: the bytes are libx264's until the next call, for which `&mut self` is needed.
         let bytes = unsafe { std::slice::from_raw_parts(out.bytes, len) };
-        Ok(Unit { bytes, key: out.key != 0 })
+        let key = out.key != 0;
+        self.memory.coded(number, frame_id, key);
+        if !key {
+            return Ok(Unit { bytes, key, reference: None });
+        }
+        self.key.clear();
+        self.key.extend_from_slice(bytes);
+        gaps::allow(&mut self.key);
+        Ok(Unit { bytes: &self.key, key, reference: None })
     }
 }
 
@@ -147,6 +184,11 @@ impl Drop for Coder {
 pub(crate) fn build() -> i32 {
     // SAFETY: it answers a constant.
     unsafe { ffi::selkies_x264_build() }
+}
+
+/// Pictures that an encoder for these settings remembers.
+fn memory_of(settings: &Settings) -> u32 {
+    memory::depth(settings.width.div_ceil(16) * settings.height.div_ceil(16))
 }
 
 fn raw(settings: &Settings, rate: Rate, preset: &std::ffi::CStr) -> ffi::Settings {
@@ -169,6 +211,7 @@ fn raw(settings: &Settings, rate: Rate, preset: &std::ffi::CStr) -> ffi::Setting
         keyframe_interval: int(settings.keyframe_interval),
         min_qp: limit(settings.min_qp),
         max_qp: limit(settings.max_qp),
+        memory: int(memory_of(settings)),
         preset: preset.as_ptr(),
     }
 }

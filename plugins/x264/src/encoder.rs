@@ -7,11 +7,11 @@ use thiserror::Error;
 
 use crate::{
     blocks::Area,
-    lane::{Lane, LaneError},
+    lane::{Lane, LaneError, Turn},
     layout::Layout,
     picture::Picture,
     planes::BLOCK,
-    settings::{MAX_BLOCKS, Rate, Settings},
+    settings::{MAX_BLOCKS, Settings},
 };
 
 /// One access unit of one stripe.
@@ -27,6 +27,8 @@ pub struct Unit<'a> {
     pub key: bool,
     /// It repeats content at a higher quality.
     pub refinement: bool,
+    /// The frame that it is predicted from, where that is not the one before.
+    pub reference: Option<u64>,
 }
 
 /// What a frame is to become.
@@ -82,6 +84,8 @@ pub struct Encoder {
     /// For several stripes.
     pool: Option<ThreadPool>,
     converting: Option<Duration>,
+    /// The next frame.
+    turn: Turn,
 }
 
 impl Encoder {
@@ -101,7 +105,8 @@ impl Encoder {
         } else {
             None
         };
-        Ok(Self { settings, stripes, whole: None, layout: Layout::default(), pool, converting: None })
+        let (layout, turn) = (Layout::default(), Turn::default());
+        Ok(Self { settings, stripes, whole: None, layout, pool, converting: None, turn })
     }
 
     /// Whether the picture has stripes, and may also be coded in one piece.
@@ -127,22 +132,29 @@ impl Encoder {
     pub fn adopt(&mut self, settings: &Settings) -> bool {
         let same_control =
             std::mem::discriminant(&settings.rate) == std::mem::discriminant(&self.settings.rate);
-        // libx264 counts frames for a bit rate, and takes no other frame rate while it runs.
-        let fps =
-            if matches!(settings.rate, Rate::Quality { .. }) { settings.fps } else { self.settings.fps };
         let adopted = Settings {
             rate: settings.rate,
             refine_crf: settings.refine_crf,
             refine_delay_ns: settings.refine_delay_ns,
             ignore_damage: settings.ignore_damage,
-            fps,
+            fps: settings.fps,
             ..self.settings.clone()
         };
         let fits = same_control && adopted == *settings;
         if fits {
+            let quality = |settings: &Settings| (settings.rate.crf(), settings.refine_crf);
+            if quality(&adopted) != quality(&self.settings) {
+                self.stripes.iter_mut().chain(&mut self.whole).for_each(Lane::renew);
+            }
             self.settings = adopted;
         }
         fits
+    }
+
+    /// Names the next frame; without that, frames count up. Whoever missed frames after `known` is to be able to go on with
+    /// it, if that one is not too long ago: then the units say what they are predicted from.
+    pub fn begin(&mut self, frame_id: u64, known: Option<u64>) {
+        self.turn = Turn { frame_id, known, now_ns: 0 };
     }
 
     /// Encodes a frame. `damage` is what changed since the submit before; `None` when that is unknown.
@@ -181,17 +193,19 @@ impl Encoder {
             }
         }
         let settings = &self.settings;
+        let turn = Turn { now_ns, ..self.turn };
+        self.turn = Turn { frame_id: turn.frame_id + 1, ..Turn::default() };
         let run = |(lane, refinement): (&mut Lane, bool)| -> Result<u32, EncodeError<E>> {
             let (top, rows) = lane.rows();
             let coded = if refinement {
-                lane.refine(settings).map(|unit| (unit, 0))
+                lane.refine(settings, turn).map(|unit| (unit, 0))
             } else {
-                lane.encode(picture, settings, key, rest, now_ns)
+                lane.encode(picture, settings, key, rest, turn)
             };
             let (unit, changed) = coded.map_err(EncodeError::Lane)?;
             if let Some(unit) = unit {
-                output(Unit { bytes: unit.bytes, top, rows, key: unit.key, refinement })
-                    .map_err(EncodeError::Output)?;
+                let (bytes, key, reference) = (unit.bytes, unit.key, unit.reference);
+                output(Unit { bytes, top, rows, key, refinement, reference }).map_err(EncodeError::Output)?;
             }
             Ok(changed)
         };
@@ -199,7 +213,8 @@ impl Encoder {
         let mut spare = if rest { usize::MAX } else { 1 };
         let mut jobs: Vec<(&mut Lane, bool)> = Vec::with_capacity(lanes.len());
         for lane in &mut *lanes {
-            if lane.is_touched() {
+            let lacks = turn.known.is_some_and(|known| lane.is_past(known));
+            if lane.is_touched() || lacks {
                 jobs.push((lane, false));
             } else if spare > 0 && lane.refine_at().is_some_and(|at| at <= now_ns) {
                 spare -= 1;

@@ -18,6 +18,7 @@ pub(crate) struct Settings {
     pub(crate) keyframe_interval: i32,
     pub(crate) min_qp: i32,
     pub(crate) max_qp: i32,
+    pub(crate) memory: i32,
     pub(crate) preset: *const c_char,
 }
 
@@ -48,6 +49,7 @@ unsafe extern "C" {
         key: i32,
         out: *mut Output,
     ) -> c_int;
+    pub(crate) fn selkies_x264_forget(coder: *mut Coder, picture: i64) -> c_int;
     pub(crate) fn selkies_x264_close(coder: *mut Coder);
     pub(crate) fn selkies_x264_build() -> c_int;
 }

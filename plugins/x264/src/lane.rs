@@ -26,6 +26,24 @@ pub enum LaneError {
     Convert(#[from] ConvertError),
 }
 
+/// Which frame is coded, when and for whom.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Turn {
+    pub(crate) frame_id: u64,
+    /// A frame that those have who missed the newest; it is to be predicted from that or an older one.
+    pub(crate) known: Option<u64>,
+    pub(crate) now_ns: u64,
+}
+
+/// How one picture is coded.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    key: bool,
+    /// The frame that it is predicted from, if not the one before.
+    reference: Option<u64>,
+    frame_id: u64,
+}
+
 /// A stripe.
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -40,6 +58,8 @@ pub(crate) struct Lane {
     rest_at: Option<u64>,
     /// A picture was coded; before that there is nothing to predict from.
     started: bool,
+    /// The quality changed: it is coded again, whatever changed.
+    stale: bool,
     /// Spent on converting colours and not yet told.
     converting: Duration,
 }
@@ -55,6 +75,7 @@ impl Lane {
             quantiser: Quantiser::default(),
             rest_at: None,
             started: false,
+            stale: false,
             converting: Duration::ZERO,
         })
     }
@@ -88,6 +109,16 @@ impl Lane {
         !self.blocks.touched().is_empty()
     }
 
+    /// Whether somebody who has the frame `known` lacks something of it.
+    pub(crate) fn is_past(&self, known: u64) -> bool {
+        self.coder.is_past(known)
+    }
+
+    /// What it shows is to be coded again in a new quality.
+    pub(crate) fn renew(&mut self) {
+        self.stale = true;
+    }
+
     /// When it wants to be refined, nanoseconds.
     pub(crate) fn refine_at(&self) -> Option<u64> {
         self.rest_at
@@ -99,14 +130,15 @@ impl Lane {
     }
 
     /// Codes what changed, or everything for a `key` frame, and tells how many macroblocks changed; nothing where
-    /// damage repeats what is there, unless every frame is to be sent. At `rest` it has the quality for that.
+    /// damage repeats what is there, unless every frame is to be sent, or somebody who is to go on from the frame that
+    /// `turn` names lacks it. At `rest` it has the quality for that.
     pub(crate) fn encode(
         &mut self,
         picture: &Picture<'_>,
         settings: &Settings,
         key: bool,
         rest: bool,
-        now_ns: u64,
+        turn: Turn,
     ) -> Result<(Option<Unit<'_>>, u32), LaneError> {
         let began = Instant::now();
         let mut changed = 0;
@@ -117,12 +149,14 @@ impl Lane {
         }
         self.converting += began.elapsed();
         let key = key || !self.started;
-        if changed == 0 && !key && !settings.ignore_damage {
+        let reference = turn.known.filter(|_| !key).and_then(|known| self.coder.rewind(known));
+        if changed == 0 && !key && !settings.ignore_damage && !self.stale && reference.is_none() {
             self.blocks.settle();
             return Ok((None, 0));
         }
         let share = settings.rate.share(self.height, settings.height);
-        self.coder.set_rate(share)?;
+        self.coder.set_rate(share.paced(settings.fps, self.coder.fps()))?;
+        let way = Way { key, reference, frame_id: turn.frame_id };
         let little = !key && changed <= FEW && self.rest_at.is_none();
         let quality = match (share, settings.refine_crf) {
             (Rate::Bits { .. }, _) => None,
@@ -131,31 +165,35 @@ impl Lane {
                 Some((fine, settings.clip(fine)))
             }
             (Rate::Quality { crf }, fine) => {
-                self.rest_at = fine.map(|_| now_ns.saturating_add(settings.refine_delay_ns));
+                self.rest_at = fine.map(|_| turn.now_ns.saturating_add(settings.refine_delay_ns));
                 Some((crf, settings.clip(self.quantiser.next(crf, key))))
             }
         };
-        self.code(quality, key).map(|unit| (Some(unit), changed))
+        self.code(quality, way).map(|unit| (Some(unit), changed))
     }
 
     /// Codes the content at rest in its better quality.
-    pub(crate) fn refine(&mut self, settings: &Settings) -> Result<Option<Unit<'_>>, LaneError> {
+    pub(crate) fn refine(&mut self, settings: &Settings, turn: Turn) -> Result<Option<Unit<'_>>, LaneError> {
+        let way = Way { key: false, reference: None, frame_id: turn.frame_id };
         // Without a better quality what was sent is as good as it gets.
         match (self.rest_at.take(), settings.refine_crf) {
-            (Some(_), Some(fine)) => self.code(Some((fine, settings.clip(fine))), false).map(Some),
+            (Some(_), Some(fine)) => self.code(Some((fine, settings.clip(fine))), way).map(Some),
             _ => Ok(None),
         }
     }
 
     /// Codes a picture; for a constant quality, with that and the quantiser.
-    fn code(&mut self, quality: Option<(u32, u32)>, key: bool) -> Result<Unit<'_>, LaneError> {
-        let constant = (!key).then_some(self.blocks.constant());
-        let unit = self.coder.encode(&self.planes, constant, quality.map(|(_, qp)| qp), key)?;
+    fn code(&mut self, quality: Option<(u32, u32)>, way: Way) -> Result<Unit<'_>, LaneError> {
+        // What is known to be as before is not as in an older picture.
+        let constant = (!way.key && way.reference.is_none()).then_some(self.blocks.constant());
+        let qp = quality.map(|(_, qp)| qp);
+        let unit = self.coder.encode(&self.planes, constant, qp, way.key, way.frame_id)?;
         self.blocks.settle();
-        self.started = true;
-        if let Some((crf, qp)) = quality.filter(|_| !unit.key) {
+        (self.started, self.stale) = (true, false);
+        // Bytes for what others missed say nothing of the content.
+        if let Some((crf, qp)) = quality.filter(|_| !unit.key && way.reference.is_none()) {
             self.quantiser.note(unit.bytes.len(), self.blocks.count(), crf, qp);
         }
-        Ok(unit)
+        Ok(Unit { reference: way.reference.filter(|_| !unit.key), ..unit })
     }
 }

@@ -10,14 +10,18 @@
 //! - **The quantiser of a constant quality is ours** (`quantiser.rs`): libx264's would measure each picture first.
 //! - **Stripes become one piece** while everything moves (`layout.rs`).
 //! - **No lookahead, no reordering**: each frame leaves before the next one comes.
+//! - **Pictures are remembered** (`memory.rs`), so that a client that missed some can go on with one that is predicted from
+//!   what it has.
 //! - **Content at rest** is repeated in a better quality, and costs nothing afterwards.
 
 mod blocks;
 mod coder;
 mod encoder;
 mod ffi;
+mod gaps;
 mod lane;
 mod layout;
+mod memory;
 mod picture;
 mod planes;
 mod plugin;

@@ -209,6 +209,7 @@ impl EncoderPlugin for X264 {
             Submit { refine: true, .. } if damage.is_some_and(<[Area]>::is_empty) => Order::Refine,
             _ => Order::Changes,
         };
+        self.encoder.begin(id, Some(params.known_frame_id).filter(|&known| known > 0));
         let (packets, timestamp_ns) = (&self.packets, frame.timestamp_ns());
         let width = frame.width();
         let commit = |unit: Unit<'_>| {
@@ -221,7 +222,7 @@ impl EncoderPlugin for X264 {
                 flags: start | repeats,
                 layer: 0,
                 frame_id: id,
-                reference_frame_id: 0,
+                reference_frame_id: unit.reference.unwrap_or(0),
                 timestamp_ns,
                 duration_ns: 0,
                 area: abi::Rect { x: 0, y: unit.top, width, height: unit.rows },

@@ -14,6 +14,9 @@ pub const MIN_CRF: u32 = 1;
 /// Worst quality of H.264, 8 bits.
 pub const MAX_CRF: u32 = 51;
 
+/// Buffer of a bit rate where none is named, milliseconds.
+const BUFFER_MS: u32 = 100;
+
 /// How much work libx264 puts into a picture; its own names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -60,6 +63,35 @@ pub enum Rate {
 }
 
 impl Rate {
+    /// The constant quality, if it is one.
+    pub(crate) fn crf(self) -> Option<u32> {
+        match self {
+            Self::Quality { crf } => Some(crf),
+            Self::Bits { .. } => None,
+        }
+    }
+
+    /// The rate that gives each frame at `real` frames per second its bytes, for somebody who counts with `counted`;
+    /// both numerator and denominator.
+    pub(crate) fn paced(self, real: (u32, u32), counted: (u32, u32)) -> Self {
+        let (more, less) = (
+            u64::from(counted.0) * u64::from(real.1.max(1)),
+            (u64::from(counted.1.max(1)) * u64::from(real.0)).max(1),
+        );
+        let scaled = |value: u32, up: u64, down: u64| match value {
+            0 => 0,
+            value => u32::try_from(u64::from(value) * up / down).unwrap_or(u32::MAX).max(1),
+        };
+        match self {
+            Self::Bits { kbps, max_kbps, buffer_ms } if more != less => Self::Bits {
+                kbps: scaled(kbps, more, less),
+                max_kbps: scaled(max_kbps, more, less),
+                buffer_ms: scaled(if buffer_ms == 0 { BUFFER_MS } else { buffer_ms }, less, more),
+            },
+            same => same,
+        }
+    }
+
     /// The share of a part of `rows` rows of a picture of `height`.
     pub(crate) fn share(self, rows: u32, height: u32) -> Self {
         let part = |kbps: u32| match kbps {

@@ -41,6 +41,7 @@ struct Packet {
     rows: u32,
     key: bool,
     refinement: bool,
+    reference: Option<u64>,
 }
 
 struct Stream {
@@ -79,6 +80,7 @@ impl Stream {
                 rows: unit.rows,
                 key: unit.key,
                 refinement: unit.refinement,
+                reference: unit.reference,
             });
             Ok(())
         };
@@ -329,8 +331,26 @@ fn a_bit_rate_is_kept() {
         }
         let quality = Settings { rate: Rate::Quality { crf: 25 }, ..at(600) };
         assert!(!stream.encoder.adopt(&quality), "another kind of rate needs another encoder");
-        let fps = Settings { fps: (30, 1), ..at(1800) };
-        assert!(!stream.encoder.adopt(&fps), "and so does another frame rate");
+        // At half the frames each has twice the bytes.
+        let mut a_second = |fps: u32| {
+            assert!(
+                stream.encoder.adopt(&Settings { fps: (fps, 1), ..at(320) }),
+                "another frame rate does not"
+            );
+            let mut sizes = Vec::new();
+            for step in 0..fps * 4 {
+                let moved = scene((step * 37 % 280, step * 23 % 170));
+                let (packets, _) = stream.submit(&moved, None, Order::Changes);
+                assert!(packets.iter().all(|packet| !packet.key));
+                sizes.push(packets.iter().map(|packet| packet.bytes.len()).sum::<usize>());
+            }
+            sizes[fps as usize * 3..].iter().sum::<usize>() * 8 / 1000
+        };
+        let (fast, slow) = (a_second(60), a_second(30));
+        assert!(
+            (160..=400).contains(&fast) && slow * 4 > fast * 3 && slow <= 400,
+            "{fast} and {slow} kbit/s of 320"
+        );
     }
 }
 
@@ -391,8 +411,8 @@ fn padding_is_skipped_and_the_last_row_needs_none() {
         let mut stream = Stream::new(settings(64, false));
         let packets = Mutex::new(Vec::new());
         let take = |unit: Unit<'_>| -> Result<(), ()> {
-            let (bytes, Unit { top, rows, key, refinement, .. }) = (unit.bytes.to_vec(), unit);
-            let packet = Packet { bytes, top, rows, key, refinement };
+            let (bytes, Unit { top, rows, key, refinement, reference, .. }) = (unit.bytes.to_vec(), unit);
+            let packet = Packet { bytes, top, rows, key, refinement, reference };
             packets.lock().unwrap_or_else(PoisonError::into_inner).push(packet);
             Ok(())
         };
@@ -404,5 +424,72 @@ fn padding_is_skipped_and_the_last_row_needs_none() {
             .for_each(|packet| stream.show(packet));
         let likeness = stream.likeness(&pixels);
         assert!(likeness > 32.0, "{likeness} dB");
+    }
+}
+
+#[test]
+fn whoever_missed_frames_goes_on_from_what_it_has() {
+    for stripe_height in [HEIGHT, 64] {
+        for threads in [1, 2] {
+            let settings = Settings { threads, ..settings(stripe_height, false) };
+            let mut stream = Stream::new(settings.clone());
+            // Sees only some of the frames.
+            let mut slow = Stream::new(settings);
+            let (mut has, mut before) = (0, (0, 0));
+            for id in 1..=60u64 {
+                let at = ((id * 7 % 200) as u32, (id * 5 % 150) as u32);
+                let pixels = scene(at);
+                // It misses up to six frames in a row, and takes the next. The decoder of these tests does not slide its
+                // window over gaps and mistakes pictures whose numbers repeat: every 16 frames.
+                let key = id % 14 == 1;
+                let misses = !key && id % 7 != 0 && id % 14 != 10;
+                let known = (!key && !misses).then_some(has);
+                stream.encoder.begin(id, known);
+                let damage = [square(before), square(at)];
+                let damage = if id == 1 { None } else { Some(&damage[..]) };
+                let order = if key { Order::Keyframe } else { Order::Changes };
+                let (packets, _) = stream.submit(&pixels, damage, order);
+                before = at;
+                assert_eq!(packets.iter().any(|packet| packet.key), key, "no key frame for it");
+                if misses {
+                    assert!(packets.iter().all(|packet| packet.reference.is_none()));
+                    continue;
+                }
+                if !key {
+                    assert!(packets.iter().any(|packet| packet.reference.is_some()), "frame {id}");
+                    assert!(packets.iter().all(|packet| packet.reference.is_none_or(|frame| frame <= has)));
+                }
+                packets.iter().for_each(|packet| slow.show(packet));
+                has = id;
+                let (all, some) = (stream.likeness(&pixels), slow.likeness(&pixels));
+                assert!(all > 32.0 && (all - some).abs() < 0.01, "frame {id}: {all} dB and {some} dB");
+            }
+            // What is too long ago is not remembered, and nothing is lost by asking.
+            stream.encoder.begin(61, Some(40));
+            let (packets, _) = stream.submit(&scene((9, 9)), None, Order::Changes);
+            assert!(packets.iter().all(|packet| !packet.key && packet.reference.is_none()));
+            assert!(stream.likeness(&scene((9, 9))) > 32.0);
+        }
+    }
+}
+
+#[test]
+fn a_picture_that_does_not_change_gets_its_new_quality() {
+    for stripe_height in [HEIGHT, 64] {
+        let coarse = Settings { rate: Rate::Quality { crf: 45 }, ..settings(stripe_height, false) };
+        let mut stream = Stream::new(coarse);
+        let pixels = scene((50, 50));
+        stream.submit(&pixels, None, Order::Changes);
+        let before = stream.likeness(&pixels);
+        assert!(stream.submit(&pixels, None, Order::Changes).0.is_empty(), "it is there already");
+        assert!(
+            stream
+                .encoder
+                .adopt(&Settings { rate: Rate::Quality { crf: 15 }, ..settings(stripe_height, false) })
+        );
+        let (packets, _) = stream.submit(&pixels, None, Order::Changes);
+        assert!(!packets.is_empty() && packets.iter().all(|packet| !packet.key));
+        let after = stream.likeness(&pixels);
+        assert!(after > before + 5.0, "{before} dB became {after}");
     }
 }
