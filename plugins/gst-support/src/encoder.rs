@@ -1,0 +1,190 @@
+//! An encoder of the SDK, made of a description.
+
+use std::{marker::PhantomData, time::Duration};
+
+use selkies_plugin_sdk::{
+    Completion, Encoder, EncoderCaps, EncoderParams, EncoderRate, Error, FrameRef, Host, PacketInfo,
+    PacketSink, Progress, Rate, Result, Submit, abi,
+};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Description, Device, Library, Tuning,
+    chain::Chain,
+    exchange::{Answer, Pending},
+    picture, probe,
+    request::Request,
+    tether,
+};
+
+/// How long `drain` waits for a frame.
+const DRAIN: Duration = Duration::from_secs(3);
+/// How long a frame waits for the pipeline to let go of the one before; then it is copied.
+const RELEASE: Duration = Duration::from_millis(4);
+
+/// A plugin: its description and its configuration.
+pub trait Family: Send + 'static {
+    /// What it encodes with.
+    const DESCRIPTION: &'static Description;
+    /// What operators may set: [`SoftwareConfig`](crate::SoftwareConfig) or [`HardwareConfig`](crate::HardwareConfig).
+    type Config: DeserializeOwned + Into<Tuning>;
+}
+
+/// The encoder of a plugin.
+#[derive(Debug)]
+pub struct GstEncoder<F> {
+    request: Request,
+    tuning: Tuning,
+    to_host: ToHost,
+    chain: Chain,
+    /// The frame before, to notice gaps; none before the first.
+    last_frame: Option<u64>,
+    family: PhantomData<fn() -> F>,
+}
+
+/// Tells the host.
+#[derive(Clone, Copy, Debug)]
+struct ToHost {
+    codec: u32,
+    packets: PacketSink,
+    completion: Completion,
+}
+
+impl Answer for ToHost {
+    fn packet(&self, frame: &Pending, bytes: &[u8], is_key: bool) -> Result<()> {
+        let mut slab = self.packets.slab(bytes.len())?;
+        slab[..bytes.len()].copy_from_slice(bytes);
+        let info = PacketInfo {
+            codec: self.codec,
+            flags: if is_key { abi::PACKET_KEY } else { 0 },
+            layer: 0,
+            frame_id: frame.frame_id,
+            reference_frame_id: 0,
+            timestamp_ns: frame.timestamp_ns,
+            duration_ns: 0,
+            area: abi::Rect { x: 0, y: 0, width: frame.width, height: frame.height },
+        };
+        slab.commit(bytes.len(), info)
+    }
+
+    fn done(&self, frame_id: u64, outcome: Result<()>) {
+        self.completion.done(frame_id, outcome.map(|()| None));
+    }
+}
+
+impl<F: Family> Encoder for GstEncoder<F> {
+    type Config = F::Config;
+
+    fn probe(_: Host, config: F::Config) -> Result<Vec<EncoderCaps>> {
+        let (what, tuning) = (F::DESCRIPTION, config.into());
+        let library = Library::start()?;
+        probe::attempt(library, what, &tuning)?;
+        Ok(vec![EncoderCaps {
+            name: what.name.to_owned(),
+            flags: abi::ENCODER_DAMAGE | if what.device == Device::Cpu { 0 } else { abi::ENCODER_HARDWARE },
+            codec: what.codec,
+            memory_mask: 1 << abi::MEMORY_CPU | 1 << abi::MEMORY_MEMFD,
+            fourccs: vec![abi::FOURCC_XRGB8888, abi::FOURCC_ARGB8888],
+            chroma_mask: abi::CHROMA_420,
+            rate_mask: 1 << abi::RATE_QUALITY | 1 << abi::RATE_CBR,
+            depth: 1,
+            max_retained: 1,
+            max_width: what.max_size.0,
+            max_height: what.max_size.1,
+            quality_min: what.quality.best,
+            quality_max: what.quality.worst,
+            bit_depth_mask: 1 << 8,
+        }])
+    }
+
+    fn create(
+        _: Host,
+        config: F::Config,
+        params: &EncoderParams,
+        packets: PacketSink,
+        completion: Completion,
+    ) -> Result<Self> {
+        let (what, tuning) = (F::DESCRIPTION, config.into());
+        let request = Request::new(what, &tuning, params)?;
+        let to_host = ToHost { codec: what.codec, packets, completion };
+        let chain = Chain::start(Library::start()?, what, &tuning, &request, Box::new(to_host))?;
+        Ok(Self { request, tuning, to_host, chain, last_frame: None, family: PhantomData })
+    }
+
+    fn configure(&mut self, params: &EncoderParams) -> Result<()> {
+        let request = Request::new(F::DESCRIPTION, &self.tuning, params)?;
+        self.adopt(request)
+    }
+
+    fn submit(&mut self, frame: FrameRef<'_>, params: Submit<'_>) -> Result<Progress> {
+        let id = frame.frame_id();
+        // Damage counts from the frame before. When that one was not seen here, its damage is missing.
+        let follows = self.last_frame.is_some_and(|last| id == last || id == last.wrapping_add(1));
+        let wants_key = params.keyframe || self.last_frame.is_none() || self.chain.exchange().starts_anew();
+        let rests = follows && frame.damage().is_some_and(<[abi::Rect]>::is_empty);
+        let fits = picture::fits(frame, &self.request);
+        if rests && !wants_key && !self.request.ignore_damage && fits {
+            self.last_frame = Some(id);
+            return Ok(Progress::Done { refine_at_ns: None });
+        }
+        if wants_key && fits && !F::DESCRIPTION.forces_keys && !self.chain.is_fresh() {
+            let to_host = Box::new(self.to_host);
+            self.chain =
+                Chain::start(Library::start()?, F::DESCRIPTION, &self.tuning, &self.request, to_host)?;
+        }
+        let is_free = self.chain.tether().is_empty_within(RELEASE);
+        let buffer = picture::buffer(
+            frame,
+            &self.request,
+            F::DESCRIPTION.even,
+            is_free.then_some(self.chain.tether()),
+        )?;
+        let pending = Pending {
+            frame_id: id,
+            timestamp_ns: frame.timestamp_ns(),
+            width: frame.width(),
+            height: frame.height(),
+            wants_key,
+        };
+        self.chain.exchange().begin(pending)?;
+        if wants_key {
+            self.chain.force_key();
+        }
+        match self.chain.push(buffer) {
+            // It was answered, with what broke the pipeline.
+            Err(error) if self.chain.exchange().withdraw() => Err(error),
+            _ => {
+                self.last_frame = Some(id);
+                Ok(Progress::InFlight)
+            }
+        }
+    }
+
+    fn drain(&mut self) -> Result<()> {
+        if self.chain.exchange().is_idle_within(DRAIN) && self.chain.tether().is_empty_within(DRAIN) {
+            Ok(())
+        } else {
+            Err(tether::stuck(F::DESCRIPTION.name))
+        }
+    }
+}
+
+impl<F: Family> GstEncoder<F> {
+    fn adopt(&mut self, request: Request) -> Result<()> {
+        if !self.request.can_become(&request, F::DESCRIPTION) {
+            return Err(Error::reconfigure(format!("{}: this needs another instance", F::DESCRIPTION.name)));
+        }
+        if !self.request.same_rate(&request) {
+            self.chain.control(&request)?;
+        }
+        self.request = request;
+        Ok(())
+    }
+}
+
+impl<F: Family> EncoderRate for GstEncoder<F> {
+    fn set_rate(&mut self, rate: Rate) -> Result<()> {
+        let request = self.request.changed(F::DESCRIPTION, rate)?;
+        self.adopt(request)
+    }
+}

@@ -1,0 +1,249 @@
+//! What the host asks for, as numbers for the places in property values.
+
+use selkies_plugin_sdk::{EncoderParams, Error, Rate, Result, abi};
+
+use crate::{Description, Tuning};
+
+/// Threads when nobody says how many, at most.
+const MAX_OWN_THREADS: usize = 4;
+/// Most threads.
+const MAX_THREADS: u32 = 16;
+/// Rows for each thread: OpenH264 refuses slices of less than a few rows of macroblocks, and others gain nothing by them.
+const THREAD_ROWS: u32 = 128;
+/// Buffer of a constant bit rate when nobody says how long, milliseconds.
+const VBV_MS: u32 = 100;
+
+/// What bounds the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Control {
+    /// Constant quality.
+    Quality(u32),
+    /// Constant bit rate, kbit/s.
+    Bitrate(u32),
+}
+
+/// A valid request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) fourcc: u32,
+    /// Numerator, denominator.
+    pub(crate) fps: (u32, u32),
+    pub(crate) control: Control,
+    /// Length of the rate control's buffer, milliseconds.
+    vbv_ms: u32,
+    min_qp: Option<u32>,
+    max_qp: Option<u32>,
+    keyframe_interval: u32,
+    threads: u32,
+    pub(crate) ignore_damage: bool,
+}
+
+impl Request {
+    /// # Errors
+    /// [`Error::unsupported`] for what was not offered.
+    pub(crate) fn new(what: &Description, tuning: &Tuning, params: &EncoderParams) -> Result<Self> {
+        let fits = params.name == what.name
+            && params.codec == what.codec
+            && matches!(params.fourcc, abi::FOURCC_XRGB8888 | abi::FOURCC_ARGB8888)
+            && matches!(params.memory, abi::MEMORY_CPU | abi::MEMORY_MEMFD)
+            && params.chroma == abi::CHROMA_420
+            && params.bit_depth == 8
+            && params.width <= what.max_size.0
+            && params.height <= what.max_size.1
+            && params.coded_size() == (params.width, params.height);
+        if !fits {
+            return Err(Error::unsupported(format!(
+                "{}: only 4:2:0 from 32-bit BGRX or BGRA in readable memory, 8 bits, unscaled, of at most {}x{}",
+                what.name, what.max_size.0, what.max_size.1
+            )));
+        }
+        let control = match params.rate {
+            abi::RATE_QUALITY if (what.quality.best..=what.quality.worst).contains(&params.quality) => {
+                Control::Quality(params.quality)
+            }
+            abi::RATE_CBR if params.bitrate_kbps > 0 => {
+                Control::Bitrate(params.bitrate_kbps.min(what.max_kbps))
+            }
+            other => {
+                return Err(Error::unsupported(format!(
+                    "{}: rate control {other}, quality {}, {} kbit/s; quality {} to {} and a constant bit rate above 0 \
+                     are possible",
+                    what.name, params.quality, params.bitrate_kbps, what.quality.best, what.quality.worst
+                )));
+            }
+        };
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_OWN_THREADS));
+        let cores = u32::try_from(cores).unwrap_or(1);
+        let threads = [params.threads, tuning.threads, cores].into_iter().find(|&threads| threads > 0);
+        Ok(Self {
+            width: params.width,
+            height: params.height,
+            fourcc: params.fourcc,
+            fps: (params.fps_num.clamp(1, 1000), params.fps_den.clamp(1, 1001)),
+            control,
+            vbv_ms: if params.vbv_ms == 0 { VBV_MS } else { params.vbv_ms },
+            min_qp: params.min_qp(),
+            max_qp: params.max_qp(),
+            keyframe_interval: params.keyframe_interval,
+            threads: threads.unwrap_or(1).min(MAX_THREADS).min((params.height / THREAD_ROWS).max(1)),
+            ignore_damage: params.ignore_damage != 0,
+        })
+    }
+
+    /// A request for one small picture, to see that the encoder works.
+    pub(crate) fn trial(what: &Description, side: u32) -> Self {
+        Self {
+            width: side,
+            height: side,
+            fourcc: abi::FOURCC_XRGB8888,
+            fps: (60, 1),
+            control: Control::Quality(what.quality.best.midpoint(what.quality.worst)),
+            vbv_ms: VBV_MS,
+            min_qp: None,
+            max_qp: None,
+            keyframe_interval: 0,
+            threads: 1,
+            ignore_damage: false,
+        }
+    }
+
+    /// The same with a bit rate, kbit/s.
+    #[cfg(feature = "testing")]
+    pub(crate) fn with_bitrate(&self, kbps: u32) -> Self {
+        Self { control: Control::Bitrate(kbps), ..self.clone() }
+    }
+
+    /// With a change of rate. A bit rate means nothing to constant quality, and the reverse.
+    pub(crate) fn changed(&self, what: &Description, rate: Rate) -> Result<Self> {
+        let control = match self.control {
+            Control::Quality(now) => {
+                let wanted = rate.quality.unwrap_or(now);
+                if !(what.quality.best..=what.quality.worst).contains(&wanted) {
+                    return Err(Error::unsupported(format!(
+                        "{}: quality {wanted}; {} to {} are possible",
+                        what.name, what.quality.best, what.quality.worst
+                    )));
+                }
+                Control::Quality(wanted)
+            }
+            Control::Bitrate(now) => {
+                let wanted = rate.bitrate_kbps.filter(|&kbps| kbps > 0).unwrap_or(now);
+                Control::Bitrate(wanted.min(what.max_kbps))
+            }
+        };
+        let fps = rate.fps.map_or(self.fps, |(num, den)| (num.clamp(1, 1000), den.clamp(1, 1001)));
+        let vbv_ms = rate.vbv_ms.filter(|&ms| ms > 0).unwrap_or(self.vbv_ms);
+        Ok(Self { control, fps, vbv_ms, ..self.clone() })
+    }
+
+    /// True when a running element can go over to `other`.
+    pub(crate) fn can_become(&self, other: &Self, what: &Description) -> bool {
+        let live = match (self.control, other.control) {
+            // Frames are counted for a bit rate only: there, a frame rate is part of the pipeline.
+            (Control::Quality(now), Control::Quality(then)) => now == then || what.quality.live,
+            (Control::Bitrate(now), Control::Bitrate(then)) => {
+                self.fps == other.fps && (what.live_bitrate || (now == then && self.vbv_ms == other.vbv_ms))
+            }
+            _ => false,
+        };
+        let same = Self {
+            control: other.control,
+            fps: other.fps,
+            vbv_ms: other.vbv_ms,
+            ignore_damage: other.ignore_damage,
+            ..self.clone()
+        };
+        live && same == *other
+    }
+
+    /// True when the same properties follow from both.
+    pub(crate) fn same_rate(&self, other: &Self) -> bool {
+        self.control == other.control && self.vbv_ms == other.vbv_ms
+    }
+
+    /// A property's value with its places filled; `None` when the request leaves one open that has no value of its own.
+    pub(crate) fn fill(&self, template: &str) -> Option<String> {
+        let mut out = String::new();
+        let mut rest = template;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (place, behind) = after.split_once('}')?;
+            let (name, own) = place.split_once('|').map_or((place, None), |(name, own)| (name, Some(own)));
+            out.push_str(before);
+            match self.number(name) {
+                Some(number) => out.push_str(&number.to_string()),
+                None => out.push_str(own?),
+            }
+            rest = behind;
+        }
+        out.push_str(rest);
+        Some(out)
+    }
+
+    fn number(&self, place: &str) -> Option<u64> {
+        let kbps = match self.control {
+            Control::Bitrate(kbps) => Some(u64::from(kbps)),
+            Control::Quality(_) => None,
+        };
+        let positive = |number: u32| (number > 0).then_some(u64::from(number));
+        match place {
+            "quality" => match self.control {
+                Control::Quality(quality) => Some(u64::from(quality)),
+                Control::Bitrate(_) => None,
+            },
+            "kbps" | "max_kbps" => kbps,
+            "bps" | "max_bps" => kbps.map(|kbps| kbps * 1000),
+            "vbv_ms" => Some(u64::from(self.vbv_ms)),
+            "vbv_kbit" => kbps.map(|kbps| (kbps * u64::from(self.vbv_ms) / 1000).max(1)),
+            "min_qp" => self.min_qp.map(u64::from),
+            "max_qp" => self.max_qp.map(u64::from),
+            "keyframes" => positive(self.keyframe_interval),
+            "threads" => positive(self.threads),
+            "fps" => Some(u64::from(self.fps.0.div_ceil(self.fps.1))),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(control: Control) -> Request {
+        Request {
+            width: 640,
+            height: 480,
+            fourcc: abi::FOURCC_XRGB8888,
+            fps: (60, 1),
+            control,
+            vbv_ms: 100,
+            min_qp: Some(3),
+            max_qp: None,
+            keyframe_interval: 0,
+            threads: 2,
+            ignore_damage: false,
+        }
+    }
+
+    #[test]
+    fn places_are_filled_or_left_open() {
+        let bits = request(Control::Bitrate(4000));
+        for (template, wanted) in [
+            ("realtime", Some("realtime")),
+            ("{kbps}", Some("4000")),
+            ("{bps}", Some("4000000")),
+            ("{vbv_kbit}", Some("400")),
+            ("keyint={keyframes|-1}:qpmin={min_qp}", Some("keyint=-1:qpmin=3")),
+            ("{max_qp|63}", Some("63")),
+            ("{max_qp}", None),
+            ("{quality}", None),
+            ("{nonsense}", None),
+            ("{kbps", None),
+        ] {
+            assert_eq!(bits.fill(template).as_deref(), wanted, "{template}");
+        }
+        assert_eq!(request(Control::Quality(25)).fill("{quality}").as_deref(), Some("25"));
+        assert_eq!(request(Control::Quality(25)).fill("{kbps}"), None);
+    }
+}
