@@ -1,0 +1,25 @@
+//! The encoder, beside a decoder.
+
+use selkies_av1::Av1;
+use selkies_gst_support::{
+    SoftwareConfig,
+    testing::{self, Decoder},
+};
+
+#[test]
+fn pictures_decode_and_follow_the_hosts_orders() {
+    testing::encodes::<Av1>(Decoder {
+        elements: "av1parse ! av1dec",
+        caps: "video/x-av1,stream-format=obu-stream,alignment=tu",
+    });
+}
+
+#[test]
+fn properties_are_those_of_the_element() {
+    testing::properties::<Av1>();
+}
+
+#[test]
+fn the_manifest_has_the_configuration_schema_of_the_code() {
+    testing::manifest::<SoftwareConfig>(env!("CARGO_MANIFEST_DIR"), env!("CARGO_PKG_VERSION"));
+}

@@ -1,0 +1,22 @@
+//! The encoder, beside a decoder.
+
+use selkies_gst_support::{
+    SoftwareConfig,
+    testing::{self, Decoder},
+};
+use selkies_vp9::Vp9;
+
+#[test]
+fn pictures_decode_and_follow_the_hosts_orders() {
+    testing::encodes::<Vp9>(Decoder { elements: "vp9dec", caps: "video/x-vp9" });
+}
+
+#[test]
+fn properties_are_those_of_the_element() {
+    testing::properties::<Vp9>();
+}
+
+#[test]
+fn the_manifest_has_the_configuration_schema_of_the_code() {
+    testing::manifest::<SoftwareConfig>(env!("CARGO_MANIFEST_DIR"), env!("CARGO_PKG_VERSION"));
+}
