@@ -156,5 +156,8 @@ fn encoders(config: &Config, loader: &mut Loader<'_>) -> Result<Vec<EncoderBacke
             Err(error) => warn!(%error, "an encoder does not work on this machine"),
         }
     }
+    if named.is_empty() {
+        found.sort_by_key(|encoder: &EncoderBackend| config.encoder_place(&encoder.offer.name));
+    }
     Ok(found)
 }

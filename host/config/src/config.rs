@@ -149,6 +149,16 @@ impl Config {
         if is_explicit { dropped } else { Vec::new() }
     }
 
+    /// Where an encoder stands among those that go on after a fault: in the order of an explicit setting; without one, what
+    /// every page decodes comes first.
+    #[must_use]
+    pub fn encoder_place(&self, name: &str) -> usize {
+        let Some(resolved) = self.get("encoder") else { return 0 };
+        let Value::Choice { allowed, .. } = &resolved.value else { return 0 };
+        let place = allowed.iter().position(|known| known == name).unwrap_or(allowed.len());
+        if !resolved.is_explicit() && name == EVERYWHERE { 0 } else { place + 1 }
+    }
+
     /// Addresses or host names to listen on.
     pub fn addr(&self) -> impl Iterator<Item = &str> {
         self.text("addr").split(',').map(str::trim)

@@ -26,7 +26,7 @@ pub(crate) struct Problem {
 
 /// Newer names of encoders, and what the configuration calls them (names of Selkies 2.1.0 and of its predecessor).
 const ENCODER_ALIASES: [(&str, &str); 3] =
-    [("h264enc", "x264enc"), ("h264enc-striped", "x264enc-striped"), ("openh264enc", "x264enc")];
+    [("h264enc", "x264enc"), ("h264enc-striped", "x264enc-striped"), ("h265enc", "x265enc")];
 
 /// The configuration's name of an encoder that may be given by its newer one.
 pub(crate) fn encoder_name(name: &str) -> &str {

@@ -28,7 +28,14 @@ fn the_message_has_the_names_and_shapes_of_selkies() {
     assert_eq!((&settings["use_css_scaling"], &settings["use_browser_cursors"]), (&plain, &plain));
     assert_eq!(
         settings["encoder"],
-        json!({ "value": "h264enc", "allowed": ["h264enc", "h264enc-striped", "jpeg"], "overridden": false })
+        json!({
+            "value": "h264enc",
+            "allowed": [
+                "h264enc", "h264enc-striped", "jpeg", "nvh264enc", "vah264enc", "openh264enc", "nvh265enc", "vah265enc",
+                "h265enc", "vp8enc", "vp9enc", "vavp9enc", "nvav1enc", "vaav1enc", "svtav1enc", "av1enc", "rav1enc",
+            ],
+            "overridden": false,
+        })
     );
     assert_eq!(settings["ui_title"], json!({ "value": "Selkies", "overridden": false }));
     assert_eq!(settings["manual_width"], json!({ "value": 0, "overridden": false }));
@@ -153,7 +160,7 @@ fn wishes_outside_of_the_limits_are_adjusted_or_refused() {
     let out = wish(
         &config,
         &json!({
-            "framerate": 1e300, "jpeg_quality": -4, "use_paint_over_quality": false, "encoder": "vp9enc", "scaling_dpi": 96,
+            "framerate": 1e300, "jpeg_quality": -4, "use_paint_over_quality": false, "encoder": "mpeg2enc", "scaling_dpi": 96,
             "paint_over_jpeg_quality": "inf", "ui_title": "mine", "enable_sharing": false, "manual_width": 1_000_000,
             "use_browser_cursors": "maybe",
         }),

@@ -72,7 +72,7 @@ fn is_within(stream: &StreamSettings) -> bool {
         && (48..=768).contains(&stream.scaling_dpi)
         && stream.manual_width <= 16384
         && stream.manual_height <= 16384
-        && ["x264enc", "x264enc-striped", "jpeg"].contains(&stream.encoder.as_str())
+        && stream.encoder.ends_with("enc") | ["x264enc-striped", "jpeg"].contains(&stream.encoder.as_str())
 }
 
 proptest! {

@@ -144,10 +144,31 @@ fn booleans() {
 fn choices() {
     let choice =
         |value: &str, allowed: &[&str]| Value::Choice { value: value.into(), allowed: names(allowed) };
-    assert_eq!(
-        load(&[]).get("encoder").unwrap().value,
-        choice("x264enc", &["x264enc", "x264enc-striped", "jpeg"])
-    );
+    // The table of the GStreamer components' document (SELKIES_ENCODER), and what else this host has.
+    let all = [
+        "x264enc",
+        "x264enc-striped",
+        "jpeg",
+        "nvh264enc",
+        "vah264enc",
+        "openh264enc",
+        "nvh265enc",
+        "vah265enc",
+        "x265enc",
+        "vp8enc",
+        "vp9enc",
+        "vavp9enc",
+        "nvav1enc",
+        "vaav1enc",
+        "svtav1enc",
+        "av1enc",
+        "rav1enc",
+    ];
+    assert_eq!(load(&[]).get("encoder").unwrap().value, choice("x264enc", &all));
+    for name in all {
+        assert_eq!(value("encoder", name), choice(name, &[name]));
+    }
+    assert_eq!(value("encoder", "h265enc,vp8enc"), choice("x265enc", &["x265enc", "vp8enc"]));
     assert_eq!(value("encoder", "jpeg, x264enc"), choice("jpeg", &["jpeg", "x264enc"]));
     assert_eq!(value("encoder", "jpeg"), choice("jpeg", &["jpeg"]));
     assert!(value("encoder", "jpeg").is_locked() && !value("encoder", "jpeg,x264enc").is_locked());
@@ -157,12 +178,25 @@ fn choices() {
     );
     assert_eq!(value("scaling_dpi", "110"), choice("110", &["110"]));
     assert_eq!(value("audio_bitrate", "128000,6000"), choice("128000", &["128000", "6000"]));
-    for wrong in ["vp8enc", "jpeg,", "jpeg|locked", "jpeg;x264enc"] {
+    for wrong in ["theoraenc", "jpeg,", "jpeg|locked", "jpeg;x264enc"] {
         let text = refusal("encoder", wrong);
-        let allowed = "one or more of x264enc, x264enc-striped, jpeg, comma-separated";
+        let allowed = format!("one or more of {}, comma-separated", all.join(", "));
         assert_eq!(text, format!("SC006 SELKIES_ENCODER: found {wrong:?}, allowed {allowed}"));
     }
     refusal("scaling_dpi", "5000");
+}
+
+#[test]
+fn encoders_go_on_after_a_fault_in_the_order_of_the_setting() {
+    let order = |config: &Config| {
+        let mut names = ["av1enc", "jpeg", "x264enc-striped", "x264enc"];
+        names.sort_by_key(|name| config.encoder_place(name));
+        names
+    };
+    // Without a choice, what every page decodes comes first.
+    assert_eq!(order(&load(&[])), ["jpeg", "x264enc", "x264enc-striped", "av1enc"]);
+    let chosen = load(&[("SELKIES_ENCODER", "av1enc,x264enc")]);
+    assert_eq!(order(&chosen), ["av1enc", "x264enc", "jpeg", "x264enc-striped"]);
 }
 
 #[test]

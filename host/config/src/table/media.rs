@@ -13,10 +13,32 @@ const SIDE: Kind = Kind::Int { min: 0, max: 16384 };
 const AUDIO_BITRATES: &[&str] =
     &["32000", "48000", "64000", "96000", "128000", "192000", "256000", "320000", "384000", "510000"];
 
+/// Names of the encoders that come with the host. What is not in the folders of plugins, or does not work on the machine, is
+/// not offered.
+const ENCODERS: &[&str] = &[
+    "x264enc",
+    "x264enc-striped",
+    "jpeg",
+    "nvh264enc",
+    "vah264enc",
+    "openh264enc",
+    "nvh265enc",
+    "vah265enc",
+    "x265enc",
+    "vp8enc",
+    "vp9enc",
+    "vavp9enc",
+    "nvav1enc",
+    "vaav1enc",
+    "svtav1enc",
+    "av1enc",
+    "rav1enc",
+];
+
 /// See the module. Kept as a table: one row is one setting.
 #[rustfmt::skip]
 pub(super) const ROWS: &[Setting] = &[
-    row("encoder", Kind::Choice { allowed: &["x264enc", "x264enc-striped", "jpeg"], span: None }, "x264enc",
+    row("encoder", Kind::Choice { allowed: ENCODERS, span: None }, "x264enc",
         Section::Video, "The default video encoder, and the others that may be chosen.").client(),
     row("framerate", range(1, 240, 60), "8-120", Section::Video,
         "Allowed framerate range or a fixed value.").client(),
