@@ -9,8 +9,9 @@ use std::{
 use thiserror::Error;
 
 use crate::{
-    ffi, gaps,
+    ffi,
     memory::{self, Memory},
+    numbers::Numbers,
     planes::{self, Planes},
     settings::{Rate, Settings},
 };
@@ -36,6 +37,11 @@ pub enum CoderError {
     /// A picture failed.
     #[error("x264-encode: libx264 failed to encode a picture ({0}); make a new encoder")]
     Encode(i32),
+    /// The stream is not as it is known.
+    #[error(
+        "x264-numbers: libx264 (build {0}) numbers its pictures in another way than is known; use another build"
+    )]
+    Numbers(i32),
     /// The planes are of another size.
     #[error("x264-planes: planes of {found:?} for an encoder of {wanted:?}; configure it first")]
     Planes {
@@ -64,8 +70,9 @@ pub(crate) struct Coder {
     settings: Settings,
     rate: Rate,
     memory: Memory,
-    /// The last key frame, with what libx264 does not say.
-    key: Vec<u8>,
+    numbers: Numbers,
+    /// The last unit.
+    unit: Vec<u8>,
 }
 
 // SAFETY: libx264 binds an encoder to no thread; it must only not be used by two at once, which `&mut` sees to.
@@ -87,7 +94,7 @@ impl Coder {
         // SAFETY: the settings and the text in them live for the call.
         let raw = NonNull::new(unsafe { ffi::selkies_x264_open(&raw const raw) }).ok_or(refused)?;
         let memory = Memory::new(memory_of(&settings));
-        Ok(Self { raw, settings, rate, memory, key: Vec::new() })
+        Ok(Self { raw, settings, rate, memory, numbers: Numbers::default(), unit: Vec::new() })
     }
 
     /// The frame rate that libx264 counts with, numerator and denominator: it takes no other while it runs.
@@ -117,7 +124,7 @@ impl Coder {
     /// Lets the next picture be predicted from the frame `known` or an older one. Answers which, if that is another than the
     /// one before.
     pub(crate) fn rewind(&mut self, known: u64) -> Option<u64> {
-        let rewind = self.memory.rewind(known)?;
+        let rewind = self.memory.rewind(known, self.numbers.count())?;
         // SAFETY: the encoder lives.
         let status = unsafe { ffi::selkies_x264_forget(self.raw.as_ptr(), rewind.forget) };
         (status >= 0).then_some(rewind.frame_id)
@@ -162,14 +169,9 @@ impl Coder {
         // SAFETY: the bytes are libx264's until the next call, for which `&mut self` is needed.
         let bytes = unsafe { std::slice::from_raw_parts(out.bytes, len) };
         let key = out.key != 0;
-        self.memory.coded(number, frame_id, key);
-        if !key {
-            return Ok(Unit { bytes, key, reference: None });
-        }
-        self.key.clear();
-        self.key.extend_from_slice(bytes);
-        gaps::allow(&mut self.key);
-        Ok(Unit { bytes: &self.key, key, reference: None })
+        let index = self.memory.coded(number, frame_id, key);
+        self.numbers.rewrite(bytes, index, &mut self.unit).ok_or_else(|| CoderError::Numbers(build()))?;
+        Ok(Unit { bytes: &self.unit, key, reference: None })
     }
 }
 

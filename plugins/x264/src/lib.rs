@@ -11,17 +11,17 @@
 //! - **Stripes become one piece** while everything moves (`layout.rs`).
 //! - **No lookahead, no reordering**: each frame leaves before the next one comes.
 //! - **Pictures are remembered** (`memory.rs`), so that a client that missed some can go on with one that is predicted from
-//!   what it has.
+//!   what it has, and numbered so that its decoder can tell (`numbers.rs`).
 //! - **Content at rest** is repeated in a better quality, and costs nothing afterwards.
 
 mod blocks;
 mod coder;
 mod encoder;
 mod ffi;
-mod gaps;
 mod lane;
 mod layout;
 mod memory;
+mod numbers;
 mod picture;
 mod planes;
 mod plugin;

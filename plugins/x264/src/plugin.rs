@@ -146,7 +146,7 @@ impl EncoderPlugin for X264 {
     fn probe(_host: Host, _config: Config) -> Result<Vec<EncoderCaps>> {
         let caps = |name: &str, stripes: u32| EncoderCaps {
             name: name.to_owned(),
-            flags: abi::ENCODER_DAMAGE | abi::ENCODER_REFINES | stripes,
+            flags: abi::ENCODER_DAMAGE | abi::ENCODER_REFINES | abi::ENCODER_ANCHORS | stripes,
             codec: abi::CODEC_H264,
             memory_mask: 1 << abi::MEMORY_CPU | 1 << abi::MEMORY_MEMFD,
             fourccs: vec![abi::FOURCC_XRGB8888, abi::FOURCC_ARGB8888],
