@@ -162,6 +162,15 @@ impl Fenced {
         Ok(Self { body, start, len, file, inside, _outside: outside, map })
     }
 
+    /// Memory with these bytes, for reading; the last one is the last of its page. Whatever else is done with it, or behind
+    /// it, breaks `rule`.
+    pub(crate) fn of(bytes: &[u8], rule: &'static Rule) -> io::Result<Self> {
+        let mut memory = Self::new(bytes.len(), Backing::Private, rule, rule)?;
+        memory.bytes_mut().copy_from_slice(bytes);
+        memory.allow(Access::Read, rule);
+        Ok(memory)
+    }
+
     /// The first byte.
     pub(crate) fn pointer(&self) -> *mut u8 {
         self.map.base.cast::<u8>().wrapping_add(self.start)

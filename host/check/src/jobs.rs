@@ -9,6 +9,10 @@ mod encoder_long;
 mod encoder_offers;
 mod fuzz;
 mod fuzz_capture;
+mod fuzz_cursor;
+mod fuzz_display;
+mod fuzz_input;
+mod fuzz_rtc_config;
 mod instances;
 mod packaging;
 mod rtc_config;
@@ -77,6 +81,10 @@ pub(crate) static JOBS: &[&[Job]] = &[
     rtc_config::JOBS,
     fuzz::JOBS,
     fuzz_capture::JOBS,
+    fuzz_display::JOBS,
+    fuzz_cursor::JOBS,
+    fuzz_input::JOBS,
+    fuzz_rtc_config::JOBS,
 ];
 
 /// Every job.

@@ -49,6 +49,8 @@ struct Open {
     file: File,
     told: HashMap<&'static str, u32>,
     breaches: u64,
+    /// Where the job is; empty where its texts say that.
+    place: String,
 }
 
 fn lock() -> MutexGuard<'static, Option<Open>> {
@@ -59,7 +61,7 @@ fn lock() -> MutexGuard<'static, Option<Open>> {
 pub(crate) fn open(path: &Path) -> std::io::Result<i32> {
     let file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
     let descriptor = file.as_raw_fd();
-    *lock() = Some(Open { file, told: HashMap::new(), breaches: 0 });
+    *lock() = Some(Open { file, told: HashMap::new(), breaches: 0, place: String::new() });
     Ok(descriptor)
 }
 
@@ -77,6 +79,13 @@ pub(crate) fn tell(entry: &Entry) {
     }
 }
 
+/// Broken rules are told with this place from now on.
+pub(crate) fn place(place: &str) {
+    if let Some(open) = lock().as_mut() {
+        place.clone_into(&mut open.place);
+    }
+}
+
 /// A rule held.
 pub(crate) fn pass(rule: &'static Rule) {
     tell(&Entry::Pass { rule: rule.id.into() });
@@ -89,7 +98,11 @@ pub(crate) fn fail(rule: &'static Rule, found: impl Into<String>) {
         let told = open.told.entry(rule.id).or_default();
         *told += 1;
         if *told <= MAX_REPEATS {
-            let entry = Entry::Fail { rule: rule.id.into(), found: clip(found.into()) };
+            let found = match open.place.as_str() {
+                "" => found.into(),
+                place => format!("{place}: {}", found.into()),
+            };
+            let entry = Entry::Fail { rule: rule.id.into(), found: clip(found) };
             write(open, &entry);
         }
     }

@@ -76,8 +76,9 @@ static void destroy(SelkiesInstance *instance) {
 
 static void wake(SelkiesInstance *instance) {
   Desktop *desktop = instance;
-  uint64_t one = 1;
-  if (!IS("deaf")) {
+  uint64_t one = 1, count;
+  bool taken_back = IS("toggles") && read(desktop->wake_fd, &count, sizeof count) > 0;
+  if (!IS("deaf") && !taken_back) {
     (void)!write(desktop->wake_fd, &one, sizeof one);
   }
 }
@@ -227,7 +228,7 @@ static SelkiesStatus outputs(SelkiesInstance *instance, const SelkiesOutputSink 
 static SelkiesStatus apply(SelkiesInstance *instance, const SelkiesDisplayRequest *requests, uint32_t count) {
   Desktop *desktop = instance;
   for (uint32_t i = 0; i < count; i++) {
-    bool over = requests[i].width > WIDTH || requests[i].height > HEIGHT;
+    bool over = requests[i].width > WIDTH || (requests[i].height > HEIGHT && !IS("any-height"));
     if ((over && !IS("any-size")) || (!over && IS("stubborn"))) {
       return refuse(desktop, SELKIES_DETAIL_INVALID_ARGUMENT, "at most 320x200");
     }
@@ -271,6 +272,9 @@ static uint64_t kinds(SelkiesInstance *instance) {
 
 static SelkiesStatus inject(SelkiesInstance *instance, const SelkiesInputEvent *events, uint32_t count) {
   Desktop *desktop = instance;
+  if (count > 512 && IS("crowd")) {
+    return refuse(desktop, SELKIES_DETAIL_OUT_OF_RESOURCES, "at most 512 events");
+  }
   for (uint32_t i = 0; i < count; i++) {
     const SelkiesInputEvent *event = &events[i];
     bool known = event->kind == SELKIES_INPUT_POINTER_ABSOLUTE || event->kind == SELKIES_INPUT_POINTER_RELATIVE ||
@@ -388,9 +392,17 @@ static const SelkiesTransportV1 TRANSPORT = {.struct_size = sizeof TRANSPORT,
 
 static SelkiesStatus fetch(SelkiesInstance *instance, const SelkiesRtcConfigRequest *request,
                            const SelkiesTextSink *sink) {
-  (void)instance, (void)request;
+  (void)instance;
   if (IS("late-fetch")) {
     sleep_ns(LATE_NS);
+  }
+  if (IS("unquoted")) {
+    char answer[8192];
+    int len = snprintf(answer, sizeof answer,
+                       "{\"lifetimeDuration\":\"60s\",\"iceServers\":[{\"urls\":[\"turn:a\"],\"username\":\"%.*s\"}]}",
+                       (int)request->user.len, (const char *)request->user.ptr);
+    sink->emit(sink->ctx, (SelkiesStr){(const uint8_t *)answer, (size_t)len});
+    return SELKIES_OK;
   }
   sink->emit(sink->ctx, text(IS("bad-answer") ? "{\"iceServers\":[{\"urls\":\"stun:example.com\"}]}"
                                               : "{\"lifetimeDuration\":\"60s\",\"iceServers\":[{\"urls\":[\"stun:a\"]}]}"));

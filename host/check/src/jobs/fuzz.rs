@@ -35,23 +35,40 @@ pub(super) static JOBS: &[Job] = &[Job {
 /// Largest edge of a random frame.
 const MAX_EDGE: u32 = 400;
 
-fn encoder(task: &Task) -> Result<(), Blocked> {
+/// Rounds of random calls until the time is over, one at least, so that a short run tells something; or until a rule was
+/// broken. A round is told its seed and number, in words.
+pub(super) fn rounds(
+    task: &Task,
+    mut round: impl FnMut(&mut Random, &str) -> Result<(), Blocked>,
+) -> Result<(), Blocked> {
     let (seed, seconds) = task.order.fuzz.ok_or("there is no seed")?;
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let mut random = Random::new(seed);
+    let mut number = 0_u64;
+    while number == 0 || Instant::now() < until {
+        number += 1;
+        let place = format!("seed {seed}, round {number}");
+        // The last lines of standard error are part of a report about a crash.
+        let _ = writeln!(std::io::stderr(), "{place}");
+        journal::place(&place);
+        round(&mut random, &place)?;
+        if breaches() > 0 {
+            return Err(format!("a rule was broken with seed {seed} in round {number}"));
+        }
+    }
+    Ok(())
+}
+
+fn encoder(task: &Task) -> Result<(), Blocked> {
     let library = task.library()?;
     let tables = encoder_tables(task, &library)?;
     let offers = offers(tables, &task.config)?;
-    let until = Instant::now() + Duration::from_secs(seconds);
-    let mut random = Random::new(seed);
-    let mut round = 0_u64;
-    // One round at least, so that a short run tells something.
-    while round == 0 || Instant::now() < until {
-        round += 1;
+    rounds(task, |random, place| {
         let offer = random.one_of(&offers).ok_or("there is no offer")?;
-        let params = parameters(&mut random, offer);
-        // The last lines of standard error are part of a report about a crash.
+        let params = parameters(random, offer);
         let _ = writeln!(
             std::io::stderr(),
-            "seed {seed}, round {round}: {} at {}x{}",
+            "{place}: {} at {}x{}",
             offer.name,
             params.raw.width,
             params.raw.height
@@ -59,19 +76,16 @@ fn encoder(task: &Task) -> Result<(), Blocked> {
         let mut encoder = match Encoder::create(tables, offer, &params, &task.config) {
             Ok(encoder) => encoder,
             Err(failure) => {
-                failure.breaks(&ENC_003, &format!("seed {seed}, round {round}"));
+                failure.breaks(&ENC_003, "create");
                 return Err(failure.to_string());
             }
         };
-        frames(&mut random, &mut encoder, &format!("seed {seed}, round {round}"))?;
+        frames(random, &mut encoder)?;
         if random.once_in(2) {
             drained(&mut encoder)?;
         }
-        drop(encoder);
-        if breaches() > 0 {
-            return Err(format!("a rule was broken with seed {seed} in round {round}"));
-        }
-    }
+        Ok(())
+    })?;
     journal::held(&[&LIF_016, &ENC_003, &ENC_033, &ENC_037]);
     Ok(())
 }
@@ -101,7 +115,7 @@ fn parameters(random: &mut Random, offer: &Offer) -> Params {
     params
 }
 
-fn frames(random: &mut Random, encoder: &mut Encoder, place: &str) -> Result<(), Blocked> {
+fn frames(random: &mut Random, encoder: &mut Encoder) -> Result<(), Blocked> {
     let mut picture = Picture::new(encoder.params.raw.width, encoder.params.raw.height, random.next());
     let mut first = true;
     for number in 1..=random.between(1, 40) {
@@ -114,7 +128,7 @@ fn frames(random: &mut Random, encoder: &mut Encoder, place: &str) -> Result<(),
                 }
                 Err(failure) if failure.class() == abi::CLASS_RECONFIGURE => return Ok(()),
                 Err(failure) => {
-                    failure.breaks(&ENC_033, place);
+                    failure.breaks(&ENC_033, "configure");
                     return Err(failure.to_string());
                 }
             }
@@ -124,7 +138,7 @@ fn frames(random: &mut Random, encoder: &mut Encoder, place: &str) -> Result<(),
         // After new parameters the size may be the same, and then nothing asks for a keyframe.
         let flags = if first { abi::SUBMIT_KEYFRAME } else { flags };
         let shown = encoder.submit(&picture, &damage, flags).map_err(|failure| {
-            failure.breaks(&ENC_037, &format!("{place}, frame {number}"));
+            failure.breaks(&ENC_037, &format!("frame {number}"));
             failure.to_string()
         })?;
         let flight = encoder.settle(&shown, &picture).ok_or("a frame was not done")?;

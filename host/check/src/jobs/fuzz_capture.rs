@@ -1,17 +1,14 @@
 //! Random calls of a capture that the contract allows, determined by a seed.
 
-use std::{
-    io::Write,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use selkies_plugin_abi::{self as abi, ids};
 
-use super::{Blocked, Job, Task};
+use super::{Blocked, Job, Task, fuzz::rounds};
 use crate::{
     capture::Capture,
     fence::Access,
-    journal::{breaches, held},
+    journal::held,
     random::Random,
     rules::{
         capture::{CAP_004, CAP_005, CAP_006, CAP_007, CAP_009, CAP_011},
@@ -29,30 +26,20 @@ pub(super) static JOBS: &[Job] = &[Job {
 }];
 
 fn capture(task: &Task) -> Result<(), Blocked> {
-    let (seed, seconds) = task.order.fuzz.ok_or("there is no seed")?;
-    let until = Instant::now() + Duration::from_secs(seconds);
-    let mut random = Random::new(seed);
-    let mut round = 0_u64;
-    // One round at least, so that a short run tells something.
-    while round == 0 || Instant::now() < until {
-        round += 1;
-        // The last lines of standard error are part of a report about a crash.
-        let _ = writeln!(std::io::stderr(), "seed {seed}, round {round}");
+    rounds(task, |random, _| {
         let mut capture = Capture::open(task)?;
         // Buffers of before stay, forbidden, as long as the instance.
         let mut graves = Vec::new();
         for _ in 0..random.between(1, 3) {
-            run(&mut random, &mut capture)?;
+            run(random, &mut capture)?;
             for buffer in &capture.buffers {
                 buffer.memory.allow(Access::None, &CAP_009);
             }
             graves.append(&mut capture.buffers);
         }
         drop(capture);
-        if breaches() > 0 {
-            return Err(format!("a rule was broken with seed {seed} in round {round}"));
-        }
-    }
+        Ok(())
+    })?;
     held(&[&LIF_016, &CAP_004, &CAP_005, &CAP_006, &CAP_009, &CAP_011]);
     Ok(())
 }

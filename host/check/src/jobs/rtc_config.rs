@@ -25,6 +25,15 @@ pub(super) static JOBS: &[Job] = &[Job {
     run: fetches,
 }];
 
+/// A configuration to be fetched.
+pub(super) struct Wish<'a> {
+    pub(super) tls: bool,
+    pub(super) user: &'a str,
+    pub(super) protocol: &'a str,
+    /// From now until the deadline.
+    pub(super) limit: Duration,
+}
+
 static FETCH: Site = control("rtc_config.fetch");
 static WAIT: Site = control("rtc_config.wait");
 
@@ -38,63 +47,78 @@ unsafe extern "C" fn emit(ctx: *mut std::ffi::c_void, given: abi::Str) {
     texts.push(unsafe { text(given) }.ok().map(str::to_owned));
 }
 
-fn fetch(
-    table: &abi::RtcConfigV1,
-    instance: &Instance,
-    limit: Duration,
-) -> (Result<Texts, Failure>, Duration) {
-    let mut texts: Texts = Vec::new();
-    let sink = abi::TextSink { ctx: (&raw mut texts).cast(), emit: Some(emit) };
-    let request = abi::RtcConfigRequest {
-        struct_size: size32::<abi::RtcConfigRequest>(),
-        tls: 0,
-        user: abi::Str::new("check"),
-        protocol: abi::Str::new("udp"),
-        deadline_ns: now_ns() + u64::try_from(limit.as_nanos()).unwrap_or(0),
-        reserved: [0; 2],
-    };
-    let raw = instance.raw;
-    // SAFETY: the instance lives; request and sink live for the call.
-    let call =
-        || table.fetch.map_or(abi::OK, |fetch| unsafe { fetch(raw, &raw const request, &raw const sink) });
-    let start = Instant::now();
-    let answer = call::status(&FETCH, &instance.context, limit, call);
-    (answer.map(|_| texts), start.elapsed())
+/// A source of configurations.
+pub(super) struct Source {
+    table: &'static abi::RtcConfigV1,
+    instance: Instance,
 }
 
-fn fetches(task: &Task) -> Result<(), Blocked> {
-    let library = task.library()?;
-    // SAFETY: the struct published under this id.
-    let table: &'static abi::RtcConfigV1 = unsafe { task.table(&library, ids::RTC_CONFIG_V1) }?;
-    let functions = table.create.zip(table.destroy).ok_or("PKG-007: create or destroy is NULL")?;
-    let instance = Instance::create(Role::Plain, functions, &task.config)
-        .map_err(|failure| format!("no instance: {failure}"))?;
-    for limit in [Duration::from_secs(5), Duration::from_millis(1)] {
-        let (answer, took) = fetch(table, &instance, limit);
+impl Source {
+    pub(super) fn open(task: &Task) -> Result<Self, Blocked> {
+        let library = task.library()?;
+        // SAFETY: the struct published under this id.
+        let table: &'static abi::RtcConfigV1 = unsafe { task.table(&library, ids::RTC_CONFIG_V1) }?;
+        let functions = table.create.zip(table.destroy).ok_or("PKG-007: create or destroy is NULL")?;
+        let instance = Instance::create(Role::Plain, functions, &task.config)
+            .map_err(|failure| format!("no instance: {failure}"))?;
+        Ok(Self { table, instance })
+    }
+
+    /// Fetches once; judges how long that takes and what comes, if anything does.
+    pub(super) fn fetch(&self, wish: &Wish<'_>) -> Result<(), Failure> {
+        let limit = wish.limit;
+        let mut texts: Texts = Vec::new();
+        let sink = abi::TextSink { ctx: (&raw mut texts).cast(), emit: Some(emit) };
+        let request = abi::RtcConfigRequest {
+            struct_size: size32::<abi::RtcConfigRequest>(),
+            tls: u32::from(wish.tls),
+            user: abi::Str::new(wish.user),
+            protocol: abi::Str::new(wish.protocol),
+            deadline_ns: now_ns() + u64::try_from(limit.as_nanos()).unwrap_or(0),
+            reserved: [0; 2],
+        };
+        let (table, raw) = (self.table, self.instance.raw);
+        let (request, sink) = (&raw const request, &raw const sink);
+        // SAFETY: the instance lives; request and sink live for the call.
+        let call = || table.fetch.map_or(abi::OK, |fetch| unsafe { fetch(raw, request, sink) });
+        let start = Instant::now();
+        let answer = call::status(&FETCH, &self.instance.context, limit, call);
+        let took = start.elapsed();
         if took > limit + GRACE {
             fail(&RTC_002, format!("a fetch of {} ms took {} ms", limit.as_millis(), took.as_millis()));
         }
-        match answer {
-            Ok(texts) => judge(&texts),
-            // A server that cannot be reached from here is no fault, but then nothing could be judged.
-            Err(failure) if limit > Duration::from_secs(1) => {
-                warn(&RTC_001, format!("nothing was fetched: {failure}"))
-            }
-            Err(_) => {}
-        }
+        answer.map(|_| judge(&texts))
     }
-    held(&[&RTC_001, &RTC_002]);
-    let mut wait = |timeout| {
-        let raw = instance.raw;
-        timed(&WAIT, &instance, timeout, |nanos| {
+
+    pub(super) fn wait(&self, timeout: Duration) -> (Result<bool, Failure>, Duration) {
+        let (table, raw) = (self.table, self.instance.raw);
+        timed(&WAIT, &self.instance, timeout, |nanos| {
             // SAFETY: the instance lives.
             table.wait.map_or(abi::OK, |wait| unsafe { wait(raw, nanos) })
         })
-    };
-    timeouts(&RTC_003, &mut wait)?;
+    }
+
+    /// What ends its waits.
+    pub(super) fn wake(&self) -> Result<Wake, Blocked> {
+        Wake::new(self.table.wake, &self.instance).ok_or_else(|| "PKG-007: wake is NULL".into())
+    }
+}
+
+fn fetches(task: &Task) -> Result<(), Blocked> {
+    let source = Source::open(task)?;
+    for limit in [Duration::from_secs(5), Duration::from_millis(1)] {
+        let fetched = source.fetch(&Wish { tls: false, user: "check", protocol: "udp", limit });
+        if let Err(failure) = fetched
+            && limit > Duration::from_secs(1)
+        {
+            // A server that cannot be reached from here is no fault, but then nothing could be judged.
+            warn(&RTC_001, format!("nothing was fetched: {failure}"));
+        }
+    }
+    held(&[&RTC_001, &RTC_002]);
+    timeouts(&RTC_003, |timeout| source.wait(timeout))?;
     held(&[&RTC_003]);
-    let wake = Wake::new(table.wake, &instance).ok_or("PKG-007: wake is NULL")?;
-    wakes(&RTC_004, &WAIT, wake, &mut wait)?;
+    wakes(&RTC_004, &WAIT, source.wake()?, |timeout| source.wait(timeout))?;
     held(&[&RTC_004]);
     Ok(())
 }

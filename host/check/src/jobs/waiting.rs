@@ -11,6 +11,7 @@ use super::{Blocked, Instance};
 use crate::{
     call::{self, Failure, Site, now_ns},
     journal::fail,
+    random::Random,
     rule::Rule,
 };
 
@@ -119,5 +120,37 @@ pub(super) fn wakes(
         let _ = ringer.join();
         outcome
     })?;
+    Ok(())
+}
+
+/// Waits with timeouts that pass, and after wakes: one or several, which are as good as one. Judged like [`timeouts`], by the
+/// first rule, and like [`wakes`], by the second.
+pub(super) fn random_waits(
+    random: &mut Random,
+    [ends, hears]: [&'static Rule; 2],
+    wake: Wake,
+    mut wait: impl FnMut(Duration) -> (Result<bool, Failure>, Duration),
+) -> Result<(), Blocked> {
+    for _ in 0..random.between(1, 16) {
+        let rung = if random.once_in(3) { random.between(1, 4) } else { 0 };
+        (0..rung).for_each(|_| wake.ring());
+        let (rule, timeout, limit) = match rung {
+            0 => {
+                let timeout = Duration::from_millis(u64::from(random.between(0, 20)));
+                (ends, timeout, timeout + GRACE)
+            }
+            _ => (hears, LONG, GRACE),
+        };
+        let (answer, took) = wait(timeout);
+        let what = || format!("a wait of {} ms after {rung} wakes", timeout.as_millis());
+        if let Err(failure) = answer {
+            failure.breaks(rule, &what());
+            return Err(failure.to_string());
+        }
+        if took > limit {
+            fail(rule, format!("{} took {} ms", what(), took.as_millis()));
+            return Err(format!("{} was broken", rule.id));
+        }
+    }
     Ok(())
 }

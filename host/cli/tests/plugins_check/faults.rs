@@ -87,6 +87,14 @@ const FAULTS: &[(&str, &str)] = &[
     ("vp8-wrong-size", "ENC-031"),
 ];
 
+/// Plugins of tests/faulty whose fault only random calls meet, and the rule that it breaks.
+pub(crate) const HIDDEN: &[(&str, &str)] = &[
+    ("cursor-toggles", "CUR-004"),
+    ("display-any-height", "DSP-002"),
+    ("input-crowd", "INP-004"),
+    ("rtc-config-unquoted", "RTC-001"),
+];
+
 /// Plugins of tests/faulty without a fault.
 const RIGHT: &[&str] = &[
     "none",
@@ -109,7 +117,7 @@ fn each_fault_breaks_its_own_rule_and_no_other() {
         .collect();
     let right = RIGHT.iter().chain(UNDECODED).copied();
     let listed: BTreeSet<String> =
-        FAULTS.iter().map(|(name, _)| *name).chain(right).map(str::to_owned).collect();
+        FAULTS.iter().chain(HIDDEN).map(|(name, _)| *name).chain(right).map(str::to_owned).collect();
     assert_eq!(folders, listed, "every plugin of tests/faulty is listed here");
 
     let next = AtomicUsize::new(0);

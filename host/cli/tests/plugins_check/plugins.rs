@@ -44,7 +44,9 @@ impl Drop for Server {
 #[test]
 fn the_x11_plugin_breaks_no_rule_on_a_display() {
     let server = Server::start();
-    assert_clean(&own("x11"), &["--plugin-config", &format!("{{\"display\": {:?}}}", server.1)]);
+    let config = format!("{{\"display\": {:?}}}", server.1);
+    assert_clean(&own("x11"), &["--plugin-config", &config]);
+    assert_clean(&own("x11"), &["--plugin-config", &config, "--fuzz", "2", "--reproduce", "3"]);
 }
 
 #[test]
