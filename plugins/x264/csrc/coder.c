@@ -6,6 +6,7 @@
 struct selkies_x264 {
     x264_t *encoder;
     x264_param_t param;
+    int preset_method, preset_range;    /* of the search for motion */
     int64_t pictures;
 };
 
@@ -77,6 +78,8 @@ struct selkies_x264 *selkies_x264_open(const struct selkies_x264_settings *setti
     set_rate(param, settings);
     if (x264_param_apply_profile(param, settings->full_chroma ? "high444" : "high") < 0)
         goto fail;
+    coder->preset_method = param->analyse.i_me_method;
+    coder->preset_range = param->analyse.i_me_range;
     coder->encoder = x264_encoder_open(param);
     if (!coder->encoder)
         goto fail;
@@ -90,6 +93,13 @@ fail:
 int selkies_x264_rate(struct selkies_x264 *coder, const struct selkies_x264_settings *settings)
 {
     set_rate(&coder->param, settings);
+    return x264_encoder_reconfig(coder->encoder, &coder->param);
+}
+
+int selkies_x264_search(struct selkies_x264 *coder, int32_t range)
+{
+    coder->param.analyse.i_me_method = range > 0 ? X264_ME_UMH : coder->preset_method;
+    coder->param.analyse.i_me_range = range > 0 ? range : coder->preset_range;
     return x264_encoder_reconfig(coder->encoder, &coder->param);
 }
 

@@ -31,8 +31,8 @@ pub enum CoderError {
         /// `X264_BUILD`.
         build: i32,
     },
-    /// The new rate is not taken.
-    #[error("x264-rate: libx264 does not take the new rate; make a new encoder")]
+    /// The new rate, or another search for motion, is not taken.
+    #[error("x264-rate: libx264 does not take other settings while it runs; make a new encoder")]
     Rate,
     /// A picture failed.
     #[error("x264-encode: libx264 failed to encode a picture ({0}); make a new encoder")]
@@ -51,6 +51,12 @@ pub enum CoderError {
         wanted: (u32, u32),
     },
 }
+
+/// Motion of so many pixels is found by the nearby search, from one macroblock to the next.
+const NEAR: u32 = 12;
+/// Least and most of the wide search. It finds what moved about twice as far; each macroblock that came from nowhere pays
+/// for all of it.
+const WIDE: (u32, u32) = (32, 128);
 
 /// An access unit in libx264's memory.
 #[derive(Debug)]
@@ -73,6 +79,8 @@ pub(crate) struct Coder {
     numbers: Numbers,
     /// The last unit.
     unit: Vec<u8>,
+    /// How far motion is looked for, in pixels; 0 for nearby.
+    search: u32,
 }
 
 // SAFETY: libx264 binds an encoder to no thread; it must only not be used by two at once, which `&mut` sees to.
@@ -94,7 +102,7 @@ impl Coder {
         // SAFETY: the settings and the text in them live for the call.
         let raw = NonNull::new(unsafe { ffi::selkies_x264_open(&raw const raw) }).ok_or(refused)?;
         let memory = Memory::new(memory_of(&settings));
-        Ok(Self { raw, settings, rate, memory, numbers: Numbers::default(), unit: Vec::new() })
+        Ok(Self { raw, settings, rate, memory, numbers: Numbers::default(), unit: Vec::new(), search: 0 })
     }
 
     /// The frame rate that libx264 counts with, numerator and denominator: it takes no other while it runs.
@@ -118,6 +126,20 @@ impl Coder {
             return Err(CoderError::Rate);
         }
         self.rate = rate;
+        Ok(())
+    }
+
+    /// Makes the next picture's search for motion wide enough for content that moved so many rows, or narrow.
+    pub(crate) fn set_search(&mut self, distance: Option<u32>) -> Result<(), CoderError> {
+        let search = distance.filter(|&rows| rows > NEAR).map_or(0, |rows| rows.clamp(WIDE.0, WIDE.1));
+        if search != self.search {
+            // SAFETY: the encoder lives.
+            let status = unsafe { ffi::selkies_x264_search(self.raw.as_ptr(), search.cast_signed()) };
+            if status < 0 {
+                return Err(CoderError::Rate);
+            }
+            self.search = search;
+        }
         Ok(())
     }
 

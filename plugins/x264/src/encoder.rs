@@ -7,10 +7,11 @@ use thiserror::Error;
 
 use crate::{
     blocks::Area,
-    lane::{Lane, LaneError, Turn},
+    lane::{Lane, LaneError, Turn, Work},
     layout::Layout,
     picture::Picture,
     planes::BLOCK,
+    scroll::Scroll,
     settings::{MAX_BLOCKS, Settings},
 };
 
@@ -81,6 +82,7 @@ pub struct Encoder {
     /// A striped picture in one piece, from the first time that everything moved.
     whole: Option<Lane>,
     layout: Layout,
+    scroll: Scroll,
     /// For several stripes.
     pool: Option<ThreadPool>,
     converting: Option<Duration>,
@@ -105,8 +107,16 @@ impl Encoder {
         } else {
             None
         };
-        let (layout, turn) = (Layout::default(), Turn::default());
-        Ok(Self { settings, stripes, whole: None, layout, pool, converting: None, turn })
+        Ok(Self {
+            settings,
+            stripes,
+            whole: None,
+            layout: Layout::default(),
+            scroll: Scroll::new(height),
+            pool,
+            converting: None,
+            turn: Turn::default(),
+        })
     }
 
     /// Whether the picture has stripes, and may also be coded in one piece.
@@ -183,6 +193,7 @@ impl Encoder {
             &mut self.stripes[..]
         };
         let key = step || order == Order::Keyframe;
+        let scrolled = if rest { None } else { self.scroll.note(picture, damage) };
         let all = damage.is_none() || key || self.settings.ignore_damage;
         if !rest || step {
             for lane in &mut *lanes {
@@ -200,7 +211,7 @@ impl Encoder {
             let coded = if refinement {
                 lane.refine(settings, turn).map(|unit| (unit, 0))
             } else {
-                lane.encode(picture, settings, key, rest, turn)
+                lane.encode(picture, settings, Work { key, rest, scrolled }, turn)
             };
             let (unit, changed) = coded.map_err(EncodeError::Lane)?;
             if let Some(unit) = unit {

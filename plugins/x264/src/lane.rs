@@ -44,6 +44,17 @@ struct Way {
     frame_id: u64,
 }
 
+/// What is asked of a picture.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Work {
+    /// Everything, to start with.
+    pub(crate) key: bool,
+    /// Nothing moves any more: it gets the quality for that.
+    pub(crate) rest: bool,
+    /// So many rows the content moved up or down.
+    pub(crate) scrolled: Option<u32>,
+}
+
 /// A stripe.
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -131,13 +142,12 @@ impl Lane {
 
     /// Codes what changed, or everything for a `key` frame, and tells how many macroblocks changed; nothing where
     /// damage repeats what is there, unless every frame is to be sent, or somebody who is to go on from the frame that
-    /// `turn` names lacks it. At `rest` it has the quality for that.
+    /// `turn` names lacks it.
     pub(crate) fn encode(
         &mut self,
         picture: &Picture<'_>,
         settings: &Settings,
-        key: bool,
-        rest: bool,
+        work: Work,
         turn: Turn,
     ) -> Result<(Option<Unit<'_>>, u32), LaneError> {
         let began = Instant::now();
@@ -148,7 +158,7 @@ impl Lane {
             }
         }
         self.converting += began.elapsed();
-        let key = key || !self.started;
+        let key = work.key || !self.started;
         let reference = turn.known.filter(|_| !key).and_then(|known| self.coder.rewind(known));
         if changed == 0 && !key && !settings.ignore_damage && !self.stale && reference.is_none() {
             self.blocks.settle();
@@ -156,11 +166,12 @@ impl Lane {
         }
         let share = settings.rate.share(self.height, settings.height);
         self.coder.set_rate(share.paced(settings.fps, self.coder.fps()))?;
+        self.coder.set_search(work.scrolled.filter(|_| !key))?;
         let way = Way { key, reference, frame_id: turn.frame_id };
         let little = !key && changed <= FEW && self.rest_at.is_none();
         let quality = match (share, settings.refine_crf) {
             (Rate::Bits { .. }, _) => None,
-            (Rate::Quality { .. }, Some(fine)) if rest || little => {
+            (Rate::Quality { .. }, Some(fine)) if work.rest || little => {
                 self.rest_at = None;
                 Some((fine, settings.clip(fine)))
             }

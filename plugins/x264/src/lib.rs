@@ -8,6 +8,7 @@
 //! - **Macroblocks that are as they were are told to libx264** (`X264_MBINFO_CONSTANT`), which skips them without a search:
 //!   those without damage, and those that were painted again as they had been.
 //! - **The quantiser of a constant quality is ours** (`quantiser.rs`): libx264's would measure each picture first.
+//! - **Scrolled content is found** (`scroll.rs`), and libx264's search made as wide as that needs, for that picture.
 //! - **Stripes become one piece** while everything moves (`layout.rs`).
 //! - **No lookahead, no reordering**: each frame leaves before the next one comes.
 //! - **Pictures are remembered** (`memory.rs`), so that a client that missed some can go on with one that is predicted from
@@ -26,6 +27,7 @@ mod picture;
 mod planes;
 mod plugin;
 mod quantiser;
+mod scroll;
 mod settings;
 
 pub use blocks::Area;

@@ -201,6 +201,32 @@ fn what_is_painted_again_as_it_was_costs_nothing() {
 }
 
 #[test]
+fn scrolled_content_is_found_however_far_it_went() {
+    // Lines of letters, none like another.
+    let page = |offset: u32| -> Vec<u8> {
+        let shade = |x: u32, y: u32| {
+            let letter = (y / 12 * 977 + x / 6 * 131).wrapping_mul(2_654_435_761) >> 7;
+            let ink = y % 12 < 9 && letter >> ((x % 6) / 2 + y % 12 / 3 * 3) & 1 == 1;
+            if ink { 20 } else { 235 }
+        };
+        (0..HEIGHT).flat_map(|y| (0..WIDTH).flat_map(move |x| [shade(x, y + offset); 4])).collect()
+    };
+    let mut stream = Stream::new(settings(HEIGHT, false));
+    let (first, _) = stream.submit(&page(0), None, Order::Changes);
+    let mut offset = 0;
+    for distance in [3, 24, 60, 90, 41] {
+        offset += distance;
+        let (packets, _) = stream.submit(&page(offset), None, Order::Changes);
+        let (bytes, whole) = (packets[0].bytes.len(), first[0].bytes.len());
+        // What came in from below, and not much of the rest.
+        let limit = whole * distance as usize / HEIGHT as usize + whole / 4;
+        assert!(bytes < limit, "{bytes} bytes for {distance} rows, {limit} expected; {whole} for all");
+        let likeness = stream.likeness(&page(offset));
+        assert!(likeness > 30.0, "{likeness} dB");
+    }
+}
+
+#[test]
 fn what_moves_all_over_is_coded_in_one_piece_until_it_rests() {
     let mut stream = Stream::new(Settings { refine_crf: Some(15), ..settings(64, false) });
     let pixels = |step: u32| -> Vec<u8> {
