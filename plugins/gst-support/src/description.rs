@@ -23,8 +23,10 @@ pub struct Property {
     pub values: &'static [&'static str],
     /// The first version with the property, as its documentation says or the sources do.
     pub since: Version,
-    /// The element that has it, where alternatives of one description differ; empty for all.
-    pub only: &'static str,
+    /// Another property that stands for it in other versions and alternatives; empty for none.
+    pub instead: &'static str,
+    /// The element has it only where the device or the driver knows what it stands for.
+    pub conditional: bool,
     /// Low latency or a right picture depends on it: an element of a version that should have it, and has not, is not used.
     pub needed: bool,
 }
@@ -33,7 +35,7 @@ impl Property {
     /// A property that is there in every version that is served, and may be missing.
     #[must_use]
     pub const fn new(name: &'static str, values: &'static [&'static str]) -> Self {
-        Self { name, values, since: Version(1, 22), only: "", needed: false }
+        Self { name, values, since: Version(1, 22), instead: "", conditional: false, needed: false }
     }
 
     /// One without which the encoder is of no use.
@@ -48,10 +50,16 @@ impl Property {
         Self { since: Version(major, minor), ..self }
     }
 
-    /// The same, of one of the alternatives.
+    /// The same, where the element does not have `instead`.
     #[must_use]
-    pub const fn only(self, element: &'static str) -> Self {
-        Self { only: element, ..self }
+    pub const fn or(self, instead: &'static str) -> Self {
+        Self { instead, ..self }
+    }
+
+    /// The same, where the device has it.
+    #[must_use]
+    pub const fn conditional(self) -> Self {
+        Self { conditional: true, ..self }
     }
 }
 

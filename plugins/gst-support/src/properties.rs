@@ -63,14 +63,14 @@ pub(crate) fn control(element: &gst::Element, what: &Description, request: &Requ
 /// As [`prepare`].
 pub(crate) fn apply(element: &gst::Element, properties: &[Property], request: &Request) -> Result<()> {
     let factory = factory_name(element);
-    for property in properties.iter().filter(|property| property.only.is_empty() || property.only == factory)
-    {
+    for property in properties {
         let filled: Vec<String> = property.values.iter().filter_map(|value| request.fill(value)).collect();
         if filled.is_empty() {
             continue;
         }
         let is_set = filled.iter().any(|text| set(element, property.name, text) == Outcome::Set);
-        if !is_set && property.needed {
+        let other = !property.instead.is_empty() && element.find_property(property.instead).is_some();
+        if !is_set && property.needed && !other {
             return Err(Error::unsupported(format!(
                 "the element {factory} of GStreamer {} does not take {} = {}, without which frames would wait",
                 gst::version_string(),
@@ -78,7 +78,7 @@ pub(crate) fn apply(element: &gst::Element, properties: &[Property], request: &R
                 filled.join(" or ")
             )));
         }
-        if !is_set {
+        if !is_set && !other {
             tracing::debug!(element = %factory, property = property.name, "not set: the element does not have it");
         }
     }

@@ -1,6 +1,8 @@
 //! What the plugins' tests have in common. Only for tests: a broken expectation is a panic.
 
 mod decoding;
+#[rustfmt::skip]
+mod documented;
 mod scene;
 mod trials;
 

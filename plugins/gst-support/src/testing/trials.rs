@@ -8,7 +8,7 @@ use selkies_plugin_sdk::{
     test_host::{CommittedPacket, Failure, TestEncoder, TestHost, TestPicture},
 };
 
-use super::{Decoder, Scene};
+use super::{Decoder, Scene, documented::knows};
 use crate::{
     Description, Family, GstEncoder, Library, Property, Tuning, properties::takes, request::Request,
 };
@@ -224,21 +224,30 @@ pub fn absent<F: Family>(decoder: Decoder) {
 }
 
 /// The element on this machine has every property that its description sets and that its version should have, and takes
-/// the values. One that is not here has nothing to say.
+/// the values. For one that is not here, its source must know the names.
 ///
 /// # Panics
 /// When it has not.
 pub fn properties<F: Family>() {
     let what = F::DESCRIPTION;
     let library = Library::start().expect("GStreamer");
-    let Ok(factory) = library.encoder(what, &Tuning::default()) else { return };
+    let Ok(factory) = library.encoder(what, &Tuning::default()) else {
+        // Nobody can ask it: its source must know them, under this name or the one that stands for it.
+        for property in what.properties() {
+            let known = [property.name, property.instead].map(|name| knows(what.elements[0], name));
+            assert!(known.contains(&Some(true)), "{}: the source has no {}", what.elements[0], property.name);
+        }
+        return;
+    };
     let element = factory.create().build().expect("an element");
     let quality = Request::trial(what, 256);
     let bits = quality.with_bitrate(2000);
-    let of_this = |property: &&Property| {
-        (property.only.is_empty() || property.only == factory.name()) && property.since <= library.version()
+    let expected = |property: &&Property| {
+        property.since <= library.version()
+            && !property.conditional
+            && (property.instead.is_empty() || element.find_property(property.instead).is_none())
     };
-    for property in what.properties().filter(of_this) {
+    for property in what.properties().filter(expected) {
         assert!(
             element.find_property(property.name).is_some(),
             "{} has no {}",
