@@ -1,0 +1,25 @@
+//! The encoder, beside a decoder.
+
+use selkies_gst_support::{
+    HardwareConfig,
+    testing::{self, Decoder},
+};
+use selkies_vah264::VaH264;
+
+#[test]
+fn it_works_or_says_what_is_missing() {
+    testing::absent::<VaH264>(Decoder {
+        elements: "h264parse ! openh264dec",
+        caps: "video/x-h264,stream-format=byte-stream,alignment=au",
+    });
+}
+
+#[test]
+fn properties_are_those_of_the_element() {
+    testing::properties::<VaH264>();
+}
+
+#[test]
+fn the_manifest_has_the_configuration_schema_of_the_code() {
+    testing::manifest::<HardwareConfig>(env!("CARGO_MANIFEST_DIR"), env!("CARGO_PKG_VERSION"));
+}
