@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures this host beside selkies==2.1.0 in one run, with the measuring rig, and prints ratios.
 #
-#   RIG=DIR SELKIES_VENV=DIR tests/bench/run.sh [SECONDS [REPETITIONS]]
+#   RIG=DIR SELKIES_VENV=DIR [MODES="jpeg h264 h264-striped"] tests/bench/run.sh [SECONDS [REPETITIONS]]
 #
 # RIG is the folder of the rig (rig.py, set up as its README says), SELKIES_VENV a virtual environment with selkies==2.1.0.
 # Needs dist/ (./run.sh --build-only), root, and a machine that does nothing else.
@@ -11,27 +11,48 @@ cd "$(dirname "$0")/../.."
 : "${SELKIES_VENV:?SELKIES_VENV names a virtual environment with selkies==2.1.0}"
 export SELKIES_VENV
 seconds=${1:-10} reps=${2:-2}
-# Both sides encode at the same JPEG quality; the rig's clients ask for it, too.
-quality=60
+modes=${MODES:-jpeg h264 h264-striped}
+# Both sides encode at the same quality, and nothing while nothing changes; the rig's clients ask for it, too.
+quality=60 crf=25
 
 out=target/bench
 mkdir -p "$out"
 adapter=$PWD/$out/selkies-host.json
-cat > "$adapter" <<JSON
-{"name": "selkies-host", "modes": {"jpeg": {
-  "argv": ["$PWD/dist/selkies-host", "--plugins", "$PWD/dist/plugins", "--addr", "127.0.0.1", "--port", "{port}",
-           "--encoder", "jpeg", "--framerate", "{fps},8-240", "--jpeg-quality", "$quality", "--enable-resize", "false"],
-  "page": "http://127.0.0.1:{port}/", "ws": "selkies"}}, "browser_flags": []}
+mode() {
+    cat <<JSON
+  "$1": {
+    "argv": ["$PWD/dist/selkies-host", "--plugins", "$PWD/dist/plugins", "--addr", "127.0.0.1", "--port", "{port}",
+             "--encoder", "$2", "--framerate", "{fps},8-240", "--jpeg-quality", "$quality", "--h264-crf", "$crf",
+             "--enable-resize", "false"],
+    "page": "http://127.0.0.1:{port}/", "ws": "selkies"}
 JSON
+}
+{
+    echo '{"name": "selkies-host", "browser_flags": [], "modes": {'
+    mode jpeg jpeg; echo ,
+    mode h264 x264enc; echo ,
+    mode h264-striped x264enc-striped
+    echo '}}'
+} > "$adapter"
 results=$PWD/$out/$(date +%Y%m%d-%H%M%S).jsonl
 python=$RIG/venv/bin/python
 sweep() {
-    (cd "$RIG" && "$python" rig.py sweep --adapters "$adapter,selkies" --modes jpeg --sizes 1920x1080 --fps 60 \
-        --opt jpeg_quality=$quality --opt set_jpeg_quality=$quality --seconds "$seconds" --reps "$reps" \
-        --quiet-wait 20 --out "$results" "$@")
+    (cd "$RIG" && "$python" rig.py sweep --adapters "$adapter,selkies" --sizes 1920x1080 --seconds "$seconds" \
+        --reps "$reps" --quiet-wait 20 --out "$results" "$@")
 }
-sweep --scenes motion,scroll,static --clients ws --latency 20
-sweep --scenes motion,scroll --clients browser --latency 20
-sweep --scenes motion,scroll --clients quality --latency 0
+for mode in $modes; do
+    if [ "$mode" = jpeg ]; then
+        same=(--opt "jpeg_quality=$quality" --opt "set_jpeg_quality=$quality")
+    else
+        same=()
+        for option in rate_control_mode=crf video_crf=$crf video_streaming_mode=false; do
+            same+=(--opt "$option" --opt "set_$option")
+        done
+    fi
+    sweep --modes "$mode" "${same[@]}" --fps 60 --scenes motion,scroll,static --clients ws --latency 20
+    sweep --modes "$mode" "${same[@]}" --fps 60 --scenes motion,scroll --clients browser --latency 20
+    sweep --modes "$mode" "${same[@]}" --fps 60 --scenes motion,scroll,static --clients quality --latency 0
+    [ "$mode" = jpeg ] || sweep --modes "$mode" "${same[@]}" --fps 240 --scenes motion,scroll --clients ws --latency 0
+done
 (cd "$RIG" && "$python" rig.py table "$results")
 "$python" tests/bench/ratios.py "$results"
