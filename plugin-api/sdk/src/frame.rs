@@ -75,6 +75,14 @@ impl<'a> FrameRef<'a> {
         (self.raw.flags & abi::FRAME_FULL_DAMAGE == 0).then_some(self.damage)
     }
 
+    /// What changed since the frame `seen`, for encoders that compare with what they had last; `None` means the whole frame.
+    /// Damage counts from the frame before: when that one was not seen, or nothing was, it is not known.
+    #[must_use]
+    pub fn damage_since(&self, seen: Option<u64>) -> Option<&'a [abi::Rect]> {
+        let id = self.frame_id();
+        self.damage().filter(|_| seen.is_some_and(|seen| id == seen || id == seen.wrapping_add(1)))
+    }
+
     /// The bytes of a plane that is mapped, and its stride in bytes.
     ///
     /// # Errors

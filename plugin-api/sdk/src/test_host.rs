@@ -20,6 +20,7 @@ mod capture;
 mod encoder;
 mod frames;
 mod instance;
+mod manifest;
 mod record;
 mod slabs;
 mod small;
@@ -34,6 +35,7 @@ use std::{
 pub use capture::TestCapture;
 pub use encoder::{TestEncoder, TestPicture};
 pub use instance::TestWaker;
+pub use manifest::compare_manifest;
 pub use record::{CommittedPacket, DoneReport, Failure, LogLine, Metric, TransportEvent};
 pub use small::{TestCursor, TestDisplay, TestInput, TestRtcConfig};
 pub use transport::TestTransport;

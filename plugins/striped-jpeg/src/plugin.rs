@@ -184,16 +184,14 @@ impl Encoder for StripedJpeg {
         let (bytes, stride) = frame.plane(0)?;
         let picture = Picture::new(bytes, stride, frame.width(), frame.height())
             .map_err(|error| Error::invalid(error.to_string()))?;
-        // Damage counts from the frame before. When that one was not seen here, its damage is missing.
         let id = frame.frame_id();
-        let follows = self.last_frame.is_some_and(|last| id == last || id == last.wrapping_add(1));
-        let damage = match frame.damage() {
-            Some(rects) if follows => {
+        let damage = match frame.damage_since(self.last_frame) {
+            Some(rects) => {
                 self.areas.clear();
                 self.areas.extend(rects.iter().map(area));
                 Damage::Areas(&self.areas)
             }
-            _ => Damage::Full,
+            None => Damage::Full,
         };
         let order = match params {
             Submit { keyframe: true, .. } => Order::Keyframe,
