@@ -18,6 +18,9 @@ export class WireClient {
   /** Newest JPEG by first row, and the frame ids in order of arrival. */
   stripes = new Map();
   frames = [];
+  /** Of a video codec: key frames, and frames that are predicted from another than the one before. */
+  keys = 0;
+  anchored = 0;
   bytes = 0;
   /** { code, reason } once closed. */
   closed = null;
@@ -77,13 +80,24 @@ export class WireClient {
 
   #binary(data) {
     this.bytes += data.length;
-    if (data[0] !== 3) return;
+    if (data[0] !== 3 && data[0] !== 4) return;
     const frame = data.readUInt16BE(2);
-    this.stripes.set(data.readUInt16BE(4), data.subarray(6));
+    if (data[0] === 4) this.#video(data, frame);
+    else this.stripes.set(data.readUInt16BE(4), data.subarray(6));
     if (this.frames.at(-1) === frame) return;
     this.frames.push(frame);
     this.onFrame(frame);
     if (this.acks) this.send(`CLIENT_FRAME_ACK ${frame} 0`);
+  }
+
+  /** A packet that may build on others: [04][codec|kind][frame][y][w][h][reference]. */
+  #video(data, frame) {
+    const [key, reference] = [(data[1] & 7) === 1, data.readUInt16BE(10)];
+    if (key) this.keys += 1;
+    else if (reference !== ((frame - 1) & 0xffff)) {
+      this.anchored += 1;
+      if (!this.frames.includes(reference)) throw new Error(`frame ${frame} builds on ${reference}, which did not come`);
+    }
   }
 
   send(message) {

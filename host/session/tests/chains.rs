@@ -212,3 +212,19 @@ fn a_slow_decoder_gets_fewer_frames_and_they_are_young() {
     assert!(viewer.age_p95() <= 300 * MS, "{described}");
     assert!(with.keyframes <= 4, "{described}");
 }
+
+#[test]
+fn a_slow_controller_has_fewer_frames_and_not_older_ones() {
+    for kind in [Kind::SlowPage, Kind::Heavy] {
+        let outcome = run(&[kind], true);
+        let (lead, described) = (&outcome.viewers[0], shown(&outcome));
+        assert!(lead.fps() >= 12.0 && lead.fps() < 40.0, "{described}");
+        assert!(lead.age_p95() <= 170 * MS, "{described}");
+        // Nor do they grow old with time.
+        let ages = lead.ages();
+        let (early, late) = (&ages[ages.len() / 4..ages.len() / 2], &ages[ages.len() * 3 / 4..]);
+        let worst = |ages: &[Duration]| ages.iter().max().copied().unwrap_or_default();
+        assert!(worst(late) <= worst(early) + 40 * MS, "{described}");
+        assert_eq!(outcome.keyframes, 1, "{described}");
+    }
+}

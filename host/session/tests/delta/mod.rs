@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     Far,
     /// Needs 40 ms for a frame.
     SlowPage,
+    /// A path that takes 40 ms for a frame.
+    Heavy,
 }
 
 #[derive(Debug)]
@@ -73,6 +75,11 @@ impl Viewer {
         ages.get(ages.len() * 95 / 100).copied().unwrap_or_default()
     }
 
+    /// From the grab to the canvas, in order.
+    pub(crate) fn ages(&self) -> &[Duration] {
+        &self.ages
+    }
+
     fn receive(&mut self, now: Instant, grabs: &[Instant], batch: Batch<u64>) {
         let (rate, way, decode) = match self.kind {
             Kind::Fast => (12_500_000, 5 * MS, 4 * MS),
@@ -80,6 +87,7 @@ impl Viewer {
             Kind::Stalled => return,
             Kind::Far => (12_500_000, 150 * MS, 4 * MS),
             Kind::SlowPage => (12_500_000, 5 * MS, 40 * MS),
+            Kind::Heavy => (200_000, 5 * MS, 4 * MS),
         };
         let mut sent = self.drains.unwrap_or(now).max(now);
         for packet in batch.packets {
