@@ -28,13 +28,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "codec.h"
 #include "jpeg.h"
-#include "plugin.h"
 
 #define MAX_EDGE 8192u
 #define STRIPE_ROWS 64u
 
-typedef struct {
+struct Encoder {
   const SelkiesHost *host;
   const SelkiesLogV1 *log;
   const SelkiesMemoryV1 *memory;
@@ -44,7 +44,7 @@ typedef struct {
   uint64_t frames;     /* submitted to this instance, the current one included */
   uint64_t last_frame; /* its frame_id; 0 before the first */
   Jpeg jpeg;
-} Encoder;
+};
 
 #ifndef AT_FRAME
 #define AT_FRAME(encoder, frame) ((void)0)
@@ -64,9 +64,6 @@ typedef struct {
 #ifndef IN_DESTROY
 #define IN_DESTROY(encoder) ((void)0)
 #endif
-#ifndef ANSWERS
-#define ANSWERS(id) (same(id, SELKIES_ID_ENCODER_V1) ? &ENCODER : NULL)
-#endif
 #ifndef READABLE
 #define READABLE(good) (good)
 #endif
@@ -84,7 +81,7 @@ typedef struct {
 #endif
 /* Formats that are offered; those after the first two are not read. */
 #ifndef FORMATS
-#define FORMATS SELKIES_FOURCC_XRGB8888, SELKIES_FOURCC_ARGB8888
+#define FORMATS READ_FORMATS
 #endif
 #ifndef MAX_RETAINED
 #define MAX_RETAINED 0
@@ -142,7 +139,7 @@ static SelkiesStatus probe(const SelkiesHost *host, SelkiesStr config_json, cons
       .flags = SELKIES_ENCODER_STRIPES | SELKIES_ENCODER_DAMAGE | SELKIES_ENCODER_INTRA_ONLY,
       .name = text("jpeg"),
       .codec = SELKIES_CODEC_JPEG,
-      .memory_mask = 1u << SELKIES_MEMORY_CPU | 1u << SELKIES_MEMORY_MEMFD,
+      .memory_mask = READ_MEMORY,
       .fourccs = formats,
       .fourcc_count = sizeof formats / sizeof formats[0],
       .chroma_mask = SELKIES_CHROMA_420 | SELKIES_CHROMA_444,
@@ -159,16 +156,10 @@ static SelkiesStatus probe(const SelkiesHost *host, SelkiesStr config_json, cons
   return SELKIES_OK;
 }
 
-/* Takes parameters over when they can be produced. */
 static SelkiesStatus take(Encoder *encoder, const SelkiesEncoderParams *params) {
-  bool possible = params->struct_size >= sizeof *params && params->codec == SELKIES_CODEC_JPEG &&
-                  (params->memory == SELKIES_MEMORY_CPU || params->memory == SELKIES_MEMORY_MEMFD) &&
-                  (params->fourcc == SELKIES_FOURCC_XRGB8888 || params->fourcc == SELKIES_FOURCC_ARGB8888) &&
-                  params->width >= 1 && params->width <= MAX_EDGE && params->height >= 1 &&
-                  params->height <= MAX_EDGE &&
+  bool possible = is_readable(params, SELKIES_CODEC_JPEG, 1, MAX_EDGE) &&
                   (params->chroma == SELKIES_CHROMA_420 || params->chroma == SELKIES_CHROMA_444) &&
-                  params->bit_depth == 8 && params->rate == SELKIES_RATE_QUALITY && params->quality >= 1 &&
-                  params->quality <= 100 && params->out_width == 0 && params->out_height == 0;
+                  params->rate == SELKIES_RATE_QUALITY && params->quality >= 1 && params->quality <= 100;
   if (!possible) {
     return fail(encoder->host, encoder->log, SELKIES_CLASS_RECONFIGURE, SELKIES_DETAIL_UNSUPPORTED,
                 "only 8-bit JPEG by quality from 32-bit pixels in readable memory, at most 8192 pixels an edge");
@@ -220,30 +211,6 @@ static void destroy(SelkiesInstance *instance) {
   free(encoder);
 }
 
-/* [media] */
-static SelkiesStatus configure(SelkiesInstance *instance, const SelkiesEncoderParams *params) {
-  return take(instance, params);
-}
-
-static bool fits(const Encoder *encoder, const SelkiesFrame *frame) {
-  const SelkiesPlane *plane = &frame->planes[0];
-  return frame->struct_size >= sizeof *frame && frame->width == encoder->params.width &&
-         frame->height == encoder->params.height && frame->fourcc == encoder->params.fourcc &&
-         frame->plane_count == 1 && frame->modifier == SELKIES_MODIFIER_LINEAR && plane->ptr != NULL &&
-         plane->stride / 4 >= frame->width &&
-         plane->len >= (uint64_t)plane->stride * (frame->height - 1) + (uint64_t)frame->width * 4;
-}
-
-static bool touched(const SelkiesFrame *frame, uint32_t top, uint32_t rows) {
-  for (uint32_t i = 0; i < frame->damage_count; i++) {
-    const SelkiesRect *rect = &frame->damage[i];
-    if (rect->width > 0 && rect->height > 0 && rect->y < top + rows && rect->y + rect->height > top) {
-      return true;
-    }
-  }
-  return false;
-}
-
 static SelkiesStatus send_stripe(Encoder *encoder, const SelkiesFrame *frame, uint32_t top, uint32_t rows) {
   void *ctx = encoder->host->ctx;
   size_t need = ((size_t)frame->width + 16) * (rows + 16) * 6 + 1024;
@@ -276,7 +243,7 @@ static SelkiesStatus send_stripe(Encoder *encoder, const SelkiesFrame *frame, ui
 /* [media] */
 static SelkiesStatus submit(SelkiesInstance *instance, const SelkiesFrame *frame, const SelkiesSubmitParams *params) {
   Encoder *encoder = instance;
-  if (!FITTING(fits(encoder, frame))) {
+  if (!FITTING(fits(&encoder->params, frame))) {
     return fail(encoder->host, encoder->log, SELKIES_CLASS_RECONFIGURE, SELKIES_DETAIL_INVALID_ARGUMENT,
                 "not the frame that was agreed");
   }
@@ -312,40 +279,5 @@ static SelkiesStatus submit(SelkiesInstance *instance, const SelkiesFrame *frame
   }
   return SELKIES_OK;
 }
-
-/* [media] Nothing is ever in flight. */
-static SelkiesStatus drain(SelkiesInstance *instance) {
-  (void)instance;
-  return SELKIES_OK;
-}
-
-static const SelkiesEncoderV1 ENCODER = {
-    .struct_size = sizeof ENCODER,
-    .probe = probe,
-    .create = create,
-    .destroy = destroy,
-    .configure = configure,
-    .submit = submit,
-    .drain = drain,
-};
-
-/* ---- the entry ---- */
-
-static const char MANIFEST[] =
-#include "manifest.inc" /* made by build.sh */
-    ;
-
-/* [any] */
-static const void *query(SelkiesStr id) {
-  return ANSWERS(id);
-}
-
-SELKIES_PLUGIN_ENTRY = {
-    .magic = SELKIES_PLUGIN_MAGIC,
-    .abi_epoch = SELKIES_ABI_EPOCH,
-    .struct_size = sizeof(SelkiesPluginEntry),
-    .manifest_json = {.ptr = (const uint8_t *)MANIFEST, .len = sizeof MANIFEST - 1},
-    .query = query,
-};
 
 #endif

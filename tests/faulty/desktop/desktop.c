@@ -422,10 +422,6 @@ static const SelkiesRtcConfigV1 RTC_CONFIG = {.struct_size = sizeof RTC_CONFIG,
 
 /* ---- the entry ---- */
 
-static const char MANIFEST[] =
-#include "manifest.inc" /* made by build.sh */
-    ;
-
 static const void *query(SelkiesStr id) {
   static const struct {
     const char *id;
@@ -441,10 +437,4 @@ static const void *query(SelkiesStr id) {
   return NULL;
 }
 
-SELKIES_PLUGIN_ENTRY = {
-    .magic = SELKIES_PLUGIN_MAGIC,
-    .abi_epoch = SELKIES_ABI_EPOCH,
-    .struct_size = sizeof(SelkiesPluginEntry),
-    .manifest_json = {.ptr = (const uint8_t *)MANIFEST, .len = sizeof MANIFEST - 1},
-    .query = query,
-};
+#include "entry.h"

@@ -7,7 +7,7 @@
 #include <vpx/vp8cx.h>
 #include <vpx/vpx_encoder.h>
 
-#include "plugin.h"
+#include "codec.h"
 
 #define IS(name) (strcmp(FAULT, name) == 0)
 #if VP9
@@ -22,7 +22,7 @@
 #define MAX_EDGE 4096u
 #define LEAST_EDGE 32u
 
-typedef struct {
+struct Encoder {
   const SelkiesHost *host;
   const SelkiesLogV1 *log;
   const SelkiesMemoryV1 *memory;
@@ -31,11 +31,11 @@ typedef struct {
   vpx_codec_ctx_t codec;
   vpx_image_t *image; /* NULL while there is no codec */
   int64_t frames;     /* encoded by this codec */
-} Encoder;
+};
 
 /* [control] */
 static SelkiesStatus probe(const SelkiesHost *host, SelkiesStr config_json, const SelkiesCapsSink *sink) {
-  static const uint32_t formats[] = {SELKIES_FOURCC_XRGB8888, SELKIES_FOURCC_ARGB8888};
+  static const uint32_t formats[] = {READ_FORMATS};
   (void)host;
   (void)config_json; /* the schema allows nothing */
   SelkiesEncoderCaps caps = {
@@ -43,7 +43,7 @@ static SelkiesStatus probe(const SelkiesHost *host, SelkiesStr config_json, cons
       .flags = SELKIES_ENCODER_DAMAGE,
       .name = text(NAME),
       .codec = CODEC,
-      .memory_mask = 1u << SELKIES_MEMORY_CPU | 1u << SELKIES_MEMORY_MEMFD,
+      .memory_mask = READ_MEMORY,
       .fourccs = formats,
       .fourcc_count = sizeof formats / sizeof formats[0],
       .chroma_mask = SELKIES_CHROMA_420,
@@ -67,13 +67,8 @@ static void close_codec(Encoder *encoder) {
 
 /* Begins a new stream when the parameters can be produced. */
 static SelkiesStatus take(Encoder *encoder, const SelkiesEncoderParams *params) {
-  bool possible = params->struct_size >= sizeof *params && params->codec == CODEC &&
-                  (params->memory == SELKIES_MEMORY_CPU || params->memory == SELKIES_MEMORY_MEMFD) &&
-                  (params->fourcc == SELKIES_FOURCC_XRGB8888 || params->fourcc == SELKIES_FOURCC_ARGB8888) &&
-                  params->width >= LEAST_EDGE && params->width <= MAX_EDGE && params->height >= LEAST_EDGE &&
-                  params->height <= MAX_EDGE && params->chroma == SELKIES_CHROMA_420 && params->bit_depth == 8 &&
-                  params->rate == SELKIES_RATE_CBR && params->bitrate_kbps > 0 && params->fps_num > 0 &&
-                  params->out_width == 0 && params->out_height == 0;
+  bool possible = is_readable(params, CODEC, LEAST_EDGE, MAX_EDGE) && params->chroma == SELKIES_CHROMA_420 &&
+                  params->rate == SELKIES_RATE_CBR && params->bitrate_kbps > 0 && params->fps_num > 0;
   if (!possible) {
     return fail(encoder->host, encoder->log, SELKIES_CLASS_RECONFIGURE, SELKIES_DETAIL_UNSUPPORTED,
                 "only 8 bits by bit rate from 32-bit pixels in readable memory, 32 to 4096 pixels an edge");
@@ -137,20 +132,6 @@ static void destroy(SelkiesInstance *instance) {
   free(instance);
 }
 
-/* [media] */
-static SelkiesStatus configure(SelkiesInstance *instance, const SelkiesEncoderParams *params) {
-  return take(instance, params);
-}
-
-static bool fits(const Encoder *encoder, const SelkiesFrame *frame) {
-  const SelkiesPlane *plane = &frame->planes[0];
-  return frame->struct_size >= sizeof *frame && frame->width == encoder->params.width &&
-         frame->height == encoder->params.height && frame->fourcc == encoder->params.fourcc &&
-         frame->plane_count == 1 && frame->modifier == SELKIES_MODIFIER_LINEAR && plane->ptr != NULL &&
-         plane->stride / 4 >= frame->width &&
-         plane->len >= (uint64_t)plane->stride * (frame->height - 1) + (uint64_t)frame->width * 4;
-}
-
 /* Reads the frame as BT.601 in limited range; 16-bit fractions. */
 static void convert(Encoder *encoder, const SelkiesFrame *frame) {
   vpx_image_t *image = encoder->image;
@@ -202,23 +183,16 @@ static SelkiesStatus send_packet(Encoder *encoder, const SelkiesFrame *frame, co
   return encoder->memory->commit(ctx, &slab, &packet);
 }
 
-static bool touched(const SelkiesFrame *frame) {
-  bool any = (frame->flags & SELKIES_FRAME_FULL_DAMAGE) != 0;
-  for (uint32_t i = 0; i < frame->damage_count; i++) {
-    any = any || (frame->damage[i].width > 0 && frame->damage[i].height > 0);
-  }
-  return any;
-}
-
 /* [media] */
 static SelkiesStatus submit(SelkiesInstance *instance, const SelkiesFrame *frame, const SelkiesSubmitParams *params) {
   Encoder *encoder = instance;
-  if (encoder->image == NULL || !fits(encoder, frame)) {
+  if (encoder->image == NULL || !fits(&encoder->params, frame)) {
     return fail(encoder->host, encoder->log, SELKIES_CLASS_RECONFIGURE, SELKIES_DETAIL_INVALID_ARGUMENT,
                 "not the frame that was agreed");
   }
   bool first = encoder->frames == 0, keyframe = (params->flags & SELKIES_SUBMIT_KEYFRAME) != 0;
-  if (first || keyframe || encoder->params.ignore_damage != 0 || touched(frame)) {
+  bool changed = (frame->flags & SELKIES_FRAME_FULL_DAMAGE) != 0 || touched(frame, 0, frame->height);
+  if (first || keyframe || encoder->params.ignore_damage != 0 || changed) {
     convert(encoder, frame);
     if (first && IS("false-keyframe")) {
       encode(encoder, true);
@@ -237,36 +211,3 @@ static SelkiesStatus submit(SelkiesInstance *instance, const SelkiesFrame *frame
   encoder->answer->done(encoder->host->ctx, &done);
   return SELKIES_OK;
 }
-
-/* [media] Nothing is ever in flight. */
-static SelkiesStatus drain(SelkiesInstance *instance) {
-  (void)instance;
-  return SELKIES_OK;
-}
-
-static const SelkiesEncoderV1 ENCODER = {
-    .struct_size = sizeof ENCODER,
-    .probe = probe,
-    .create = create,
-    .destroy = destroy,
-    .configure = configure,
-    .submit = submit,
-    .drain = drain,
-};
-
-static const char MANIFEST[] =
-#include "manifest.inc" /* made by build.sh */
-    ;
-
-/* [any] */
-static const void *query(SelkiesStr id) {
-  return same(id, SELKIES_ID_ENCODER_V1) ? &ENCODER : NULL;
-}
-
-SELKIES_PLUGIN_ENTRY = {
-    .magic = SELKIES_PLUGIN_MAGIC,
-    .abi_epoch = SELKIES_ABI_EPOCH,
-    .struct_size = sizeof(SelkiesPluginEntry),
-    .manifest_json = {.ptr = (const uint8_t *)MANIFEST, .len = sizeof MANIFEST - 1},
-    .query = query,
-};
