@@ -1,5 +1,8 @@
 //! An encoder in a child.
 
+mod books;
+mod pace;
+
 use std::{
     collections::BTreeMap,
     os::fd::AsFd,
@@ -9,18 +12,20 @@ use std::{
 
 use selkies_plugin_abi as abi;
 
+use books::{Books, hear};
+use pace::{Pace, period};
+
 use super::{RateChange, SubmitOptions};
 use crate::{
     child::{
-        Call, ChildPlugin, Deadlines, Link, Remote,
-        wire::{Create, Event, Reply, Submit, Task, WirePacket, color_bytes},
+        Call, ChildPlugin, Remote,
+        wire::{Create, Reply, Submit, Task, color_bytes},
     },
     instance::{
         Damage, EncoderOffer, EncoderSettings, FaultClass, FaultDetail, Origin, PluginError, SharedBuffer,
         VideoFrame,
     },
-    services::{EncoderDesk, EncoderSink, Flight, FrameFinished, Keep, PluginAccount, now_ns, slab_capacity},
-    size::size_field,
+    services::{EncoderDesk, EncoderSink, Flight, PluginAccount, now_ns},
 };
 
 const SUBMIT: &str = "encoder.submit";
@@ -39,45 +44,6 @@ pub(super) struct RemoteEncoder {
     /// Three frames' time.
     period: Duration,
     max_retained: usize,
-}
-
-/// What the child has, and how long it takes.
-#[derive(Default)]
-struct Books {
-    /// Frames whose memory the child has.
-    lent: BTreeMap<u64, Keep>,
-    next_token: u64,
-    pace: Pace,
-}
-
-/// How long frames took since the encoder got its settings.
-#[derive(Default)]
-struct Pace {
-    /// Moving average; `None` before the first frame. Not the longest: one frame that a busy machine held up must not make
-    /// the host wait longer for a hang.
-    usual: Option<Duration>,
-}
-
-impl Pace {
-    /// A frame took that long.
-    fn note(&mut self, took: Duration, deadlines: &Deadlines) {
-        // The first one may have compiled kernels, which tells nothing of the others.
-        let first = took.min(deadlines.frame);
-        // Nor may one tell that was never in time.
-        let took = took.min(deadlines.first_frame);
-        self.usual = Some(self.usual.map_or(first, |usual| (usual * 3 + took) / 4));
-    }
-
-    /// How long the next frame may take, where three take `period`.
-    fn allowance(&self, period: Duration, deadlines: &Deadlines) -> Duration {
-        let Deadlines { first_frame, frame, start_up, .. } = *deadlines;
-        // Who asks for a frame in a minute waits for a hang as long as others do.
-        let period = period.min(start_up);
-        match self.usual {
-            None => first_frame.max(period),
-            Some(usual) => frame.max(period).max((usual * 4).min(first_frame)),
-        }
-    }
 }
 
 impl RemoteEncoder {
@@ -319,98 +285,11 @@ impl RemoteEncoder {
     }
 }
 
-fn period(settings: &EncoderSettings) -> Duration {
-    let (numerator, denominator) = settings.fps;
-    Duration::from_secs(3) * denominator / numerator.max(1)
-}
-
-/// Takes what the child says; answers what is wrong with it.
-fn hear(
-    link: &Link,
-    desk: &EncoderDesk,
-    books: &mut Books,
-    account: &PluginAccount,
-    event: Event,
-) -> Result<(), String> {
-    match event {
-        Event::Packet(packet) => {
-            take(link, desk, &packet).map_err(|what| format!("sent a bad packet: {what}"))
-        }
-        Event::Done { frame_id, outcome, refine_at_ns, convert_ns } => {
-            let Some(flight) = desk.frames().finish(frame_id) else {
-                return Err(format!("finished frame {frame_id}, which is not in flight"));
-            };
-            let took = Duration::from_nanos(now_ns().saturating_sub(flight.submitted_ns));
-            books.pace.note(took, link.deadlines());
-            let outcome = outcome.map_err(|error| error.into_error(account, "encoder.done"));
-            desk.finished(FrameFinished { frame_id, outcome, refine_at_ns, convert_ns });
-            Ok(())
-        }
-        Event::Returned(token) => match books.lent.remove(&token) {
-            Some(keep) => {
-                drop(keep);
-                Ok(())
-            }
-            None => Err(format!("gave back frame memory {token}, which it does not have")),
-        },
-    }
-}
-
-fn take(link: &Link, desk: &EncoderDesk, packet: &WirePacket) -> Result<(), &'static str> {
-    let memory = link.arena().take(packet.place)?;
-    let len = packet.len as usize;
-    if len == 0 || len > slab_capacity(packet.place) {
-        return Err("its length is 0 or over its slab's");
-    }
-    let raw = abi::Packet {
-        struct_size: size_field::<abi::Packet>(),
-        codec: packet.codec,
-        flags: packet.flags,
-        layer: packet.layer,
-        len,
-        frame_id: packet.frame_id,
-        reference_frame_id: packet.reference_frame_id,
-        timestamp_ns: 0,
-        duration_ns: packet.duration_ns,
-        area: packet.area.into(),
-        stream: 0,
-        reserved32: 0,
-        reserved: [0; 3],
-    };
-    desk.accept(&raw, memory).map_err(|(what, _)| what)
-}
-
 impl std::fmt::Debug for RemoteEncoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RemoteEncoder")
             .field("remote", &self.remote)
             .field("lent", &self.books.lent.len())
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn ms(count: u64) -> Duration {
-        Duration::from_millis(count)
-    }
-
-    #[test]
-    fn a_frame_never_gets_more_time_than_the_first() {
-        let deadlines =
-            Deadlines { start_up: ms(5000), call: ms(2000), first_frame: ms(1000), frame: ms(150) };
-        let mut pace = Pace::default();
-        assert_eq!(pace.allowance(ms(50), &deadlines), ms(1000));
-        // Kernels were compiled.
-        pace.note(ms(900), &deadlines);
-        assert_eq!(pace.allowance(ms(50), &deadlines), ms(600));
-        (0..50).for_each(|_| pace.note(ms(10), &deadlines));
-        assert_eq!(pace.allowance(ms(50), &deadlines), ms(150));
-        assert_eq!(pace.allowance(ms(300), &deadlines), ms(300));
-        (0..50).for_each(|_| pace.note(ms(60_000), &deadlines));
-        assert_eq!(pace.allowance(ms(50), &deadlines), ms(1000));
-        assert_eq!(pace.allowance(Duration::MAX, &deadlines), ms(5000));
     }
 }
