@@ -2,35 +2,22 @@
 #![allow(unsafe_code)] // fake plugins speak the bare ABI
 
 mod instance_fakes;
+#[path = "support/sink.rs"]
+mod sink;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use instance_fakes::encoder::{HOSTS, RATE, SIZE, TABLE, memory, slab};
 use instance_fakes::notes;
 use selkies_plugin_abi::{self as abi, Str};
 use selkies_plugin_host::{
-    Damage, EncodedPacket, EncoderInstance, EncoderOffer, EncoderSettings, EncoderSink, FaultClass,
-    FaultDetail, FaultOrigin, FrameFinished, HostServices, Origin, Plugin, PluginError, RateChange,
-    SharedBuffer, SlabPool, SubmitOptions, Tables, VideoFrame, probe_encoder,
+    Damage, EncoderInstance, EncoderOffer, EncoderSettings, FaultClass, FaultDetail, FaultOrigin,
+    HostServices, Origin, Plugin, PluginError, RateChange, SharedBuffer, SlabPool, SubmitOptions, Tables,
+    VideoFrame, probe_encoder,
 };
+use sink::Sink;
 
 const PLUGIN: &str = "test.encoder";
-
-#[derive(Default)]
-struct Sink {
-    packets: Mutex<Vec<EncodedPacket>>,
-    done: Mutex<Vec<FrameFinished>>,
-}
-
-impl EncoderSink for Sink {
-    fn packet(&self, packet: EncodedPacket) {
-        self.packets.lock().unwrap().push(packet);
-    }
-
-    fn done(&self, done: FrameFinished) {
-        self.done.lock().unwrap().push(done);
-    }
-}
 
 struct Bench {
     services: HostServices,

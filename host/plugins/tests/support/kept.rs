@@ -3,15 +3,17 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use selkies_plugin_abi::{self as abi, Rect};
 use selkies_plugin_host::{
-    CaptureInstance, CaptureRequest, CaptureSignal, Damage, EncodedPacket, EncoderInstance, EncoderSettings,
-    EncoderSink, FaultClass, FrameFinished, HostServices, MetricValue, Origin, Plugin, RateChange,
-    SharedBuffer, SubmitOptions, VideoFrame, probe_encoder,
+    CaptureInstance, CaptureRequest, CaptureSignal, Damage, EncoderInstance, EncoderSettings, FaultClass,
+    HostServices, MetricValue, Origin, Plugin, RateChange, SharedBuffer, SubmitOptions, VideoFrame,
+    probe_encoder,
 };
+
+use super::sink::Sink;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -89,22 +91,6 @@ pub(crate) fn drive_refusal(services: &HostServices, plugin: &Plugin) -> Result<
     let error = refused.expect_err("too wide");
     assert_eq!((error.class, error.text.is_empty()), (FaultClass::Reconfigure, false), "{error}");
     Ok(error.text)
-}
-
-#[derive(Default)]
-struct Sink {
-    packets: Mutex<Vec<EncodedPacket>>,
-    done: Mutex<Vec<FrameFinished>>,
-}
-
-impl EncoderSink for Sink {
-    fn packet(&self, packet: EncodedPacket) {
-        self.packets.lock().unwrap().push(packet);
-    }
-
-    fn done(&self, done: FrameFinished) {
-        self.done.lock().unwrap().push(done);
-    }
 }
 
 /// What a packet must say: the frame's number, the sum of its bytes, the quality.

@@ -3,6 +3,7 @@
 
 pub(crate) mod kept;
 pub(crate) mod lines;
+pub(crate) mod sink;
 
 use std::{
     error::Error,
