@@ -1,12 +1,14 @@
 //! A correct H.264 encoder (whole frames, or stripes that are streams of their own) in which the configuration can place a
 //! fault.
 
+#[path = "../../agreement.rs"]
+mod agreement;
 mod picture;
 mod stream;
 
 use selkies_plugin_sdk::{
-    Completion, Encoder, EncoderCaps, EncoderParams, Error, FrameRef, Host, PacketInfo, PacketSink, Progress,
-    Result, Submit, abi,
+    Completion, Encoder, EncoderCaps, EncoderParams, Error, FrameRef, Host, PacketSink, Progress, Result,
+    Submit, abi,
 };
 use serde::Deserialize;
 
@@ -18,6 +20,8 @@ const SHORTEST: u32 = 2160;
 /// Rows of a stripe unless the parameters say, and the fewest that the codec takes.
 const STRIPE_ROWS: u32 = 64;
 const LEAST_ROWS: u32 = 16;
+/// Formats of frames.
+const FORMATS: [u32; 3] = [abi::FOURCC_XRGB8888, abi::FOURCC_ARGB8888, abi::FOURCC_YUV420];
 
 /// Configuration, as in the manifest.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -73,7 +77,7 @@ fn caps(name: &str, flags: u32) -> EncoderCaps {
         flags: flags | abi::ENCODER_DAMAGE,
         codec: abi::CODEC_H264,
         memory_mask: 1 << abi::MEMORY_CPU | 1 << abi::MEMORY_MEMFD,
-        fourccs: vec![abi::FOURCC_XRGB8888, abi::FOURCC_ARGB8888, abi::FOURCC_YUV420],
+        fourccs: FORMATS.into(),
         chroma_mask: abi::CHROMA_420,
         rate_mask: 1 << abi::RATE_CBR,
         depth: 1,
@@ -87,16 +91,11 @@ fn caps(name: &str, flags: u32) -> EncoderCaps {
 }
 
 fn possible(params: &EncoderParams) -> bool {
-    params.codec == abi::CODEC_H264
-        && matches!(params.fourcc, abi::FOURCC_XRGB8888 | abi::FOURCC_ARGB8888 | abi::FOURCC_YUV420)
-        && matches!(params.memory, abi::MEMORY_CPU | abi::MEMORY_MEMFD)
-        && (LEAST_ROWS..=LONGEST).contains(&params.width)
-        && (LEAST_ROWS..=SHORTEST).contains(&params.height)
+    let edges = [LEAST_ROWS..=LONGEST, LEAST_ROWS..=SHORTEST];
+    agreement::is_readable(params, abi::CODEC_H264, &FORMATS, edges)
         && params.chroma == abi::CHROMA_420
-        && params.bit_depth == 8
         && params.rate == abi::RATE_CBR
         && params.bitrate_kbps > 0
-        && (params.out_width, params.out_height) == (0, 0)
 }
 
 impl H264 {
@@ -144,19 +143,7 @@ impl H264 {
         }
         let mut slab = self.packets.slab(bytes.len())?;
         slab[..bytes.len()].copy_from_slice(&bytes);
-        slab.commit(
-            bytes.len(),
-            PacketInfo {
-                codec: abi::CODEC_H264,
-                flags: if key { abi::PACKET_KEY } else { 0 },
-                layer: 0,
-                frame_id: frame.frame_id(),
-                reference_frame_id: 0,
-                timestamp_ns: frame.timestamp_ns(),
-                duration_ns: 0,
-                area: abi::Rect { x: 0, y: *top, width: frame.width(), height: *rows },
-            },
-        )
+        slab.commit(bytes.len(), agreement::packet(frame, abi::CODEC_H264, key, *top, *rows))
     }
 }
 
@@ -188,10 +175,7 @@ impl Encoder for H264 {
     }
 
     fn submit(&mut self, frame: FrameRef<'_>, params: Submit<'_>) -> Result<Progress> {
-        let size = (frame.width(), frame.height());
-        if size != (self.wanted.width, self.wanted.height) || frame.fourcc() != self.wanted.fourcc {
-            return Err(Error::reconfigure("not the frame that was agreed"));
-        }
+        agreement::check(frame, (self.wanted.width, self.wanted.height), self.wanted.fourcc)?;
         self.frames += 1;
         for number in 0..self.stripes.len() {
             let (top, rows, stream) = &self.stripes[number];

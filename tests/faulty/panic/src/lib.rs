@@ -1,13 +1,18 @@
 //! A correct encoder (each changed picture is one JPEG) that panics at frame `after` of each instance.
 
+#[path = "../../agreement.rs"]
+mod agreement;
+
 use selkies_plugin_sdk::{
-    Completion, Encoder, EncoderCaps, EncoderParams, Error, FrameRef, Host, PacketInfo, PacketSink, Progress,
-    Result, Submit, abi,
+    Completion, Encoder, EncoderCaps, EncoderParams, Error, FrameRef, Host, PacketSink, Progress, Result,
+    Submit, abi,
 };
 use serde::Deserialize;
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp, compressed_buf_len};
 
 const MAX_EDGE: u32 = 8192;
+/// Formats of frames.
+const FORMATS: [u32; 2] = [abi::FOURCC_XRGB8888, abi::FOURCC_ARGB8888];
 
 /// Configuration, as in the manifest.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -55,16 +60,10 @@ impl Panicking {
 
 impl Wanted {
     fn new(params: &EncoderParams) -> Result<Self> {
-        let edges = 1..=MAX_EDGE;
-        let possible = params.codec == abi::CODEC_JPEG
-            && matches!(params.fourcc, abi::FOURCC_XRGB8888 | abi::FOURCC_ARGB8888)
-            && matches!(params.memory, abi::MEMORY_CPU | abi::MEMORY_MEMFD)
-            && edges.contains(&params.width)
-            && edges.contains(&params.height)
-            && params.bit_depth == 8
+        let edges = [1..=MAX_EDGE, 1..=MAX_EDGE];
+        let possible = agreement::is_readable(params, abi::CODEC_JPEG, &FORMATS, edges)
             && params.rate == abi::RATE_QUALITY
-            && (1..=100).contains(&params.quality)
-            && (params.out_width, params.out_height) == (0, 0);
+            && (1..=100).contains(&params.quality);
         let subsamp = match params.chroma {
             abi::CHROMA_420 => Some(Subsamp::Sub2x2),
             abi::CHROMA_444 => Some(Subsamp::None),
@@ -99,7 +98,7 @@ impl Encoder for Panicking {
             flags: abi::ENCODER_INTRA_ONLY,
             codec: abi::CODEC_JPEG,
             memory_mask: 1 << abi::MEMORY_CPU | 1 << abi::MEMORY_MEMFD,
-            fourccs: vec![abi::FOURCC_XRGB8888, abi::FOURCC_ARGB8888],
+            fourccs: FORMATS.into(),
             chroma_mask: abi::CHROMA_420 | abi::CHROMA_444,
             rate_mask: 1 << abi::RATE_QUALITY,
             depth: 1,
@@ -131,10 +130,7 @@ impl Encoder for Panicking {
     }
 
     fn submit(&mut self, frame: FrameRef<'_>, params: Submit<'_>) -> Result<Progress> {
-        let size = (frame.width(), frame.height());
-        if size != (self.wanted.width, self.wanted.height) || frame.fourcc() != self.wanted.fourcc {
-            return Err(Error::reconfigure("not the frame that was agreed"));
-        }
+        agreement::check(frame, (self.wanted.width, self.wanted.height), self.wanted.fourcc)?;
         self.frames += 1;
         assert!(self.frames < u64::from(self.after), "frame {} is the one to panic at", self.frames);
         let changed = self.wanted.streaming || frame.damage().is_none_or(|rects| !rects.is_empty());
@@ -146,19 +142,7 @@ impl Encoder for Panicking {
             let room = compressed_buf_len(width, height, self.wanted.subsamp).map_err(failed)?;
             let mut slab = self.packets.slab(room)?;
             let len = self.compressor.compress_to_slice(image, &mut slab).map_err(failed)?;
-            slab.commit(
-                len,
-                PacketInfo {
-                    codec: abi::CODEC_JPEG,
-                    flags: abi::PACKET_KEY,
-                    layer: 0,
-                    frame_id: frame.frame_id(),
-                    reference_frame_id: 0,
-                    timestamp_ns: frame.timestamp_ns(),
-                    duration_ns: 0,
-                    area: abi::Rect { x: 0, y: 0, width: frame.width(), height: frame.height() },
-                },
-            )?;
+            slab.commit(len, agreement::packet(frame, abi::CODEC_JPEG, true, 0, frame.height()))?;
             self.wanted.whole = false;
         }
         Ok(Progress::Done { refine_at_ns: None })
