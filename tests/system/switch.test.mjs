@@ -22,6 +22,17 @@ function withoutWebCodecs() {
   delete HTMLCanvasElement.prototype.transferControlToOffscreen;
 }
 
+/** Runs in the page: its browser says that it decodes H.264, and then refuses to. */
+function refusingDecoder() {
+  window.VideoDecoder = class extends VideoDecoder {
+    configure(config) {
+      // What no browser knows is refused as anything else that a decoder does not take: later, by an error.
+      super.configure({ ...config, codec: config.codec.startsWith("avc1") ? "avc1.ffffff" : config.codec });
+    }
+  };
+  delete HTMLCanvasElement.prototype.transferControlToOffscreen;
+}
+
 async function status(session) {
   return (await fetch(new URL("api/status", session.host.url))).json();
 }
@@ -198,6 +209,28 @@ describe("pages without video decoders", { timeout: 180_000 }, () => {
     await other.waitEqual(x, { limit: 20_000 });
     assert.equal((await status(session)).video.encoder, PLUGINS.jpeg);
     await until("the reason is gone", async () => !/decodes/.test((await detail()) ?? ""));
+    await still.stop();
+  });
+});
+
+describe("a decoder that fails", { timeout: 90_000 }, () => {
+  let session;
+  before(async () => {
+    session = await Session.start({ host: { env: ENV }, path: "?debug", page: { prepare: [refusingDecoder] } });
+    await session.waitScreen(1280, 720);
+  }, { timeout: 60_000 });
+  after(() => session?.close());
+
+  test("the page steps down, the host hears of it, and the picture is there", { timeout: 60_000 }, async () => {
+    const { desk, x } = session;
+    const still = await session.scene("text");
+    await desk.waitEqual(x, { limit: 20_000 });
+    assert.equal((await status(session)).video.encoder, PLUGINS.jpeg);
+    await until("the menu says so", async () => (await shown(desk)) === "jpeg");
+    const offered = await desk.page.evaluate(() => [...document.querySelectorAll("#encoder option")].map((o) => [o.value, !o.disabled]));
+    assert.deepEqual(offered, [["h264enc", false], ["h264enc-striped", false], ["jpeg", true]]);
+    assert.equal((await status(session)).clients, 1);
+    assert.deepEqual(desk.complaints, []);
     await still.stop();
   });
 });

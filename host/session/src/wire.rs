@@ -4,8 +4,8 @@
 //! directions are described once more in [`VERBS`], from which `schemas/wire/` is generated and against which the
 //! tests check parser and renderer.
 //!
-//! Extensions to 2.1.0, none of which a stock page needs: `_ping,<t>` answered by `pong,<t>`, `_codecs`, and `reason` in
-//! `pipeline_status`.
+//! Extensions to 2.1.0, none of which a stock page needs: `_ping,<t>` answered by `pong,<t>`, `_codecs`, answered by
+//! `system,{"action":"encoder,<name>"}` then and whenever another encoder is used, and `reason` in `pipeline_status`.
 
 mod client;
 mod clipboard;

@@ -257,13 +257,19 @@ const steps = {
     await until("no notice", async () => (await badge())[1] === "0", 15_000);
   },
 
-  async "a reset starts the ids and the size over"(page, { stripes: [, green] }) {
+  async "a reset starts the ids over, and the size is what was told, from the first stripe on"(page, { stripes: [, green] }) {
+    const height = () => page.evaluate(() => document.getElementById("screen").height);
     server.say("PIPELINE_RESETTING primary");
     server.frame(1, [0, green]);
     await receivedLike(/^CLIENT_FRAME_ACK 1 /);
-    await until("new size", async () => (await page.evaluate(() => document.getElementById("screen").height)) === 120);
+    await shows(page, [[5, 5]], [GREEN]);
+    assert.equal(await height(), 360);
+    server.say('{"type":"stream_resolution","width":640,"height":240}');
+    server.say("PIPELINE_RESETTING primary");
+    server.frame(1, [0, green]);
+    await until("new size", async () => (await height()) === 240);
     server.say('{"type":"stream_resolution","width":640,"height":360}');
-    await until("told size", async () => (await page.evaluate(() => document.getElementById("screen").height)) === 360);
+    await until("told size", async () => (await height()) === 360);
     await shows(page, [[5, 5]], [GREEN]);
   },
 
