@@ -173,6 +173,48 @@ describe("an odd size", { timeout: 120_000 }, () => {
   });
 });
 
+describe("every codec", { timeout: 240_000 }, () => {
+  const encoders = { vp8enc: "selkies.vp8/vp8enc", vp9enc: "selkies.vp9/vp9enc", av1enc: "selkies.av1/av1enc", openh264enc: "selkies.openh264/openh264enc", ...PLUGINS };
+  let session;
+  before(async () => {
+    const env = { ...ENV, SELKIES_ENCODER: "jpeg,x264enc,x264enc-striped,openh264enc,vp8enc,vp9enc,av1enc,x265enc" };
+    session = await Session.start({ host: { env }, path: "?debug", page: { size: [800, 500] } });
+    await session.waitScreen(800, 500);
+  }, { timeout: 60_000 });
+  after(() => session?.close());
+
+  for (const encoder of ["vp8enc", "openh264enc", "vp9enc", "av1enc", "jpeg", "av1enc", "h264enc-striped", "vp8enc"]) {
+    test(`${encoder} takes over, in motion and at rest`, { timeout: 60_000 }, async () => {
+      const { desk, x } = session;
+      const motion = await session.scene("motion", 400, 250, 30);
+      await choose(desk, encoder);
+      await until(`${encoder} encodes`, async () => (await status(session)).video.encoder === encoders[encoder], 20_000, 20);
+      await changesTwice(desk);
+      await motion.stop();
+      const still = await session.scene("text");
+      await desk.waitEqual(x, { limit: 20_000 });
+      await still.stop();
+      assert.equal((await figures(desk)).decodeErrors, 0);
+      assert.deepEqual(desk.complaints, []);
+    });
+  }
+
+  test("H.265 is not offered where the browser does not decode it", { timeout: 30_000 }, async () => {
+    const { desk, x } = session;
+    const decodes = await desk.page.evaluate(async () => {
+      const config = { codec: "hev1.1.6.L123.B0", codedWidth: 1920, codedHeight: 1080 };
+      return (await VideoDecoder.isConfigSupported(config)).supported;
+    });
+    const offered = await desk.page.evaluate(() => !document.querySelector('#encoder option[value="h265enc"]').disabled);
+    assert.equal(offered, decodes);
+    await choose(desk, "h265enc");
+    const still = await session.scene("gradient");
+    await desk.waitEqual(x, { limit: 20_000 });
+    assert.equal((await status(session)).video.encoder === "selkies.x265/x265enc", decodes);
+    await still.stop();
+  });
+});
+
 describe("pages without video decoders", { timeout: 180_000 }, () => {
   let session;
   before(async () => {

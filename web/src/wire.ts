@@ -203,8 +203,8 @@ export function rangeOf(settings: Settings, name: string): { min: number; max: n
 
 /** The codec of an encoder, by its name on the wire; null for names that do not tell. */
 export function codecOf(encoder: string): string | null {
-  const name = encoder.replace(/-striped$/, "").replace(/enc$/, "");
-  return name === "jpeg" || (VIDEO_CODECS as readonly string[]).includes(name) ? name : null;
+  const name = /jpeg|[hx]26[45]|vp8|vp9|av1/.exec(encoder)?.[0] ?? null;
+  return name?.startsWith("x") ? `h${name.slice(1)}` : name;
 }
 
 /** Asks for a new size of the display, in pixels. */

@@ -109,5 +109,6 @@ test("what may be chosen is read with care", () => {
   expect(wire.encodersOf(settings({}))).toEqual([]);
   expect(wire.rangeOf(settings({ video_crf: { min: 5, max: 50, default: 60 } }), "video_crf")).toEqual({ min: 5, max: 50, value: 50 });
   expect(wire.rangeOf(settings({ video_crf: { min: 25, max: 25, default: 25 } }), "video_crf")).toBeNull();
-  expect(["jpeg", "h264enc-striped", "vp9enc", "nvh264enc"].map(wire.codecOf)).toEqual(["jpeg", "h264", "vp9", null]);
+  const names = ["jpeg", "h264enc-striped", "vp9enc", "nvh264enc", "x265enc", "rav1enc", "ownenc"];
+  expect(names.map(wire.codecOf)).toEqual(["jpeg", "h264", "vp9", "h264", "h265", "av1", null]);
 });
