@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use selkies_config::{Config, PluginUse};
 use selkies_media::{Backend, Backends, EncoderBackend};
 use selkies_plugin_host::{HostServices, Inventory, Manifest, Plugin, ids};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::defaults;
 
@@ -148,8 +148,13 @@ fn encoders(config: &Config, loader: &mut Loader<'_>) -> Result<Vec<EncoderBacke
                     .into_iter()
                     .filter(|entry| name.as_ref().is_none_or(|name| *name == entry.offer.name))
                     .collect();
-                if chosen.is_empty() {
-                    warn!(plugin = %entry.plugin, name = name.as_deref().unwrap_or("any"), "offers no such encoder here");
+                match &name {
+                    Some(name) if chosen.is_empty() => {
+                        warn!(plugin = %entry.plugin, name, "offers no such encoder here");
+                    }
+                    // It said why.
+                    None if chosen.is_empty() => debug!(plugin = %entry.plugin, "offers no encoder here"),
+                    _ => {}
                 }
                 found.extend(chosen);
             }

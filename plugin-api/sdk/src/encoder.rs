@@ -181,7 +181,8 @@ pub trait Encoder: Send + Sized + 'static {
     /// `[control]`
     ///
     /// # Errors
-    /// When there is nothing to offer.
+    /// [`Error::device_lost`] when there is nothing to offer on this machine, with the reason: that is no failure of the
+    /// plugin. Any other when it cannot be told.
     fn probe(host: Host, config: Self::Config) -> Result<Vec<EncoderCaps>>;
 
     /// Makes an encoder. `[control]`

@@ -105,6 +105,11 @@ impl Error {
         abi::failure(self.class, self.detail)
     }
 
+    /// True for [`Error::device_lost`].
+    pub(crate) fn is_device_lost(&self) -> bool {
+        self.class == abi::CLASS_DEVICE_LOST
+    }
+
     /// The text for people.
     #[must_use]
     pub fn text(&self) -> &str {

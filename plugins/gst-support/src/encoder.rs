@@ -78,7 +78,11 @@ impl<F: Family> Encoder for GstEncoder<F> {
     fn probe(_: Host, config: F::Config) -> Result<Vec<EncoderCaps>> {
         let (what, tuning) = (F::DESCRIPTION, config.into());
         let library = Library::start()?;
-        probe::attempt(library, what, &tuning)?;
+        probe::attempt(library, what, &tuning).map_err(|error| {
+            // An operator's mistake is one; whatever else keeps a picture from being encoded is this machine's.
+            let mistaken = abi::detail_of(error.status()) == abi::DETAIL_CONFIG;
+            if mistaken { error } else { Error::device_lost(error.text()) }
+        })?;
         Ok(vec![EncoderCaps {
             name: what.name.to_owned(),
             flags: abi::ENCODER_DAMAGE | if what.device == Device::Cpu { 0 } else { abi::ENCODER_HARDWARE },

@@ -52,7 +52,16 @@ unsafe extern "C" fn probe<T: Encoder>(
             let host = host.ok_or_else(|| Error::invalid("host is NULL or too small"))?;
             let sink = guard::pointer(sink, "sink")?;
             let emit = sink.emit.ok_or_else(|| Error::invalid("sink has no emit"))?;
-            for caps in T::probe(host, crate::slot::parse_config(config)?)? {
+            let found = match T::probe(host, crate::slot::parse_config(config)?) {
+                // Nothing on this machine is no failure; the host is told why.
+                Err(error) if error.is_device_lost() => {
+                    host.fail(error.status(), error.text());
+                    host.log(abi::LEVEL_INFO, error.text());
+                    return Ok(abi::OK);
+                }
+                found => found?,
+            };
+            for caps in found {
                 let fourcc_count = u32::try_from(caps.fourccs.len())
                     .ok()
                     .filter(|count| (1..=32).contains(count))
