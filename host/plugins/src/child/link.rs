@@ -101,6 +101,15 @@ impl Fault {
         Self { of_host: Some(detail), ..Self::new(FaultOrigin::Caller, text) }
     }
 
+    /// The same for a child in which nothing of a plugin is yet: it is the host's own that ended, or said nothing.
+    fn before_plugins(self) -> Self {
+        match self.origin {
+            FaultOrigin::Died => Self::of_host(FaultDetail::Io, self.text),
+            FaultOrigin::Deadline => Self::of_host(FaultDetail::Timeout, self.text),
+            _ => self,
+        }
+    }
+
     /// The error of a call of this plugin.
     pub(crate) fn error(
         &self,
@@ -153,7 +162,8 @@ impl Link {
             .map_err(|error| Fault::shortage(format!("no thread for its process: {error}")))?;
         let hello = Control::Hello { level: services.log_level() };
         let call = Call { function: "start", plugin: None };
-        match link.ask(&hello, &[link.arena.memory().as_fd()], link.deadlines.start_up, call)? {
+        let answer = link.ask(&hello, &[link.arena.memory().as_fd()], link.deadlines.start_up, call);
+        match answer.map_err(Fault::before_plugins)? {
             (ControlAnswer::Ready, _) => Ok(link),
             _ => Err(link.broken(call, ANOTHER_ANSWER)),
         }

@@ -129,6 +129,9 @@ impl PluginError {
             (FaultOrigin::Caller, FaultDetail::NotFound | FaultDetail::Permission | FaultDetail::Io) => {
                 "Put the host's program back where it was started from, or restart the host; it tries again"
             }
+            (FaultOrigin::Caller, FaultDetail::Timeout) => {
+                "Give the machine less to do, or the host more of it; it tries again"
+            }
             (FaultOrigin::Caller, _) => "The host asked for something that this plugin does not offer",
             (FaultOrigin::Died | FaultOrigin::Deadline, _) => {
                 "The host starts it again or goes on with another plugin; update it or report it to its vendor"

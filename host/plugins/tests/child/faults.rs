@@ -5,10 +5,9 @@ use std::{fs, sync::Arc, time::Duration};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use selkies_plugin_host::{
-    ChildOptions, CursorInstance, Deadlines, DisplayInstance, EncoderInstance, EncoderSettings, Ending,
-    FaultClass, FaultDetail, FaultNote, FaultOrigin, HostServices, Inventory, IsolationRules, Ledger, Moment,
-    Origin, Placement, Plugin, PluginError, Policy, SharedBuffer, SlabPool, StartError, Verdict,
-    probe_encoder,
+    CursorInstance, Deadlines, DisplayInstance, EncoderInstance, EncoderSettings, Ending, FaultClass,
+    FaultDetail, FaultNote, FaultOrigin, HostServices, Inventory, IsolationRules, Ledger, Moment, Origin,
+    Placement, Plugin, PluginError, Policy, SharedBuffer, SlabPool, StartError, Verdict, probe_encoder,
 };
 
 use crate::{
@@ -215,29 +214,6 @@ fn what_the_host_lacks_is_no_fault_of_a_plugin() -> Outcome {
     assert!(!again.encode(&frame(&new, 1))?.is_empty());
     assert!(!encoding.encode(&frame(&new, 4))?.is_empty(), "it lives on");
     inventory.start(&services, "faulty.abort")?;
-    Ok(())
-}
-
-#[test]
-fn a_program_of_the_host_that_cannot_be_run_is_no_fault_of_a_plugin() -> Outcome {
-    let folder = faulty("none")?;
-    let unusable = folder.path().join("no-program");
-    fs::write(&unusable, "it may not be run")?;
-    for (program, detail) in
-        [("/there/is/no/such/host".into(), FaultDetail::NotFound), (unusable, FaultDetail::Permission)]
-    {
-        let children = ChildOptions { program, ..children(None, GENEROUS)? };
-        let inventory = Inventory::scan(&[folder.path().to_owned()], in_children(children));
-        let outcome = inventory.start(&HostServices::default(), "faulty.none");
-        let Some(StartError::Failed(error)) = outcome.err() else { return Err("no error of a call".into()) };
-        assert_eq!(
-            (error.code(), error.class, error.detail),
-            ("SI005", FaultClass::Retry, detail),
-            "{error}"
-        );
-        assert!(error.bystander && !error.is_shortage(), "{error}");
-        assert!(error.to_string().contains("Put the host's program back"), "{error}");
-    }
     Ok(())
 }
 

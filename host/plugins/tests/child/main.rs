@@ -10,6 +10,7 @@ mod kept;
 mod making;
 mod rogues;
 mod stage;
+mod starts;
 mod streams;
 mod swaps;
 mod tables;
