@@ -192,6 +192,9 @@ impl Coder {
         let bytes = unsafe { std::slice::from_raw_parts(out.bytes, len) };
         let key = out.key != 0;
         let index = self.memory.coded(number, frame_id, key);
+        if !self.settings.anchors {
+            return Ok(Unit { bytes, key, reference: None });
+        }
         self.numbers.rewrite(bytes, index, &mut self.unit).ok_or_else(|| CoderError::Numbers(build()))?;
         Ok(Unit { bytes: &self.unit, key, reference: None })
     }
@@ -212,6 +215,9 @@ pub(crate) fn build() -> i32 {
 
 /// Pictures that an encoder for these settings remembers.
 fn memory_of(settings: &Settings) -> u32 {
+    if !settings.anchors {
+        return 1;
+    }
     memory::depth(settings.width.div_ceil(16) * settings.height.div_ceil(16))
 }
 

@@ -41,11 +41,14 @@ pub struct Config {
     /// How long content must be at rest before it is repeated at the higher quality, in milliseconds.
     #[schemars(range(min = 0, max = 60000))]
     pub refine_delay_ms: u32,
+    /// Remember pictures, so that viewers that missed some go on without a key frame. The stream then allows gaps, as the
+    /// standard has them; for decoders that do not know that, switch it off.
+    pub anchors: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { threads: 0, stripe_height: 0, preset: Preset::default(), refine_delay_ms: 250 }
+        Self { threads: 0, stripe_height: 0, preset: Preset::default(), refine_delay_ms: 250, anchors: true }
     }
 }
 
@@ -100,6 +103,7 @@ impl Config {
             refine_crf: params.refine_quality().map(crf).transpose()?.filter(better),
             refine_delay_ns: u64::from(self.refine_delay_ms) * 1_000_000,
             ignore_damage: params.ignore_damage != 0,
+            anchors: self.anchors,
         })
     }
 }
@@ -143,10 +147,11 @@ pub struct X264 {
 impl EncoderPlugin for X264 {
     type Config = Config;
 
-    fn probe(_host: Host, _config: Config) -> Result<Vec<EncoderCaps>> {
+    fn probe(_host: Host, config: Config) -> Result<Vec<EncoderCaps>> {
+        let anchors = if config.anchors { abi::ENCODER_ANCHORS } else { 0 };
         let caps = |name: &str, stripes: u32| EncoderCaps {
             name: name.to_owned(),
-            flags: abi::ENCODER_DAMAGE | abi::ENCODER_REFINES | abi::ENCODER_ANCHORS | stripes,
+            flags: abi::ENCODER_DAMAGE | abi::ENCODER_REFINES | anchors | stripes,
             codec: abi::CODEC_H264,
             memory_mask: 1 << abi::MEMORY_CPU | 1 << abi::MEMORY_MEMFD,
             fourccs: vec![abi::FOURCC_XRGB8888, abi::FOURCC_ARGB8888],

@@ -140,6 +140,8 @@ pub struct Settings {
     pub refine_delay_ns: u64,
     /// Take every frame as changed all over.
     pub ignore_damage: bool,
+    /// Remember pictures for those who miss the newest.
+    pub anchors: bool,
 }
 
 impl Settings {
@@ -161,6 +163,7 @@ impl Settings {
             refine_crf: None,
             refine_delay_ns: 0,
             ignore_damage: false,
+            anchors: true,
         }
     }
 

@@ -519,3 +519,15 @@ fn a_picture_that_does_not_change_gets_its_new_quality() {
         assert!(after > before + 5.0, "{before} dB became {after}");
     }
 }
+
+#[test]
+fn without_memory_nothing_is_predicted_from_older_pictures() {
+    let mut stream = Stream::new(Settings { anchors: false, ..settings(HEIGHT, false) });
+    for id in 1..=20u64 {
+        let pixels = scene(((id * 7) as u32, 20));
+        stream.encoder.begin(id, id.checked_sub(3));
+        let (packets, _) = stream.submit(&pixels, None, Order::Changes);
+        assert!(packets.iter().all(|packet| packet.reference.is_none() && packet.key == (id == 1)));
+        assert!(stream.likeness(&pixels) > 32.0);
+    }
+}
