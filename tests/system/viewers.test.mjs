@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { WireClient } from "../support/client.mjs";
 import { Host } from "../support/host.mjs";
 import { Stage } from "../support/processes.mjs";
+import { Session } from "../support/session.mjs";
 import { sleep, until } from "../support/tools.mjs";
 import { XServer } from "../support/xserver.mjs";
 
@@ -124,5 +125,59 @@ describe("viewers of one H.264 stream", { timeout: 240_000 }, () => {
     console.log(`${rate.toFixed(1)} frames/s for the controller; ${keyframes} key frames in 8 s`);
     assert.ok(keyframes >= 1 && keyframes <= 5, `${keyframes} key frames in 8 s`);
     viewer.stop();
+  });
+});
+
+/** Runs in the page: each picture takes so long to draw. */
+function slowVideo(delay) {
+  // A worker has a scope of its own: the stream runs in the page without one.
+  delete HTMLCanvasElement.prototype.transferControlToOffscreen;
+  const Native = window.VideoDecoder;
+  const send = WebSocket.prototype.send;
+  window.seen = { pictures: 0, asked: 0 };
+  let free = 0;
+  window.VideoDecoder = class extends Native {
+    constructor(init) {
+      const output = (frame) => {
+        window.seen.pictures += 1;
+        free = Math.max(free, performance.now()) + delay;
+        setTimeout(() => init.output(frame), free - performance.now());
+      };
+      super({ ...init, output });
+    }
+  };
+  WebSocket.prototype.send = function (message) {
+    if (message === "REQUEST_KEYFRAME") window.seen.asked += 1;
+    return send.call(this, message);
+  };
+}
+
+describe("a browser that draws slowly beside one that does not", { timeout: 180_000 }, () => {
+  let session;
+  before(async () => {
+    session = await Session.start({ page: { size: SIZE }, host: { args: ["--encoder", "x264enc,jpeg", "--framerate", "30"] } });
+    await session.waitScreen(...SIZE);
+  }, { timeout: 60_000 });
+  after(() => session?.close());
+
+  test("its decoder takes frames that skip some, and ends with the same picture", { timeout: 120_000 }, async () => {
+    const viewer = await session.open("?role=viewer", { size: SIZE, prepare: [slowVideo, 100] });
+    const seen = () => viewer.page.evaluate(() => window.seen);
+    const scene = await session.scene("motion", 640, 360, 30);
+    await until("the viewer draws", async () => (await seen()).pictures > 10, 20_000);
+    const [from, before] = [await seen(), (await session.host.status()).video];
+    await sleep(8000);
+    const [to, after] = [await seen(), (await session.host.status()).video];
+    const [frames, pictures, keyframes] = [after.frames - before.frames, to.pictures - from.pictures, after.keyframes - before.keyframes];
+    console.log(`${frames} frames in 8 s, ${pictures} of them for the slow page; ${keyframes} key frames`);
+    assert.ok(pictures >= 20, `${pictures} pictures`);
+    assert.ok(pictures < frames, "it is not given all");
+    assert.ok(keyframes <= 4, `${keyframes} key frames`);
+    await scene.stop();
+    const still = await session.scene("text");
+    await viewer.waitEqual(session.x, { limit: 20_000 });
+    assert.equal((await seen()).asked, 0, "its decoder never lacked anything");
+    assert.deepEqual(viewer.complaints, []);
+    await still.stop();
   });
 });
