@@ -70,6 +70,13 @@ impl Chain {
         filter.set_property("caps", raw_caps(what)?);
         elements.extend([filter, encoder.clone(), sink(what, &exchange)?.upcast()]);
 
+        if let Some(pad) = encoder.static_pad("sink") {
+            let exchange = exchange.clone();
+            pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+                exchange.converted();
+                gst::PadProbeReturn::Ok
+            });
+        }
         let pipeline = gst::Pipeline::new();
         let joined = pipeline.add_many(&elements).and_then(|()| gst::Element::link_many(&elements));
         joined.map_err(|error| {

@@ -45,12 +45,17 @@ pub struct GstEncoder<F> {
 /// Tells the host.
 #[derive(Clone, Copy, Debug)]
 struct ToHost {
+    host: Host,
     codec: u32,
     packets: PacketSink,
     completion: Completion,
 }
 
 impl Answer for ToHost {
+    fn converted(&self, took: Duration) {
+        self.host.observe("convert_seconds", took.as_secs_f64());
+    }
+
     fn packet(&self, frame: &Pending, bytes: &[u8], is_key: bool) -> Result<()> {
         let mut slab = self.packets.slab(bytes.len())?;
         slab[..bytes.len()].copy_from_slice(bytes);
@@ -102,7 +107,7 @@ impl<F: Family> Encoder for GstEncoder<F> {
     }
 
     fn create(
-        _: Host,
+        host: Host,
         config: F::Config,
         params: &EncoderParams,
         packets: PacketSink,
@@ -110,7 +115,7 @@ impl<F: Family> Encoder for GstEncoder<F> {
     ) -> Result<Self> {
         let (what, tuning) = (F::DESCRIPTION, config.into());
         let request = Request::new(what, &tuning, params)?;
-        let to_host = ToHost { codec: what.codec, packets, completion };
+        let to_host = ToHost { host, codec: what.codec, packets, completion };
         let chain = Chain::start(Library::start()?, what, &tuning, &request, Box::new(to_host))?;
         Ok(Self { request, tuning, to_host, chain, last_frame: None, family: PhantomData })
     }
@@ -122,10 +127,8 @@ impl<F: Family> Encoder for GstEncoder<F> {
 
     fn submit(&mut self, frame: FrameRef<'_>, params: Submit<'_>) -> Result<Progress> {
         let id = frame.frame_id();
-        // Damage counts from the frame before. When that one was not seen here, its damage is missing.
-        let follows = self.last_frame.is_some_and(|last| id == last || id == last.wrapping_add(1));
         let wants_key = params.keyframe || self.last_frame.is_none() || self.chain.exchange().starts_anew();
-        let rests = follows && frame.damage().is_some_and(<[abi::Rect]>::is_empty);
+        let rests = frame.damage_since(self.last_frame).is_some_and(<[abi::Rect]>::is_empty);
         let fits = picture::fits(frame, &self.request);
         if rests && !wants_key && !self.request.ignore_damage && fits {
             self.last_frame = Some(id);

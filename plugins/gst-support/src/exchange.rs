@@ -9,6 +9,9 @@ use selkies_plugin_sdk::{Error, Result};
 
 /// Who hears what became of a frame. Called on the pipeline's thread, never at the same time.
 pub(crate) trait Answer: Send + Sync + 'static {
+    /// The colours of the frame under way were converted, which took so long.
+    fn converted(&self, _took: Duration) {}
+
     /// The packet of a frame. An error is what the frame is then answered with.
     fn packet(&self, frame: &Pending, bytes: &[u8], is_key: bool) -> Result<()>;
 
@@ -30,8 +33,8 @@ pub(crate) struct Pending {
 #[derive(Debug, Default)]
 struct State {
     pending: Option<Pending>,
-    /// The pending frame has left the queue in front of the pipeline.
-    entered: bool,
+    /// When the pending frame left the queue in front of the pipeline.
+    entered: Option<Instant>,
     /// Decoders lack a packet: the next one must stand alone.
     anew: bool,
     broken: Option<Error>,
@@ -80,7 +83,7 @@ impl Exchange {
             ));
         }
         state.pending = Some(frame);
-        state.entered = false;
+        state.entered = None;
         Ok(())
     }
 
@@ -101,14 +104,22 @@ impl Exchange {
 
     /// The pending frame is in the pipeline now.
     pub(crate) fn entered(&self) {
-        self.lock().entered = true;
+        self.lock().entered = Some(Instant::now());
+    }
+
+    /// The pending frame has come to the encoder.
+    pub(crate) fn converted(&self) {
+        let state = self.lock();
+        if let (Some(since), Some(_), false) = (state.entered, state.pending, state.closed) {
+            self.answer.converted(since.elapsed());
+        }
     }
 
     /// The pipeline asks for more, having passed on what it had. With an encoder that is `synchronous`, the pending frame
     /// has made no packet.
     pub(crate) fn passed(&self) {
         let mut state = self.lock();
-        if state.entered {
+        if state.entered.is_some() {
             self.finish(&mut state, Ok(()));
         }
     }
@@ -144,7 +155,7 @@ impl Exchange {
 
     fn finish(&self, state: &mut State, outcome: Result<()>) {
         if let Some(frame) = state.pending.take() {
-            state.entered = false;
+            state.entered = None;
             // Without a packet nothing was lost, but a keyframe that was asked for is still to come.
             state.anew = outcome.is_err();
             if !state.closed {

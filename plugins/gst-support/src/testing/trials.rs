@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use gstreamer::prelude::*;
 use selkies_plugin_sdk::{
     Rate, abi, schemars,
-    test_host::{CommittedPacket, Failure, TestEncoder, TestHost, TestPicture},
+    test_host::{CommittedPacket, Failure, Metric, TestEncoder, TestHost, TestPicture},
 };
 
 use super::{Decoder, Scene, documented::knows};
@@ -93,6 +93,14 @@ fn pictures<F: Family>(decoder: Decoder, (width, height): (u32, u32)) {
         assert_eq!((info.codec, info.area), (what.codec, abi::Rect { x: 0, y: 0, width, height }));
         packets.extend(made);
     }
+    let conversions = stream.host.metrics();
+    let of_colours =
+        |metric: &Metric| matches!(metric, Metric::Observation(name, _) if name == "convert_seconds");
+    assert_eq!(
+        (conversions.len(), conversions.iter().all(of_colours)),
+        (scenes.len(), true),
+        "{conversions:?}"
+    );
     stream.rest();
     let bytes: Vec<Vec<u8>> = packets.into_iter().map(|packet| packet.payload).collect();
     // The whole stream, and what a newcomer sees of it.
