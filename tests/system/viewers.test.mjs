@@ -170,9 +170,9 @@ describe("a browser that draws slowly beside one that does not", { timeout: 180_
     const [to, after] = [await seen(), (await session.host.status()).video];
     const [frames, pictures, keyframes] = [after.frames - before.frames, to.pictures - from.pictures, after.keyframes - before.keyframes];
     console.log(`${frames} frames in 8 s, ${pictures} of them for the slow page; ${keyframes} key frames`);
-    assert.ok(pictures >= 20, `${pictures} pictures`);
-    assert.ok(pictures < frames, "it is not given all");
-    assert.ok(keyframes <= 4, `${keyframes} key frames`);
+    // 80 could be drawn; by key frames and what little the cache keeps, it would be some 28.
+    assert.ok(pictures >= 36 && pictures < frames, `${pictures} pictures`);
+    assert.ok(keyframes <= 1, `${keyframes} key frames`);
     await scene.stop();
     const still = await session.scene("text");
     await viewer.waitEqual(session.x, { limit: 20_000 });
