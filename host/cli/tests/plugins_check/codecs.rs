@@ -80,3 +80,44 @@ fn the_h264_plugin_breaks_no_rule() {
     assert!(bad.is_empty(), "{bad:?}");
     assert_eq!(code, 0);
 }
+
+/// `codec` is one that the kit does not decode, or empty.
+fn breaks_no_rule(plugin: &str, codec: &str) {
+    let (report, code) = check(&own(plugin), &[]);
+    let bad = with_outcome(&report, &["failed", "crashed", "timed-out", "warning", "unjudged"]);
+    let undecoded = format!("not decoded: {codec}: no decoder in this build");
+    let bad: Vec<_> =
+        bad.into_iter().filter(|(_, found)| codec.is_empty() || !found.contains(&undecoded)).collect();
+    assert!(bad.is_empty(), "{bad:?}");
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn the_vp8_plugin_over_gstreamer_breaks_no_rule() {
+    breaks_no_rule("vp8", "");
+}
+
+#[test]
+fn the_openh264_plugin_over_gstreamer_breaks_no_rule() {
+    breaks_no_rule("openh264", "");
+}
+
+#[test]
+fn the_plugins_over_gstreamer_that_the_kit_does_not_decode_break_no_rule() {
+    for (plugin, codec) in [("vp9", "vp9"), ("av1", "av1"), ("x265", "h265")] {
+        breaks_no_rule(plugin, codec);
+    }
+}
+
+/// On a machine without a GPU, the reason is what the plugin says.
+#[test]
+fn a_plugin_without_its_device_says_so() {
+    let (report, _) = check(&own("vah264"), &[]);
+    let warnings = with_outcome(&report, &["warning"]);
+    let reason = warnings.iter().find(|(_, found)| found.contains("nothing is offered on this machine"));
+    assert!(reason.is_some() || std::path::Path::new("/dev/dri").exists(), "{warnings:?}");
+    assert!(
+        reason.is_none_or(|(_, found)| found.contains("vah264enc") && found.contains("install")),
+        "{reason:?}"
+    );
+}
