@@ -1,7 +1,9 @@
 // Encoders over GStreamer in a browser: the right picture, switched while the stream runs, and what is not on this machine.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
+import { Host } from "../support/host.mjs";
 import { Session } from "../support/session.mjs";
 import { until } from "../support/tools.mjs";
 
@@ -13,6 +15,21 @@ const PLUGINS = { vp8enc: "selkies.vp8", openh264enc: "selkies.openh264", vp9enc
 
 /** Encoders of GPUs, none of which a test machine has. */
 const HARDWARE = ["nvh264enc", "nvh265enc", "nvav1enc", "vah264enc", "vah265enc", "vavp9enc", "vaav1enc"];
+
+test("a host whose encoders are others has no GStreamer inside", { timeout: 60_000 }, async () => {
+  const maps = async (encoders) => {
+    const host = await Host.start({ config: { capture: { plugin: "selkies.test-pattern" } }, args: ["--encoder", encoders] });
+    try {
+      return readFileSync(`/proc/${host.process.pid}/maps`, "utf8");
+    } finally {
+      await host.stop();
+    }
+  };
+  assert.doesNotMatch(await maps("jpeg,x264enc"), /libgstreamer/);
+  const vp8 = await maps("vp8enc,jpeg");
+  assert.match(vp8, /libgstvpx/);
+  assert.doesNotMatch(vp8, /libselkies_x265/);
+});
 
 describe("encoders over GStreamer", { timeout: 300_000 }, () => {
   let session;

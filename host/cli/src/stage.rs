@@ -110,8 +110,18 @@ pub(crate) fn set(
     Ok(Stage { backends: Backends { capture, display: display_part, cursor, input, encoders }, transport })
 }
 
+/// True for a plugin that loads libraries at run time or opens devices.
+fn needs_more(manifest: &Manifest) -> bool {
+    !manifest.requires.libs.is_empty() || !manifest.requires.devices.is_empty()
+}
+
+/// True when an encoder of this name is likely that plugin's: it is asked first.
+fn sounds_like(plugin: &str, encoder: &str) -> bool {
+    plugin.rsplit('.').next().is_some_and(|own| encoder.contains(own))
+}
+
 fn encoders(config: &Config, loader: &mut Loader<'_>) -> Result<Vec<EncoderBackend>, String> {
-    let named = &config.file().encoders;
+    let (named, chosen) = (&config.file().encoders, config.chosen_encoders());
     let mut wanted: Vec<(Option<String>, PluginUse)> = named
         .iter()
         .map(|entry| {
@@ -128,11 +138,26 @@ fn encoders(config: &Config, loader: &mut Loader<'_>) -> Result<Vec<EncoderBacke
                 .iter()
                 .any(|interface| interface.as_str().starts_with("selkies.encoder/"))
         };
-        let ids = loader.inventory.usable().filter(offers_encoder);
-        wanted = ids.map(|plugin| (None, used(plugin.id()))).collect();
+        let mut plugins: Vec<_> = loader.inventory.usable().filter(offers_encoder).collect();
+        plugins.sort_by_key(|plugin| {
+            let manifest = plugin.manifest();
+            let named = chosen.is_some_and(|chosen| chosen.iter().any(|name| sounds_like(plugin.id(), name)));
+            (needs_more(manifest), !named)
+        });
+        wanted = plugins.into_iter().map(|plugin| (None, used(plugin.id()))).collect();
     }
-    let mut found = Vec::new();
+    let mut found: Vec<EncoderBackend> = Vec::new();
     for (name, entry) in wanted {
+        // What brings libraries into the process costs memory and time: it is not loaded to know that it is not wanted.
+        let has = |wanted: &String| found.iter().any(|encoder| encoder.offer.name == *wanted);
+        let complete = chosen.is_some_and(|chosen| chosen.iter().all(has));
+        if name.is_none()
+            && complete
+            && loader.inventory.find(&entry.plugin).is_ok_and(|plugin| needs_more(plugin.manifest()))
+        {
+            debug!(plugin = %entry.plugin, "not loaded: every encoder that was chosen is there");
+            continue;
+        }
         // Named in the file: a mistake there must not be passed over.
         let backend = match (loader.backend(&entry), &name) {
             (Ok(backend), _) => backend,
@@ -162,7 +187,7 @@ fn encoders(config: &Config, loader: &mut Loader<'_>) -> Result<Vec<EncoderBacke
         }
     }
     if named.is_empty() {
-        found.sort_by_key(|encoder: &EncoderBackend| config.encoder_place(&encoder.offer.name));
+        found.sort_by_key(|encoder| config.encoder_place(&encoder.offer.name));
     }
     Ok(found)
 }

@@ -149,6 +149,16 @@ impl Config {
         if is_explicit { dropped } else { Vec::new() }
     }
 
+    /// The encoders that the operator chose, in order; `None` when that is left to the host.
+    #[must_use]
+    pub fn chosen_encoders(&self) -> Option<&[String]> {
+        let resolved = self.get("encoder").filter(|resolved| resolved.is_explicit())?;
+        match &resolved.value {
+            Value::Choice { allowed, .. } => Some(allowed),
+            _ => None,
+        }
+    }
+
     /// Where an encoder stands among those that go on after a fault: in the order of an explicit setting; without one, what
     /// every page decodes comes first.
     #[must_use]

@@ -197,6 +197,8 @@ fn encoders_go_on_after_a_fault_in_the_order_of_the_setting() {
     assert_eq!(order(&load(&[])), ["jpeg", "x264enc", "x264enc-striped", "av1enc"]);
     let chosen = load(&[("SELKIES_ENCODER", "av1enc,x264enc")]);
     assert_eq!(order(&chosen), ["av1enc", "x264enc", "jpeg", "x264enc-striped"]);
+    assert_eq!(chosen.chosen_encoders(), Some(&names(&["av1enc", "x264enc"])[..]));
+    assert_eq!(load(&[]).chosen_encoders(), None);
 }
 
 #[test]
