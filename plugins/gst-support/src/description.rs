@@ -9,12 +9,10 @@ pub const SOFTWARE_CONVERTERS: &[&str] = &["videoconvert"];
 
 /// A property of an element and what it is set to.
 ///
-/// A value is text in GStreamer's own form (numbers, nicks of enumerations), with places that a [request] fills:
+/// A value is text in GStreamer's own form (numbers, nicks of enumerations), with places that the host's request fills:
 /// `{quality}`, `{kbps}`, `{bps}`, `{max_kbps}`, `{max_bps}`, `{vbv_ms}`, `{vbv_kbit}`, `{min_qp}`, `{max_qp}`,
 /// `{keyframes}`, `{threads}`, `{fps}`. After `|` stands what is meant when the request leaves it open; without one, the
 /// property is then not set.
-///
-/// [request]: crate::request::Request
 #[derive(Clone, Copy, Debug)]
 pub struct Property {
     /// Its name.
