@@ -53,7 +53,7 @@ pub enum CoderError {
 }
 
 /// Motion of so many pixels is found by the nearby search, from one macroblock to the next.
-const NEAR: u32 = 12;
+const NEAR: u32 = 16;
 /// Least and most of the wide search. It finds what moved about twice as far; each macroblock that came from nowhere pays
 /// for all of it.
 const WIDE: (u32, u32) = (32, 128);

@@ -12,7 +12,7 @@ use crate::{
     picture::Picture,
     planes::BLOCK,
     scroll::Scroll,
-    settings::{MAX_BLOCKS, Settings},
+    settings::{MAX_BLOCKS, Rate, Settings},
 };
 
 /// One access unit of one stripe.
@@ -150,7 +150,11 @@ impl Encoder {
             fps: settings.fps,
             ..self.settings.clone()
         };
-        let fits = same_control && adopted == *settings;
+        // libx264 changes the target of a variable bit rate only where it began as a constant one.
+        let variable = matches!(self.settings.rate, Rate::Bits { kbps, max_kbps, .. } if max_kbps > kbps);
+        let counted = |settings: &Settings| (settings.rate, settings.fps);
+        let stuck = variable && counted(settings) != counted(&self.settings);
+        let fits = same_control && adopted == *settings && !stuck;
         if fits {
             let quality = |settings: &Settings| (settings.rate.crf(), settings.refine_crf);
             if quality(&adopted) != quality(&self.settings) {
@@ -194,6 +198,7 @@ impl Encoder {
         };
         let key = step || order == Order::Keyframe;
         let scrolled = if rest { None } else { self.scroll.note(picture, damage) };
+        let moving = self.layout.is_moving() && scrolled.is_none();
         let all = damage.is_none() || key || self.settings.ignore_damage;
         if !rest || step {
             for lane in &mut *lanes {
@@ -211,7 +216,7 @@ impl Encoder {
             let coded = if refinement {
                 lane.refine(settings, turn).map(|unit| (unit, 0))
             } else {
-                lane.encode(picture, settings, Work { key, rest, scrolled }, turn)
+                lane.encode(picture, settings, Work { key, rest, scrolled, moving }, turn)
             };
             let (unit, changed) = coded.map_err(EncodeError::Lane)?;
             if let Some(unit) = unit {

@@ -53,6 +53,17 @@ pub(crate) struct Work {
     pub(crate) rest: bool,
     /// So many rows the content moved up or down.
     pub(crate) scrolled: Option<u32>,
+    /// Everything has been moving for a while.
+    pub(crate) moving: bool,
+}
+
+/// What was sent coarser than it is to be at rest.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    /// When it counts as resting, nanoseconds.
+    at_ns: u64,
+    /// Coarsest quantiser.
+    qp: u32,
 }
 
 /// A stripe.
@@ -64,9 +75,7 @@ pub(crate) struct Lane {
     planes: Planes,
     blocks: Blocks,
     quantiser: Quantiser,
-    /// When what was sent in the quality of changing content counts as resting, nanoseconds; none if there is nothing
-    /// better to send.
-    rest_at: Option<u64>,
+    rest: Option<Rest>,
     /// A picture was coded; before that there is nothing to predict from.
     started: bool,
     /// The quality changed: it is coded again, whatever changed.
@@ -84,7 +93,7 @@ impl Lane {
             planes: Planes::new(settings.width, height, settings.full_chroma),
             blocks: Blocks::new(settings.width, height),
             quantiser: Quantiser::default(),
-            rest_at: None,
+            rest: None,
             started: false,
             stale: false,
             converting: Duration::ZERO,
@@ -132,7 +141,7 @@ impl Lane {
 
     /// When it wants to be refined, nanoseconds.
     pub(crate) fn refine_at(&self) -> Option<u64> {
-        self.rest_at
+        self.rest.map(|rest| rest.at_ns)
     }
 
     /// Its macroblocks.
@@ -168,41 +177,51 @@ impl Lane {
         self.coder.set_rate(share.paced(settings.fps, self.coder.fps()))?;
         self.coder.set_search(work.scrolled.filter(|_| !key))?;
         let way = Way { key, reference, frame_id: turn.frame_id };
-        let little = !key && changed <= FEW && self.rest_at.is_none();
-        let quality = match (share, settings.refine_crf) {
-            (Rate::Bits { .. }, _) => None,
-            (Rate::Quality { .. }, Some(fine)) if work.rest || little => {
-                self.rest_at = None;
-                Some((fine, settings.clip(fine)))
-            }
-            (Rate::Quality { crf }, fine) => {
-                self.rest_at = fine.map(|_| turn.now_ns.saturating_add(settings.refine_delay_ns));
-                Some((crf, settings.clip(self.quantiser.next(crf, key))))
-            }
+        let Rate::Quality { crf } = share else {
+            return self.code(None, None, way).map(|unit| (Some(unit), changed));
         };
-        self.code(quality, way).map(|unit| (Some(unit), changed))
+        let fine = settings.fine(crf);
+        let little = !key && changed <= FEW;
+        let due = self.rest.is_none_or(|rest| rest.at_ns <= turn.now_ns);
+        if work.rest || little && due {
+            self.rest = None;
+            return self.code(Some(fine), None, way).map(|unit| (Some(unit), changed));
+        }
+        let qp = settings.clip(self.quantiser.next(crf, key, work.moving));
+        let coarsest = qp.max(self.rest.map_or(0, |rest| rest.qp));
+        self.rest = match self.rest {
+            // What rests beside it is not to wait for ever.
+            Some(rest) if little => Some(Rest { qp: coarsest, ..rest }),
+            // What did not change and was coarser is coded again, too.
+            _ if qp > fine => Some(Rest { at_ns: turn.now_ns.saturating_add(settings.refine_delay_ns), qp }),
+            _ => None,
+        };
+        self.code(Some(qp), Some(crf), way).map(|unit| (Some(unit), changed))
     }
 
     /// Codes the content at rest in its better quality.
     pub(crate) fn refine(&mut self, settings: &Settings, turn: Turn) -> Result<Option<Unit<'_>>, LaneError> {
         let way = Way { key: false, reference: None, frame_id: turn.frame_id };
-        // Without a better quality what was sent is as good as it gets.
-        match (self.rest_at.take(), settings.refine_crf) {
-            (Some(_), Some(fine)) => self.code(Some((fine, settings.clip(fine))), way).map(Some),
+        self.coder.set_search(None)?;
+        let Rate::Quality { crf } = settings.rate else { return Ok(None) };
+        let fine = settings.fine(crf);
+        // Otherwise, what was sent is as good as it gets.
+        match self.rest.take() {
+            Some(rest) if rest.qp > fine => self.code(Some(fine), None, way).map(Some),
             _ => Ok(None),
         }
     }
 
-    /// Codes a picture; for a constant quality, with that and the quantiser.
-    fn code(&mut self, quality: Option<(u32, u32)>, way: Way) -> Result<Unit<'_>, LaneError> {
+    /// Codes a picture; for a constant quality with that quantiser. A picture in the quality `crf` of changing content says
+    /// how busy that is.
+    fn code(&mut self, qp: Option<u32>, crf: Option<u32>, way: Way) -> Result<Unit<'_>, LaneError> {
         // What is known to be as before is not as in an older picture.
         let constant = (!way.key && way.reference.is_none()).then_some(self.blocks.constant());
-        let qp = quality.map(|(_, qp)| qp);
         let unit = self.coder.encode(&self.planes, constant, qp, way.key, way.frame_id)?;
         self.blocks.settle();
         (self.started, self.stale) = (true, false);
         // Bytes for what others missed say nothing of the content.
-        if let Some((crf, qp)) = quality.filter(|_| !unit.key && way.reference.is_none()) {
+        if let (Some(crf), Some(qp), false, None) = (crf, qp, unit.key, way.reference) {
             self.quantiser.note(unit.bytes.len(), self.blocks.count(), crf, qp);
         }
         Ok(Unit { reference: way.reference.filter(|_| !unit.key), ..unit })

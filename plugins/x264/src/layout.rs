@@ -28,12 +28,18 @@ impl Layout {
         self.whole
     }
 
+    /// Whether everything has been moving for a while.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.run >= RUN
+    }
+
     /// Takes the step that is due before the next picture, if there is one; at `rest`, nothing moves any more.
     pub(crate) fn step(&mut self, rest: bool, now_ns: u64) -> bool {
         let calm = self.calm_from_ns.is_some_and(|from| now_ns.saturating_sub(from) >= CALM_NS);
         let due = if self.whole { rest || calm } else { self.run >= RUN };
         if due {
-            *self = Self { whole: !self.whole, newest_ns: now_ns, ..Self::default() };
+            let (whole, run) = (!self.whole, if self.whole { 0 } else { self.run });
+            *self = Self { whole, run, newest_ns: now_ns, calm_from_ns: None };
         }
         due
     }
@@ -44,7 +50,7 @@ impl Layout {
         let follows = now_ns.saturating_sub(self.newest_ns) <= GAP_NS;
         self.newest_ns = now_ns;
         self.run = match share >= all * MOST {
-            true if follows => self.run + 1,
+            true if follows => self.run.saturating_add(1),
             true => 1,
             false => 0,
         };

@@ -85,9 +85,6 @@ impl Config {
                 "{blocks} macroblocks in one picture; H.264 ends at {MAX_BLOCKS}, stripes have fewer"
             )));
         }
-        let rate = rate(params)?;
-        // A refinement that is no better is none.
-        let better = |fine: &u32| matches!(rate, Rate::Quality { crf } if *fine < crf);
         Ok(Settings {
             width: params.width,
             height: params.height,
@@ -99,8 +96,8 @@ impl Config {
             min_qp: params.min_qp(),
             max_qp: params.max_qp(),
             preset: self.preset,
-            rate,
-            refine_crf: params.refine_quality().map(crf).transpose()?.filter(better),
+            rate: rate(params)?,
+            refine_crf: params.refine_quality().map(crf).transpose()?,
             refine_delay_ns: u64::from(self.refine_delay_ms) * 1_000_000,
             ignore_damage: params.ignore_damage != 0,
             anchors: self.anchors,
@@ -180,12 +177,7 @@ impl EncoderPlugin for X264 {
     }
 
     fn configure(&mut self, params: &EncoderParams) -> Result<()> {
-        let settings = self.config.settings(params)?;
-        if !self.encoder.adopt(&settings) {
-            self.encoder = encoder(settings)?;
-            self.last_frame = None;
-        }
-        Ok(())
+        self.adopt(self.config.settings(params)?)
     }
 
     fn submit(&mut self, frame: FrameRef<'_>, params: Submit<'_>) -> Result<Progress> {
@@ -256,7 +248,17 @@ impl EncoderRate for X264 {
                 buffer_ms: change.vbv_ms.unwrap_or(buffer_ms),
             },
         };
-        self.encoder.adopt(&settings);
+        self.adopt(settings)
+    }
+}
+
+impl X264 {
+    /// Takes over other settings, with another encoder where this one cannot.
+    fn adopt(&mut self, settings: Settings) -> Result<()> {
+        if !self.encoder.adopt(&settings) {
+            self.encoder = encoder(settings)?;
+            self.last_frame = None;
+        }
         Ok(())
     }
 }

@@ -6,6 +6,8 @@ const BUSY: f32 = 48.0;
 const SLOPE: f32 = 2.4;
 /// Coarsest beyond the quality asked for.
 const MOST: f32 = 6.0;
+/// What moves all over is at least this much coarser: libx264's default does the same to a film.
+const MOVING: u32 = 3;
 /// Key frames are this much finer: everything after them is predicted from them.
 const KEY: u32 = 3;
 
@@ -20,9 +22,10 @@ pub(crate) struct Quantiser {
 }
 
 impl Quantiser {
-    /// The quantiser of the next picture of quality `crf`, 1 to 51.
-    pub(crate) fn next(&self, crf: u32, key: bool) -> u32 {
+    /// The quantiser of the next picture of quality `crf`, 1 to 51. `moving`: everything has been moving for a while.
+    pub(crate) fn next(&self, crf: u32, key: bool, moving: bool) -> u32 {
         let coarser = (SLOPE * (self.complexity / BUSY).max(1.0).log2()).min(MOST).round() as u32;
+        let coarser = coarser.max(if moving { MOVING } else { 0 });
         (crf + coarser).saturating_sub(if key { KEY } else { 0 }).clamp(1, 51)
     }
 
@@ -43,27 +46,32 @@ mod tests {
     fn only_busy_content_is_coarser_and_only_while_it_is() {
         let mut quantiser = Quantiser::default();
         assert_eq!(
-            (quantiser.next(25, false), quantiser.next(25, true), quantiser.next(1, true)),
+            (
+                quantiser.next(25, false, false),
+                quantiser.next(25, true, false),
+                quantiser.next(1, true, false)
+            ),
             (25, 22, 1)
         );
         for _ in 0..20 {
-            quantiser.note(8000 * 4, 8000, 25, quantiser.next(25, false));
+            quantiser.note(8000 * 4, 8000, 25, quantiser.next(25, false, false));
         }
-        assert_eq!(quantiser.next(25, false), 25, "32 bits are not busy");
+        assert_eq!(quantiser.next(25, false, false), 25, "32 bits are not busy");
         let mut before = 25;
         for _ in 0..20 {
             // Bits as they fall with the quantiser: 192 at 25.
-            let qp = quantiser.next(25, false);
+            let qp = quantiser.next(25, false, false);
             assert!(qp >= before, "it settles without swinging");
             before = qp;
             quantiser.note((8000.0 * 24.0 * ((25.0 - qp as f32) / 6.0).exp2()) as usize, 8000, 25, qp);
         }
         assert_eq!(before, 30);
+        assert_eq!((quantiser.next(25, false, true), Quantiser::default().next(25, false, true)), (30, 28));
         quantiser.note(8000 * 10_000, 8000, 25, 25);
-        assert_eq!((quantiser.next(25, false), quantiser.next(50, false)), (31, 51));
+        assert_eq!((quantiser.next(25, false, false), quantiser.next(50, false, false)), (31, 51));
         for _ in 0..12 {
-            quantiser.note(100, 8000, 25, quantiser.next(25, false));
+            quantiser.note(100, 8000, 25, quantiser.next(25, false, false));
         }
-        assert_eq!(quantiser.next(25, false), 25);
+        assert_eq!(quantiser.next(25, false, false), 25);
     }
 }

@@ -134,7 +134,7 @@ pub struct Settings {
     pub preset: Preset,
     /// Rate of changing content.
     pub rate: Rate,
-    /// Quality of content at rest, 1 to 51; `None` leaves it as it was sent.
+    /// Quality of content at rest, 1 to 51, if that is better than the rate's; `None` takes that.
     pub refine_crf: Option<u32>,
     /// How long content must rest before it is refined, nanoseconds.
     pub refine_delay_ns: u64,
@@ -165,6 +165,11 @@ impl Settings {
             ignore_damage: false,
             anchors: true,
         }
+    }
+
+    /// The quantiser of content at rest beside the quality `crf` of changing content.
+    pub(crate) fn fine(&self, crf: u32) -> u32 {
+        self.clip(self.refine_crf.map_or(crf, |fine| fine.min(crf)))
     }
 
     /// The quantiser nearest to `qp` that the limits allow.
