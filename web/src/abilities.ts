@@ -17,6 +17,11 @@ const PATIENCE = 1000;
 /** A decoder that fails this often within {@link STRIKE_MEMORY} ms is not used again. */
 const MAX_STRIKES = 3;
 const STRIKE_MEMORY = 10_000;
+/** What happens to decoders of one kind within this time is one event, in ms: there is one for each stripe. */
+const EVENT = 500;
+
+/** How a decoder failed: the browser does not take it, it never gave a picture, or it worked until now. */
+export type Failure = "refused" | "silent" | "broken";
 
 /** True where there is a decoder for video at all: WebCodecs exist only in secure contexts. */
 export const hasWebCodecs = (): boolean => typeof VideoDecoder !== "undefined";
@@ -58,20 +63,29 @@ export class Abilities {
     return (whole ? ladder?.[0] : ladder?.at(-1)) ?? null;
   }
 
-  /** Notes that a decoder failed; one that was `refused` by the browser is not tried again. `now` in ms. */
-  failed(codec: VideoCodec, decoder: HardwareAcceleration, refused: boolean, now: number): void {
+  /**
+   * Notes that a decoder failed: one that was refused is not tried again, nor is a silent one where there is another
+   * kind. `now` in ms. Answers whether to try again at once: not where the same happened a moment ago.
+   */
+  failed(codec: VideoCodec, decoder: HardwareAcceleration, how: Failure, now: number): boolean {
     const key = `${codec} ${decoder}`;
-    const recent = [...(this.strikes.get(key) ?? []).filter((at) => now - at < STRIKE_MEMORY), now];
+    const recent = (this.strikes.get(key) ?? []).filter((at) => now - at < STRIKE_MEMORY);
+    const counts = now - (recent.at(-1) ?? -Infinity) >= EVENT;
+    if (counts) recent.push(now);
     this.strikes.set(key, recent);
     const ladder = this.ladders.get(codec);
-    if (!ladder?.includes(decoder) || (!refused && recent.length < MAX_STRIKES)) return;
+    if (!ladder?.includes(decoder)) return true;
     const left = ladder.filter((kind) => kind !== decoder);
+    if (how === "broken" || (how === "silent" && left.length === 0)) {
+      if (recent.length < MAX_STRIKES) return counts;
+    }
     if (left.length > 0) {
       this.ladders.set(codec, left);
-      return;
+      return true;
     }
     this.ladders.delete(codec);
     if (this.settled) this.changed();
+    return true;
   }
 
   private async probe(codec: VideoCodec): Promise<void> {

@@ -251,7 +251,9 @@ export class Stream {
     const bottom = this.screen.reaches(y + height);
     const place = { y, height, last: packet.last || bottom };
     const stripe = this.board.addStarted(frame, place, null, performance.now());
-    if (stripe) this.video.decode(stripe, packet, y === 0 && bottom);
+    const whole = y === 0 && bottom;
+    if (stripe) this.video.decode(stripe, packet, whole);
+    else this.video.skipped(packet, whole);
   }
 
   private pump(): void {
@@ -308,6 +310,7 @@ export class Stream {
 
   private tick(): void {
     const now = performance.now();
+    this.video.watch(now);
     const ping = this.settings ? this.ping.next(now) : null;
     if (ping) this.connection.send(ping);
     // A repeated acknowledgement tells a client with nothing new from one that has gone silent.

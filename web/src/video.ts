@@ -1,6 +1,6 @@
 // Video stripes (0x04) through WebCodecs: one decoder per stripe position, since each is a stream of its own.
 
-import { type Abilities, hasWebCodecs } from "./abilities";
+import { type Abilities, type Failure, hasWebCodecs } from "./abilities";
 import { codecString } from "./codec-string";
 import type { Stripe } from "./stripes";
 import type { VideoCodec, VideoPacket } from "./wire";
@@ -11,12 +11,18 @@ const MAX_QUEUE = 60;
 const MAX_DECODERS = 64;
 /** What a browser calls a configuration that it does not take: the standard's name, and Chromium's. */
 const REFUSALS: ReadonlySet<string> = new Set(["NotSupportedError", "OperationError"]);
+/** What Chromium calls it when it takes an idle decoder back: nothing is wrong with it. */
+const RECLAIMED = "QuotaExceededError";
+/** A decoder that has work and gave nothing for this long is asked for it, and after as long again given up, in ms. */
+const SILENCE = 1000;
 
 /** A stripe with what it was made of. */
 interface Given<S> {
   stripe: S;
   packet: VideoPacket;
   whole: boolean;
+  /** When it came, in ms. */
+  at: number;
 }
 
 interface Lane<S> {
@@ -30,6 +36,10 @@ interface Lane<S> {
   inside: Map<number, Given<S>>;
   /** It has given a picture. */
   proven: boolean;
+  /** When it gave its last picture, or was made, in ms. */
+  heard: number;
+  /** Since when it is to give all that it has, in ms: it takes nothing after that. */
+  flushed: number | null;
 }
 
 /** Decodes video stripes; `done` is called once for each, with null where there is no picture. */
@@ -52,6 +62,8 @@ export class VideoDecoders<Source> {
   decode(stripe: Stripe<Source>, packet: VideoPacket, whole: boolean): void {
     let lane = this.lanes.get(packet.y);
     if (lane && lane.decoder.decodeQueueSize > MAX_QUEUE) {
+      // One that takes everything and gives nothing would start over for ever.
+      if (!lane.proven) this.abilities.failed(lane.codec, lane.kind, "broken", performance.now());
       this.drop(lane);
       lane = undefined;
     } else if (lane && packet.key && !fits(lane, packet)) {
@@ -66,7 +78,9 @@ export class VideoDecoders<Source> {
       return;
     }
     this.timestamp += 1;
-    lane.inside.set(this.timestamp, { stripe, packet, whole });
+    lane.inside.set(this.timestamp, { stripe, packet, whole, at: performance.now() });
+    // What comes of the flush says who decodes it.
+    if (lane.flushed !== null) return;
     try {
       lane.decoder.decode(
         new EncodedVideoChunk({ type: packet.key ? "key" : "delta", timestamp: this.timestamp, data: packet.payload }),
@@ -74,6 +88,25 @@ export class VideoDecoders<Source> {
     } catch {
       this.drop(lane);
       this.requestKey();
+    }
+  }
+
+  /** A stripe was left out: what is decoded goes on to be shown, what follows it waits for a key frame. */
+  skipped({ y, codec }: VideoPacket, whole: boolean): void {
+    const lane = this.lanes.get(y);
+    if (lane) this.retire(lane);
+    if (this.abilities.decoder(codec, whole) !== null) this.requestKey();
+  }
+
+  /** Finds decoders that neither give pictures nor fail; to be called about once a second. `now` in ms. */
+  watch(now: number): void {
+    for (const lane of [...this.lanes.values(), ...this.retired]) {
+      const [oldest] = lane.inside.values();
+      const since = Math.max(lane.heard, lane.flushed ?? oldest?.at ?? now);
+      if (now - since < SILENCE) continue;
+      if (lane.flushed === null) this.flush(lane, () => this.failed(lane, silence(lane)));
+      else if (oldest) this.failed(lane, silence(lane));
+      else this.drop(lane);
     }
   }
 
@@ -96,7 +129,7 @@ export class VideoDecoders<Source> {
     if (!hasWebCodecs() || kind === null) return undefined;
     const name = codecString(packet);
     if (name === null) {
-      this.abilities.failed(codec, kind, false, performance.now());
+      this.abilities.failed(codec, kind, "broken", performance.now());
       return undefined;
     }
     // What it covers is drawn over from now on.
@@ -109,12 +142,20 @@ export class VideoDecoders<Source> {
         const given = lane.inside.get(frame.timestamp);
         lane.inside.delete(frame.timestamp);
         lane.proven = true;
+        lane.heard = performance.now();
         if (given) this.done(given.stripe, frame);
         else frame.close();
       },
-      error: ({ name }) => this.failed(lane, REFUSALS.has(name)),
+      error: ({ name }) => {
+        if (name === RECLAIMED) this.reclaimed(lane);
+        else this.failed(lane, REFUSALS.has(name) ? "refused" : "broken");
+      },
     });
-    const lane: Lane<Stripe<Source>> = { decoder, kind, y, width, height, codec, inside: new Map(), proven: false };
+    const now = performance.now();
+    const lane: Lane<Stripe<Source>> = {
+      ...{ decoder, kind, y, width, height, codec },
+      ...{ inside: new Map(), proven: false, heard: now, flushed: null },
+    };
     try {
       decoder.configure({
         codec: name,
@@ -124,7 +165,7 @@ export class VideoDecoders<Source> {
         hardwareAcceleration: kind,
       });
     } catch {
-      this.abilities.failed(codec, kind, true, performance.now());
+      this.abilities.failed(codec, kind, "refused", performance.now());
       decoder.close();
       // There is one decoder less to choose from each time.
       return this.abilities.decoder(codec, whole) === kind ? undefined : this.open(packet, whole);
@@ -134,16 +175,16 @@ export class VideoDecoders<Source> {
   }
 
   /** The decoder gave up: another one begins where this one did, if nothing has come of it yet. */
-  private failed(lane: Lane<Stripe<Source>>, refused: boolean): void {
-    const { codec, kind, inside, proven, y } = lane;
-    const current = this.lanes.get(y) === lane;
+  private failed(lane: Lane<Stripe<Source>>, how: Failure): void {
+    const { codec, kind, inside, proven } = lane;
+    const current = this.isCurrent(lane);
     if (!current && !this.retired.has(lane)) return;
     const given = [...inside.values()];
     inside.clear();
     this.drop(lane);
-    this.abilities.failed(codec, kind, refused, performance.now());
+    const soon = this.abilities.failed(codec, kind, how, performance.now());
     const left = this.abilities.codecs().includes(codec);
-    const again = left && current && !proven && given[0]?.packet.key === true;
+    const again = soon && left && current && !proven && given[0]?.packet.key === true;
     for (const { stripe, packet, whole } of given) {
       if (again) this.decode(stripe, packet, whole);
       else this.done(stripe, null);
@@ -151,16 +192,31 @@ export class VideoDecoders<Source> {
     if (left && current && !again) this.requestKey();
   }
 
+  /** The browser took the decoder back. */
+  private reclaimed(lane: Lane<Stripe<Source>>): void {
+    const current = this.isCurrent(lane);
+    this.drop(lane);
+    if (current) this.requestKey();
+  }
+
   private retire(lane: Lane<Stripe<Source>>): void {
     this.lanes.delete(lane.y);
     this.retired.add(lane);
     // Fails where it failed already, which `failed` hears of.
-    const close = () => this.drop(lane);
-    lane.decoder.flush().then(close, close);
+    this.flush(lane, () => this.drop(lane));
+  }
+
+  private flush(lane: Lane<Stripe<Source>>, then: () => void): void {
+    lane.flushed = performance.now();
+    lane.decoder.flush().then(then, then);
+  }
+
+  private isCurrent(lane: Lane<Stripe<Source>>): boolean {
+    return this.lanes.get(lane.y) === lane;
   }
 
   private drop(lane: Lane<Stripe<Source>>): void {
-    if (this.lanes.get(lane.y) === lane) this.lanes.delete(lane.y);
+    if (this.isCurrent(lane)) this.lanes.delete(lane.y);
     this.retired.delete(lane);
     if (lane.decoder.state !== "closed") lane.decoder.close();
     const given = [...lane.inside.values()];
@@ -171,4 +227,9 @@ export class VideoDecoders<Source> {
 
 function fits(lane: Lane<unknown>, { width, height, codec }: VideoPacket): boolean {
   return lane.width === width && lane.height === height && lane.codec === codec;
+}
+
+/** What it is when a decoder gives nothing any more. */
+function silence({ proven }: Lane<unknown>): Failure {
+  return proven ? "broken" : "silent";
 }

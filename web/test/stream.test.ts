@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { DecodeJob, StreamEvent, StreamOptions } from "../src/messages";
 import { Stream } from "../src/stream";
+import { keyFrames } from "./key-frames";
 
 /** What happened, in order: drawing, sending, and the page's events. */
 let log: string[];
@@ -36,6 +37,20 @@ class FakeBitmap {
   constructor(readonly name: number) {}
   close() {
     log.push(`free ${this.name}`);
+  }
+}
+
+/** Takes everything and gives nothing. */
+class SilentDecoder {
+  static isConfigSupported = () => Promise.resolve({ supported: true });
+  state = "configured";
+  decodeQueueSize = 0;
+  configure() {}
+  decode() {}
+  flush = () => new Promise<void>(() => {});
+  close() {
+    this.state = "closed";
+    log.push("decoder closed");
   }
 }
 
@@ -77,6 +92,26 @@ function stripe(frame: number, y: number, last = false): void {
   const jpeg = [0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 16, 0, 64, 1, 1, 0x11, 0];
   socket.onmessage?.({ data: new Uint8Array([3, last ? 1 : 0, frame >> 8, frame & 255, y >> 8, y & 255, ...jpeg]).buffer });
 }
+
+/** A picture of H.264, 64 x 16. */
+function video(frame: number, key: boolean): void {
+  const head = [4, key ? 0x11 : 0x10, frame >> 8, frame & 255, 0, 0, 0, 64, 0, 16, 0, 0];
+  socket.onmessage?.({ data: new Uint8Array([...head, ...keyFrames.h264]).buffer });
+}
+
+/** Starts a stream where there are video decoders that give nothing, and forgets what was said until then. */
+async function startSilent(): Promise<void> {
+  vi.stubGlobal("VideoDecoder", SilentDecoder);
+  vi.stubGlobal("EncodedVideoChunk", class {});
+  start();
+  settings();
+  await settle();
+  say('{"type":"stream_resolution","width":64,"height":16}');
+  log = [];
+}
+
+/** How often a key frame was asked for. */
+const keyRequests = () => log.filter((text) => text === "REQUEST_KEYFRAME").length;
 
 /** Lets promises be kept that wait for nothing. */
 const settle = () => vi.advanceTimersByTimeAsync(0);
@@ -352,4 +387,23 @@ test("a server in another mode is an error", () => {
   start();
   say("MODE webrtc");
   expect(events.at(-1)).toMatchObject({ type: "state", state: "error" });
+});
+
+test("pictures do not wait for ever behind a video decoder that gives nothing", async () => {
+  await startSilent();
+  video(1, true);
+  stripe(2, 0, true);
+  await decode();
+  expect(log).toEqual([]);
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(log).toContain("draw 2 at 0");
+  expect(log).toContain("CLIENT_FRAME_ACK 2 0");
+});
+
+test("where more frames wait than are kept, a key frame is asked for", async () => {
+  await startSilent();
+  for (let frame = 0; frame < 1024; frame += 1) video(frame, frame === 0);
+  expect(keyRequests()).toBe(0);
+  video(1024, false);
+  expect(keyRequests()).toBe(1);
 });

@@ -24,6 +24,7 @@ class FakeDecoder {
   decodeQueueSize = 0;
   config: VideoDecoderConfig | null = null;
   chunks: FakeChunk[] = [];
+  flushes = 0;
   private flushed: (() => void) | null = null;
 
   constructor(private readonly init: VideoDecoderInit) {
@@ -40,6 +41,7 @@ class FakeDecoder {
   }
 
   flush() {
+    this.flushes += 1;
     return new Promise<void>((resolve) => (this.flushed = resolve));
   }
 
@@ -79,11 +81,16 @@ async function start(kinds: typeof browser): Promise<void> {
   await abilities.known;
 }
 
-function send(name: string, codec: VideoCodec, key: boolean, { y = 0, height = 64, whole = true } = {}): void {
-  const payload = keyFrames[codec];
-  const packet: VideoPacket = { kind: "video", codec, key, last: false, frame: 1, y, width: 96, height, payload };
-  decoders.decode({ source: name, y } as Stripe<string>, packet, whole);
+function packet(codec: VideoCodec, key: boolean, y: number, height: number): VideoPacket {
+  return { kind: "video", codec, key, last: false, frame: 1, y, width: 96, height, payload: keyFrames[codec] };
 }
+
+function send(name: string, codec: VideoCodec, key: boolean, { y = 0, height = 64, whole = true } = {}): void {
+  decoders.decode({ source: name, y } as Stripe<string>, packet(codec, key, y, height), whole);
+}
+
+/** A stripe that is left out. */
+const skip = (codec: VideoCodec) => decoders.skipped(packet(codec, false, 0, 64), true);
 
 beforeEach(() => {
   vi.stubGlobal("VideoDecoder", FakeDecoder);
@@ -91,7 +98,18 @@ beforeEach(() => {
   [made, log] = [[], []];
 });
 
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+/** Time passes; decoders are looked after once a second. */
+async function pass(seconds: number): Promise<void> {
+  for (let i = 0; i < seconds; i += 1) {
+    await vi.advanceTimersByTimeAsync(1000);
+    decoders.watch(performance.now());
+  }
+}
 
 const BOTH: HardwareAcceleration[] = ["prefer-hardware", "prefer-software"];
 const SOFTWARE: HardwareAcceleration[] = ["prefer-software"];
@@ -186,8 +204,10 @@ test("a codec that no kind decodes is not one of the page's any more, and its pa
 });
 
 test("a decoder that fails while it works starts over at a key frame, but not on and on", async () => {
+  vi.useFakeTimers();
   await start({ avc1: SOFTWARE });
   for (const strike of [1, 2, 3]) {
+    vi.advanceTimersByTime(500);
     send(`key ${strike}`, "h264", true);
     made.at(-1)!.give();
     send(`delta ${strike}`, "h264", false);
@@ -232,4 +252,135 @@ test("at rest and at a reset decoders close; a reset forgets what is inside", as
   decoders.reset();
   expect(made[1]!.state).toBe("closed");
   expect(log).toEqual(["a picture"]);
+});
+
+test("a decoder that neither gives pictures nor fails is flushed, then replaced by the next kind, which begins where it did", async () => {
+  vi.useFakeTimers();
+  await start({ avc1: BOTH });
+  send("a", "h264", true);
+  send("b", "h264", false);
+  await pass(1);
+  expect([made.length, made[0]!.flushes]).toEqual([1, 1]);
+  send("c", "h264", false);
+  await pass(1);
+  expect(made.map(({ state, config }) => [state, config!.hardwareAcceleration])).toEqual([
+    ["closed", "prefer-hardware"],
+    ["configured", "prefer-software"],
+  ]);
+  for (const _ of "abc") made[1]!.give();
+  expect(log).toEqual(["a picture", "b picture", "c picture"]);
+  send("d", "h264", true);
+  made[1]!.give();
+  decoders.reset();
+  send("e", "h264", true);
+  expect(made.at(-1)!.config!.hardwareAcceleration).toBe("prefer-software");
+});
+
+test("a decoder that goes silent after pictures lets go of what is inside it and starts over at a key frame", async () => {
+  vi.useFakeTimers();
+  await start({ avc1: BOTH });
+  send("a", "h264", true);
+  made[0]!.give();
+  send("b", "h264", false);
+  await pass(2);
+  expect(log).toEqual(["a picture", "b nothing", "key?"]);
+  send("c", "h264", true);
+  expect(made[1]!.config!.hardwareAcceleration).toBe("prefer-hardware");
+});
+
+test("a decoder that gives its pictures only when it is flushed starts over at a key frame, but not on and on", async () => {
+  vi.useFakeTimers();
+  await start({ avc1: BOTH });
+  for (const name of "abc") {
+    send(name, "h264", true);
+    await pass(1);
+    made.at(-1)!.give();
+    await vi.advanceTimersByTimeAsync(0);
+  }
+  expect(log).toEqual(["a picture", "key?", "b picture", "key?", "c picture", "key?"]);
+  send("d", "h264", true);
+  expect(made.map(({ config }) => config!.hardwareAcceleration)).toEqual([...Array(3).fill("prefer-hardware"), "prefer-software"]);
+});
+
+test("a slow decoder and an idle one are let be", async () => {
+  vi.useFakeTimers();
+  await start({ avc1: BOTH });
+  for (const name of "abc") send(name, "h264", name === "a");
+  for (const _ of "abc") {
+    await vi.advanceTimersByTimeAsync(900);
+    made[0]!.give();
+    decoders.watch(performance.now());
+  }
+  await pass(5);
+  expect([made.length, made[0]!.flushes, made[0]!.state]).toEqual([1, 0, "configured"]);
+});
+
+test("a decoder that stays silent at rest closes, and what is inside is let go", async () => {
+  vi.useFakeTimers();
+  await start({ avc1: BOTH });
+  send("a", "h264", true);
+  decoders.rest();
+  await pass(1);
+  expect([log, made[0]!.state]).toEqual([["a nothing"], "closed"]);
+});
+
+test("a decoder that takes everything and gives nothing does not start over for ever", async () => {
+  vi.useFakeTimers();
+  await start({ avc1: BOTH });
+  for (const _ of "123") {
+    send("key", "h264", true);
+    made.at(-1)!.decodeQueueSize = 61;
+    send("delta", "h264", false);
+    await vi.advanceTimersByTimeAsync(500);
+  }
+  send("key", "h264", true);
+  expect(made.map(({ config }) => config!.hardwareAcceleration)).toEqual([...Array(3).fill("prefer-hardware"), "prefer-software"]);
+});
+
+test("after a stripe that was left out nothing is decoded until a key frame", async () => {
+  await start({ avc1: SOFTWARE });
+  send("a", "h264", true);
+  skip("h264");
+  send("c", "h264", false);
+  made[0]!.give();
+  expect(log).toEqual(["key?", "key?", "c nothing", "a picture"]);
+  skip("vp8");
+  expect(log.length).toBe(4);
+});
+
+test("decoders that the browser takes back are not counted as failed", async () => {
+  vi.useFakeTimers();
+  await start({ avc1: SOFTWARE });
+  for (const time of [1, 2, 3, 4]) {
+    send(`${time}`, "h264", true);
+    made.at(-1)!.give();
+    made.at(-1)!.fail("QuotaExceededError");
+    await vi.advanceTimersByTimeAsync(1000);
+  }
+  expect(log).toEqual(["1 picture", "key?", "2 picture", "key?", "3 picture", "key?", "4 picture", "key?"]);
+  expect(abilities.codecs()).toEqual(["jpeg", "h264"]);
+});
+
+test("what ends the decoders of many stripes counts once", async () => {
+  vi.useFakeTimers();
+  await start({ avc1: SOFTWARE });
+  const places = [0, 64, 128, 192];
+  for (const time of [1, 2, 3]) {
+    for (const y of places) send("key", "h264", true, { y, whole: false });
+    const current = made.slice(-places.length);
+    for (const decoder of current) decoder.give();
+    expect([time, abilities.codecs()]).toEqual([time, ["jpeg", "h264"]]);
+    for (const decoder of current) decoder.fail("EncodingError");
+    await vi.advanceTimersByTimeAsync(500);
+  }
+  expect(abilities.codecs()).toEqual(["jpeg"]);
+});
+
+test("a decoder that fails at every key frame is not tried again at once, over and over", async () => {
+  vi.useFakeTimers();
+  await start({ avc1: SOFTWARE });
+  send("a", "h264", true);
+  made[0]!.fail("EncodingError");
+  made[1]!.fail("EncodingError");
+  expect([made.length, log]).toEqual([2, ["a nothing", "key?"]]);
 });
