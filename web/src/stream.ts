@@ -50,6 +50,8 @@ export class Stream {
   private ackedAt = 0;
   private presenter: ReturnType<typeof setTimeout> | undefined;
   private keyAskedAt = -KEY_REQUEST_PAUSE;
+  /** A key frame is asked for when the pause is over. */
+  private keyTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     canvas: OffscreenCanvas | HTMLCanvasElement,
@@ -252,6 +254,7 @@ export class Stream {
     const place = { y, height, last: packet.last || bottom };
     const stripe = this.board.addStarted(frame, place, null, performance.now());
     const whole = y === 0 && bottom;
+    if (whole && packet.key) this.keyCame();
     if (stripe) this.video.decode(stripe, packet, whole);
     else this.video.skipped(packet, whole);
   }
@@ -268,10 +271,24 @@ export class Stream {
   }
 
   private requestKey(): void {
+    if (this.keyTimer !== undefined) return;
     const now = performance.now();
-    if (now - this.keyAskedAt < KEY_REQUEST_PAUSE) return;
+    const pause = this.keyAskedAt + KEY_REQUEST_PAUSE - now;
+    if (pause > 0) {
+      this.keyTimer = setTimeout(() => {
+        this.keyTimer = undefined;
+        this.requestKey();
+      }, pause);
+      return;
+    }
     this.keyAskedAt = now;
     this.connection.send("REQUEST_KEYFRAME");
+  }
+
+  /** What was to be asked for has come, or comes anyway. */
+  private keyCame(): void {
+    clearTimeout(this.keyTimer);
+    this.keyTimer = undefined;
   }
 
   private settled(stripe: Stripe<DecodeJob | null>, picture: Picture | null): void {
@@ -344,6 +361,7 @@ export class Stream {
   private forget(): void {
     this.board.reset();
     this.video.reset();
+    this.keyCame();
     this.drawn = null;
     this.stages.take();
   }

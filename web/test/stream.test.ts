@@ -407,3 +407,30 @@ test("where more frames wait than are kept, a key frame is asked for", async () 
   video(1024, false);
   expect(keyRequests()).toBe(1);
 });
+
+test("a key frame that is needed soon after another request is asked for when the pause is over, once", async () => {
+  await startSilent();
+  video(1, false);
+  expect(keyRequests()).toBe(1);
+  await vi.advanceTimersByTimeAsync(100);
+  video(2, false);
+  video(3, false);
+  await vi.advanceTimersByTimeAsync(399);
+  expect(keyRequests()).toBe(1);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(keyRequests()).toBe(2);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(keyRequests()).toBe(2);
+});
+
+test.each([
+  ["a key frame", () => video(3, true)],
+  ["a reset", () => say("PIPELINE_RESETTING primary")],
+])("%s that comes meanwhile is not asked for", async (_, come) => {
+  await startSilent();
+  video(1, false);
+  video(2, false);
+  come();
+  await vi.advanceTimersByTimeAsync(900);
+  expect(keyRequests()).toBe(1);
+});
