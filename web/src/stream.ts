@@ -93,7 +93,9 @@ export class Stream {
         break;
       case "visible":
         this.options.visible = command.visible;
-        if (this.introduced) this.connection.send(command.visible ? "START_VIDEO" : "STOP_VIDEO");
+        if (!this.introduced) return;
+        this.connection.send(command.visible ? "START_VIDEO" : "STOP_VIDEO");
+        if (!command.visible) this.forgetPictures();
         break;
       case "stop":
         this.connection.end("ended", "");
@@ -271,7 +273,8 @@ export class Stream {
   }
 
   private requestKey(): void {
-    if (this.keyTimer !== undefined) return;
+    // What is under way to a hidden page needs none: the start brings one.
+    if (this.keyTimer !== undefined || !this.options.visible) return;
     const now = performance.now();
     const pause = this.keyAskedAt + KEY_REQUEST_PAUSE - now;
     if (pause > 0) {
@@ -359,11 +362,16 @@ export class Stream {
 
   /** Frame ids and decoders start over; the last picture stays until the next one. */
   private forget(): void {
+    this.forgetPictures();
+    this.drawn = null;
+    this.stages.take();
+  }
+
+  /** What comes next builds on nothing from before. Browsers take idle decoders back from hidden pages: none is left. */
+  private forgetPictures(): void {
     this.board.reset();
     this.video.reset();
     this.keyCame();
-    this.drawn = null;
-    this.stages.take();
   }
 
   private fail(reason: string): void {

@@ -434,3 +434,16 @@ test.each([
   await vi.advanceTimersByTimeAsync(900);
   expect(keyRequests()).toBe(1);
 });
+
+test("a hidden page keeps no decoder, and asks for no key frame until it is shown", async () => {
+  await startSilent();
+  video(1, true);
+  stream.command({ type: "visible", visible: false });
+  expect(log).toEqual(["STOP_VIDEO", "decoder closed"]);
+  video(2, false);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(keyRequests()).toBe(0);
+  stream.command({ type: "visible", visible: true });
+  video(3, false);
+  expect(keyRequests()).toBe(1);
+});
