@@ -10,6 +10,7 @@ mod negotiation;
 mod ownership;
 mod picture;
 mod policy;
+mod stock;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -77,6 +78,10 @@ struct Client {
     implied: Codecs,
     /// Its page does not decode what is streamed, and knows that.
     blind: bool,
+    /// The encoder that its page is set to, by the page's name, where that is known.
+    shown: Option<String>,
+    /// The encoder that the session set its page to.
+    steered: Option<String>,
 }
 
 /// One streaming session and its clients. See the crate's documentation for an example.
@@ -143,12 +148,6 @@ impl Session {
             Event::Tick => self.tick(now, &mut out),
             Event::CursorChanged(shape) => self.cursor_changed(shape, &mut out),
             Event::DisplayChanged { width, height } => self.display_changed(width, height, &mut out),
-            Event::SettingsChanged(settings) => {
-                self.settings = settings;
-                let message =
-                    ServerMessage::ServerSettings(ServerSettings { settings: self.settings.clone() });
-                self.send_all(&message, &mut out);
-            }
             Event::Stats(stats) => {
                 let to: Vec<_> = self.clients.iter().filter(|(_, c)| c.stats).map(|(&id, _)| id).collect();
                 send(to, &ServerMessage::StreamStats(stats), &mut out);
@@ -231,6 +230,7 @@ impl Session {
         for message in &greeting {
             send(vec![client], message, out);
         }
+        let shown = self.shown_at_first(admission.role);
         let entry = Client {
             admission,
             tab: None,
@@ -243,6 +243,8 @@ impl Session {
             told: None,
             implied: Codecs::STOCK,
             blind: false,
+            shown,
+            steered: None,
         };
         self.clients.insert(client, entry);
     }

@@ -19,9 +19,9 @@ mod verbs;
 pub use client::{ClientMessage, GamepadMessage, PointerMessage, RateControl, Tuning};
 pub use clipboard::{CLIPBOARD_CHUNK_BYTES, ClipboardMessage, clipboard_messages};
 pub use json::{
-    AuthSuccess, CursorImage, DisplayConfigUpdate, DisplayLayout, GpuStats, NetworkStats, PipelineStatus,
-    RoleName, RoleUpdate, ServerSettings, SettingsHead, StreamResolution, StreamStats, SystemAction,
-    SystemStats,
+    AuthSuccess, CursorImage, DisplayConfigUpdate, DisplayLayout, DisplaySettings, GpuStats, NetworkStats,
+    PipelineStatus, RoleName, RoleUpdate, ServerSettings, SettingsHead, StreamResolution, StreamStats,
+    SystemAction, SystemStats,
 };
 pub use schema::schemas;
 pub use server::ServerMessage;

@@ -3,7 +3,8 @@
 mod desk;
 
 use desk::{Desk, controller, viewer};
-use selkies_session::{Action, ClientId, Codec, Codecs, Event, Policy};
+use selkies_session::{Action, ClientId, Codec, Codecs, Event, Policy, Session};
+use serde_json::{Value, json};
 
 fn codecs(names: &[Codec]) -> Codecs {
     names.iter().copied().collect()
@@ -130,4 +131,99 @@ fn an_heir_brings_its_own_codecs() {
     let actions = deeds(desk.close(1));
     assert!(actions.contains(&Action::ChooseAmong(codecs(&[Codec::Jpeg]))), "{actions:?}");
     assert_eq!(deeds(uses(&mut desk, "jpeg", Codec::Jpeg)), [start(2, true)]);
+}
+
+/// A session whose settings name this encoder, with client 1 as owner.
+fn configured(encoder: &str) -> Desk {
+    let settings =
+        json!({ "encoder": { "value": encoder, "allowed": ["jpeg", "h264enc", "h264enc-striped"] } });
+    let mut desk = Desk::new(Policy::default());
+    desk.session = Session::new(Policy::default(), settings.as_object().unwrap().clone());
+    desk.open(1, controller());
+    desk.say(1, r#"SETTINGS,{"tabId":"a"}"#);
+    desk.sent_to(1);
+    desk
+}
+
+fn follow(encoder: &str) -> Value {
+    json!({ "type": "display_settings", "settings": { "encoder": encoder } })
+}
+
+fn watch(encoder: &str) -> Value {
+    let settings = json!({ "encoder": { "value": encoder, "allowed": [encoder] } });
+    json!({ "type": "server_settings", "settings": settings })
+}
+
+/// The one text among these that sets a page's encoder.
+fn steered(texts: Vec<String>) -> Option<Value> {
+    let bodies = texts.iter().filter_map(|text| serde_json::from_str::<Value>(text).ok());
+    let mut found =
+        bodies.filter(|body| body["type"].as_str().is_some_and(|kind| kind.contains("_settings")));
+    let first = found.next();
+    assert_eq!(found.next(), None);
+    first
+}
+
+#[test]
+fn pages_of_2_1_0_are_set_to_the_encoder_in_use() {
+    let mut desk = configured("h264enc");
+    desk.open(2, viewer());
+    desk.say(2, "START_VIDEO");
+    desk.sent_to(2);
+    desk.open(3, viewer());
+    desk.say(3, "_codecs,jpeg,h264");
+    desk.say(3, "START_VIDEO");
+    desk.sent_to(3);
+    uses(&mut desk, "h264enc", Codec::H264);
+    assert_eq!(steered(desk.sent_to(1)), None, "it is that by itself");
+    assert_eq!(steered(desk.sent_to(2)), Some(watch("h264enc")), "its user may have picked another");
+    uses(&mut desk, "jpeg", Codec::Jpeg);
+    assert_eq!(steered(desk.sent_to(1)), Some(follow("jpeg")));
+    assert_eq!(steered(desk.sent_to(2)), Some(watch("jpeg")));
+    uses(&mut desk, "jpeg", Codec::Jpeg);
+    assert_eq!((desk.sent_to(1), desk.sent_to(2)), (vec![], vec![]));
+    // Later ones, too.
+    desk.open(4, viewer());
+    desk.sent_to(4);
+    desk.say(4, "START_VIDEO");
+    assert_eq!(steered(desk.sent_to(4)), Some(watch("jpeg")));
+    desk.open(5, controller());
+    desk.sent_to(5);
+    desk.say(5, r#"SETTINGS,{"tabId":"b","encoder":"h264enc-striped"}"#);
+    assert_eq!(steered(desk.sent_to(5)), Some(follow("jpeg")));
+    for (name, shown) in [("h264enc-striped", "h264enc-striped"), ("nvh264enc", "h264enc")] {
+        uses(&mut desk, name, Codec::H264);
+        for client in [1, 5] {
+            assert_eq!(steered(desk.sent_to(client)), Some(follow(shown)), "{name}");
+        }
+        assert_eq!(steered(desk.sent_to(2)), Some(watch(shown)), "{name}");
+    }
+    assert_eq!(steered(desk.sent_to(3)), None, "it goes by the packets");
+}
+
+#[test]
+fn an_encoder_that_a_page_was_set_to_is_nobodys_wish() {
+    let mut desk = configured("h264enc");
+    uses(&mut desk, "jpeg", Codec::Jpeg);
+    desk.sent_to(1);
+    let mut wishes = |text: &str| {
+        let actions = desk.say(1, &format!("SETTINGS,{text}"));
+        let applied = actions.into_iter().find_map(|action| match action {
+            Action::ApplySettings { json, .. } => Some(json),
+            _ => None,
+        });
+        (applied.unwrap(), steered(desk.sent_to(1)))
+    };
+    let echo = r#"{"encoder":"jpeg","framerate":30}"#;
+    assert_eq!(wishes(echo), (r#"{"framerate":30}"#.to_owned(), None));
+    let picked = r#"{"encoder":"jpeg","picked":["encoder"]}"#;
+    assert_eq!(wishes(picked), (picked.to_owned(), None));
+    // What it wishes for may not come: until it does, the page draws what there is.
+    let other = r#"{"encoder":"h264enc"}"#;
+    assert_eq!(wishes(other), (other.to_owned(), Some(follow("jpeg"))));
+    // A page that decodes no H.264 is not set to it.
+    let fallback = r#"{"encoder":"jpeg","encoderFallback":true}"#;
+    wishes(fallback);
+    uses(&mut desk, "h264enc", Codec::H264);
+    assert_eq!(steered(desk.sent_to(1)), None);
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use selkies_session::wire::{
-    AuthSuccess, ClientMessage, CursorImage, Direction, PipelineStatus, RoleName, ServerMessage,
-    StreamResolution, SystemAction, VERBS, schemas,
+    AuthSuccess, ClientMessage, CursorImage, Direction, DisplaySettings, PipelineStatus, RoleName,
+    ServerMessage, StreamResolution, SystemAction, VERBS, schemas,
 };
 use serde_json::Value;
 
@@ -95,6 +95,10 @@ fn rendered_messages_fit_their_schemas() {
                 height: 2,
                 display_id: "primary".into(),
             }),
+        ),
+        (
+            "display-settings",
+            ServerMessage::DisplaySettings(DisplaySettings { settings: serde_json::Map::new() }),
         ),
     ] {
         let body: Value = serde_json::from_str(&message.render()).unwrap();

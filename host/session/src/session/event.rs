@@ -1,7 +1,5 @@
 //! What happens to a session.
 
-use serde_json::{Map, Value};
-
 use super::ClientId;
 use crate::codecs::Codec;
 use crate::roles::Admission;
@@ -71,8 +69,6 @@ pub enum Event<'a> {
         /// Height.
         height: u32,
     },
-    /// The settings changed; the `settings` object of `server_settings`.
-    SettingsChanged(Map<String, Value>),
     /// New figures for those who subscribed.
     Stats(StreamStats),
     /// Capture or every encoder failed.

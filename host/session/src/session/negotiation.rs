@@ -12,14 +12,14 @@ use crate::wire::{PipelineStatus, ServerMessage, SettingsHead, SystemAction};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct InUse {
     /// Its name on the wire.
-    name: String,
+    pub(super) name: String,
     /// `None` for one that pages are not asked about.
-    codec: Option<Codec>,
+    pub(super) codec: Option<Codec>,
 }
 
 impl Client {
     /// What its page decodes: what it said, else what pages of 2.1.0 decode.
-    fn codecs(&self) -> Codecs {
+    pub(super) fn codecs(&self) -> Codecs {
         self.told.unwrap_or(self.implied)
     }
 }
@@ -74,6 +74,7 @@ impl Session {
         let watching = self.clients.iter().filter(|(_, client)| client.video).map(|(&id, _)| id);
         for client in watching.collect::<Vec<_>>() {
             self.review(client, out);
+            self.steer(client, out);
         }
     }
 
@@ -89,6 +90,7 @@ impl Session {
         if was_blind {
             send(vec![client], &self.pipeline_status(), out);
         }
+        self.steer(client, out);
         out.push(Action::StartVideo { client, lead });
     }
 

@@ -22,20 +22,31 @@ impl Session {
             return true;
         }
         self.imply_codecs(client, &head);
+        let wishes = self.own_wishes(client, &head, json);
         match standing {
             // It follows whatever the owner streams; its settings only start its own picture anew.
             Standing::Viewer | Standing::Collaborator => self.begin_stream(client, out),
             Standing::CoController => {}
             Standing::Owner => {
                 self.negotiate(out);
-                out.push(Action::ApplySettings { client, json: json.to_owned() });
+                out.push(Action::ApplySettings { client, json: wishes });
             }
-            Standing::Candidate => self.admit_controller(client, head, json, out),
+            Standing::Candidate => self.admit_controller(client, head, wishes, out),
+        }
+        if self.clients.get(&client).is_some_and(|entry| entry.video) {
+            // The stream may go on as it is, whatever its page is set to now.
+            self.steer(client, out);
         }
         true
     }
 
-    fn admit_controller(&mut self, client: ClientId, head: SettingsHead, json: &str, out: &mut Vec<Action>) {
+    fn admit_controller(
+        &mut self,
+        client: ClientId,
+        head: SettingsHead,
+        json: String,
+        out: &mut Vec<Action>,
+    ) {
         let other_tab = self.owner.and_then(|o| self.clients.get(&o)).and_then(|o| o.tab.clone());
         // 2.1.0 (websockets_mode.py:2123-2137): only a page that names another tab than the owner's joins beside.
         let beside =
@@ -59,7 +70,7 @@ impl Session {
         }
         self.owner = Some(client);
         self.negotiate(out);
-        out.push(Action::ApplySettings { client, json: json.to_owned() });
+        out.push(Action::ApplySettings { client, json });
         if let Some((width, height)) = head.initial_size.filter(|_| !head.manual_resolution) {
             self.resize(width, height, out);
         }

@@ -62,6 +62,14 @@ pub struct ServerSettings {
     pub settings: Map<String, Value>,
 }
 
+/// `{"type":"display_settings","settings":{…}}`: what the stream is made with, which a controller's page takes over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename = "display_settings")]
+pub struct DisplaySettings {
+    /// Plain values by the settings' names.
+    pub settings: Map<String, Value>,
+}
+
 /// Body of `DISPLAY_CONFIG_UPDATE,`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename = "display_config_update")]
@@ -195,6 +203,8 @@ pub struct SettingsHead {
     pub encoder: Option<String>,
     /// `encoderFallback`: the page asks for that encoder because it decodes no other.
     pub encoder_fallback: bool,
+    /// `picked` names the encoder: its user chose it just now.
+    pub encoder_picked: bool,
 }
 
 impl SettingsHead {
@@ -208,12 +218,14 @@ impl SettingsHead {
             (value >= 1.0 && value <= f64::from(u16::MAX)).then_some(value as u32)
         };
         let flag = |key: &str| map.get(key).and_then(Value::as_bool).unwrap_or(false);
+        let picked = map.get("picked").and_then(Value::as_array);
         Some(Self {
             display_id: text("displayId").unwrap_or("primary").chars().take(32).collect(),
             tab_id: text("tabId").filter(|t| !t.is_empty() && t.len() <= 128).map(str::to_owned),
             initial_size: pixels("initialClientWidth").zip(pixels("initialClientHeight")),
             encoder: text("encoder").filter(|name| name.len() <= 64).map(str::to_owned),
             encoder_fallback: flag("encoderFallback"),
+            encoder_picked: picked.is_some_and(|picked| picked.iter().any(|name| name == "encoder")),
             manual_resolution: flag("manual_resolution") || flag("is_manual_resolution_mode"),
         })
     }

@@ -21,6 +21,7 @@ pub fn schemas() -> Vec<(String, Value)> {
         of::<body::RoleUpdate>("role-update"),
         of::<body::CursorImage>("cursor"),
         of::<body::ServerSettings>("server-settings"),
+        of::<body::DisplaySettings>("display-settings"),
         of::<body::DisplayConfigUpdate>("display-config-update"),
         of::<body::StreamResolution>("stream-resolution"),
         of::<body::PipelineStatus>("pipeline-status"),

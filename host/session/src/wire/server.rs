@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::json::{
-    AuthSuccess, CursorImage, DisplayConfigUpdate, GpuStats, NetworkStats, PipelineStatus, RoleUpdate,
-    ServerSettings, StreamResolution, StreamStats, SystemAction, SystemStats,
+    AuthSuccess, CursorImage, DisplayConfigUpdate, DisplaySettings, GpuStats, NetworkStats, PipelineStatus,
+    RoleUpdate, ServerSettings, StreamResolution, StreamStats, SystemAction, SystemStats,
 };
 
 /// Longest reason or name put into a line of text; longer is cut.
@@ -29,6 +29,8 @@ pub enum ServerMessage {
     Cursor(CursorImage),
     /// `{"type":"server_settings",…}`.
     ServerSettings(ServerSettings),
+    /// `{"type":"display_settings",…}`.
+    DisplaySettings(DisplaySettings),
     /// `{"type":"stream_resolution",…}`.
     StreamResolution(StreamResolution),
     /// `{"type":"pipeline_status",…}`.
@@ -108,6 +110,7 @@ impl ServerMessage {
             Self::DisplayOwner(display) => format!("DISPLAY_OWNER {}", line(display)),
             Self::Cursor(body) => with_json("cursor,", body),
             Self::ServerSettings(body) => with_json("", body),
+            Self::DisplaySettings(body) => with_json("", body),
             Self::StreamResolution(body) => with_json("", body),
             Self::PipelineStatus(body) => with_json("", body),
             Self::SystemStats(body) => with_json("", body),
