@@ -7,6 +7,7 @@ struct selkies_x264 {
     x264_t *encoder;
     x264_param_t param;
     int preset_method, preset_range;    /* of the search for motion */
+    unsigned preset_intra;
     int64_t pictures;
 };
 
@@ -80,6 +81,7 @@ struct selkies_x264 *selkies_x264_open(const struct selkies_x264_settings *setti
         goto fail;
     coder->preset_method = param->analyse.i_me_method;
     coder->preset_range = param->analyse.i_me_range;
+    coder->preset_intra = param->analyse.intra;
     coder->encoder = x264_encoder_open(param);
     if (!coder->encoder)
         goto fail;
@@ -96,10 +98,11 @@ int selkies_x264_rate(struct selkies_x264 *coder, const struct selkies_x264_sett
     return x264_encoder_reconfig(coder->encoder, &coder->param);
 }
 
-int selkies_x264_search(struct selkies_x264 *coder, int32_t range)
+int selkies_x264_search(struct selkies_x264 *coder, int32_t range, int32_t letters)
 {
     coder->param.analyse.i_me_method = range > 0 ? X264_ME_UMH : coder->preset_method;
     coder->param.analyse.i_me_range = range > 0 ? range : coder->preset_range;
+    coder->param.analyse.intra = coder->preset_intra | (letters ? X264_ANALYSE_I4x4 : 0);
     return x264_encoder_reconfig(coder->encoder, &coder->param);
 }
 

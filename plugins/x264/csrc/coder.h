@@ -34,9 +34,9 @@ struct selkies_x264;
 struct selkies_x264 *selkies_x264_open(const struct selkies_x264_settings *settings);
 /* The bit rate and its limits change with the next picture. Negative when the library refuses. */
 int selkies_x264_rate(struct selkies_x264 *coder, const struct selkies_x264_settings *settings);
-/* Motion is looked for `range` pixels around from the next picture on, or with 0 as the preset says. Negative when the
- * library refuses. */
-int selkies_x264_search(struct selkies_x264 *coder, int32_t range);
+/* For scrolled pages, from the next picture on: motion is looked for `range` pixels around, or with 0 as the preset says;
+ * with `letters` 1, blocks of 4x4 pixels are predicted from their neighbours, too. Negative when the library refuses. */
+int selkies_x264_search(struct selkies_x264 *coder, int32_t range, int32_t letters);
 /* `constant`: one byte per macroblock, 1 where the source is as in the picture before; NULL when nothing is known.
  * `qp`: the quantiser, 1 to 51; 0 leaves it to the bit rate. Negative when the library fails. */
 int selkies_x264_encode(struct selkies_x264 *coder, const uint8_t *const planes[3], const int32_t strides[3],

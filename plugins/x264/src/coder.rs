@@ -79,8 +79,8 @@ pub(crate) struct Coder {
     numbers: Numbers,
     /// The last unit.
     unit: Vec<u8>,
-    /// How far motion is looked for, in pixels; 0 for nearby.
-    search: u32,
+    /// How far motion is looked for in scrolled content, in pixels, 0 for nearby; none for other content.
+    search: Option<u32>,
 }
 
 // SAFETY: libx264 binds an encoder to no thread; it must only not be used by two at once, which `&mut` sees to.
@@ -102,7 +102,7 @@ impl Coder {
         // SAFETY: the settings and the text in them live for the call.
         let raw = NonNull::new(unsafe { ffi::selkies_x264_open(&raw const raw) }).ok_or(refused)?;
         let memory = Memory::new(memory_of(&settings));
-        Ok(Self { raw, settings, rate, memory, numbers: Numbers::default(), unit: Vec::new(), search: 0 })
+        Ok(Self { raw, settings, rate, memory, numbers: Numbers::default(), unit: Vec::new(), search: None })
     }
 
     /// The frame rate that libx264 counts with, numerator and denominator: it takes no other while it runs.
@@ -129,12 +129,14 @@ impl Coder {
         Ok(())
     }
 
-    /// Makes the next picture's search for motion wide enough for content that moved so many rows, or narrow.
+    /// Prepares the next picture for content that moved so many rows, or for other content.
     pub(crate) fn set_search(&mut self, distance: Option<u32>) -> Result<(), CoderError> {
-        let search = distance.filter(|&rows| rows > NEAR).map_or(0, |rows| rows.clamp(WIDE.0, WIDE.1));
+        let range = |rows: u32| if rows > NEAR { rows.clamp(WIDE.0, WIDE.1) } else { 0 };
+        let search = distance.map(range);
         if search != self.search {
+            let (range, letters) = (search.unwrap_or(0).cast_signed(), i32::from(search.is_some()));
             // SAFETY: the encoder lives.
-            let status = unsafe { ffi::selkies_x264_search(self.raw.as_ptr(), search.cast_signed()) };
+            let status = unsafe { ffi::selkies_x264_search(self.raw.as_ptr(), range, letters) };
             if status < 0 {
                 return Err(CoderError::Rate);
             }

@@ -40,7 +40,7 @@ pub(crate) struct Coder {
 unsafe extern "C" {
     pub(crate) fn selkies_x264_open(settings: *const Settings) -> *mut Coder;
     pub(crate) fn selkies_x264_rate(coder: *mut Coder, settings: *const Settings) -> c_int;
-    pub(crate) fn selkies_x264_search(coder: *mut Coder, range: i32) -> c_int;
+    pub(crate) fn selkies_x264_search(coder: *mut Coder, range: i32, letters: i32) -> c_int;
     pub(crate) fn selkies_x264_encode(
         coder: *mut Coder,
         planes: *const *const u8,

@@ -1,7 +1,7 @@
 //! Which quantiser a picture of constant quality gets.
 
-/// Bits per macroblock from which content counts as busy: 23 Mbit/s at 1080p60.
-const BUSY: f32 = 48.0;
+/// Bits per macroblock from which content counts as busy: 47 Mbit/s at 1080p60.
+const BUSY: f32 = 96.0;
 /// How the quantiser grows with the content's complexity, per doubling: what libx264 does at its default `qcomp` of 0.6.
 const SLOPE: f32 = 2.4;
 /// Coarsest beyond the quality asked for.
@@ -54,16 +54,16 @@ mod tests {
             (25, 22, 1)
         );
         for _ in 0..20 {
-            quantiser.note(8000 * 4, 8000, 25, quantiser.next(25, false, false));
+            quantiser.note(8000 * 10, 8000, 25, quantiser.next(25, false, false));
         }
-        assert_eq!(quantiser.next(25, false, false), 25, "32 bits are not busy");
+        assert_eq!(quantiser.next(25, false, false), 25, "80 bits are not busy");
         let mut before = 25;
         for _ in 0..20 {
-            // Bits as they fall with the quantiser: 192 at 25.
+            // Bits as they fall with the quantiser: 384 at 25.
             let qp = quantiser.next(25, false, false);
             assert!(qp >= before, "it settles without swinging");
             before = qp;
-            quantiser.note((8000.0 * 24.0 * ((25.0 - qp as f32) / 6.0).exp2()) as usize, 8000, 25, qp);
+            quantiser.note((8000.0 * 48.0 * ((25.0 - qp as f32) / 6.0).exp2()) as usize, 8000, 25, qp);
         }
         assert_eq!(before, 30);
         assert_eq!((quantiser.next(25, false, true), Quantiser::default().next(25, false, true)), (30, 28));
