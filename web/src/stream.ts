@@ -5,7 +5,9 @@ import { Abilities } from "./abilities";
 import { Connection } from "./connection";
 import { DecoderPool, type JpegDecoder } from "./decoder-pool";
 import { jpegSize } from "./jpeg";
+import { KeyRequests } from "./key-requests";
 import type { DecodeJob, StreamCommand, StreamEvent, StreamOptions } from "./messages";
+import { Ownership } from "./ownership";
 import { type Picture, Screen } from "./screen";
 import { PingProbe, RateMeter, StageLog } from "./stats";
 import { type Stripe, StripeBoard } from "./stripes";
@@ -16,8 +18,6 @@ import * as wire from "./wire";
 const TICK = 1000;
 /** A viewer's stream is restarted this long after it was stopped, in ms: what servers of this protocol expect. */
 const VIEWER_RESTART = 250;
-/** Shortest time between two requests for a key frame, in ms. */
-const KEY_REQUEST_PAUSE = 500;
 /** Pointer movements are dropped while this many bytes wait to be sent. */
 const MAX_BACKLOG = 64 << 10;
 
@@ -35,6 +35,7 @@ export class Stream {
   private readonly stages = new StageLog();
   private ping = new PingProbe();
   private viewer: boolean;
+  private ownership = new Ownership();
   private settings: wire.Settings | null = null;
   /** The host knows what this page decodes and wants. */
   private introduced = false;
@@ -49,9 +50,7 @@ export class Stream {
   private drawn: { frame: number; at: number; held: number } | null = null;
   private ackedAt = 0;
   private presenter: ReturnType<typeof setTimeout> | undefined;
-  private keyAskedAt = -KEY_REQUEST_PAUSE;
-  /** A key frame is asked for when the pause is over. */
-  private keyTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly keys = new KeyRequests(() => this.connection.send("REQUEST_KEYFRAME"));
 
   constructor(
     canvas: OffscreenCanvas | HTMLCanvasElement,
@@ -83,7 +82,7 @@ export class Stream {
       case "wish":
         // Also what a new connection begins with.
         this.wishes = { ...this.wishes, ...command.wishes };
-        if (!this.introduced || this.viewer) return;
+        if (!this.introduced || !this.decides) return;
         this.connection.send(wire.wishesMessage(command.wishes));
         this.offerChoices();
         break;
@@ -113,6 +112,7 @@ export class Stream {
     this.requested = { size: "", dpi: 0 };
     this.ping = new PingProbe();
     this.viewer = this.options.viewer;
+    this.ownership = new Ownership();
     this.emit({ type: "input", allowed: !this.viewer });
     this.emit({ type: "choices", choices: null });
     this.emit({ type: "picture", missing: null, notice: "" });
@@ -148,7 +148,17 @@ export class Stream {
       case "cursor":
         this.emit({ type: "cursor", cursor: message.cursor });
         break;
+      case "displays":
+        this.ownership.displays(message.names);
+        this.requestSize();
+        if (this.introduced) this.offerChoices();
+        break;
+      case "owner":
+        this.ownership.inherited();
+        if (this.introduced && !this.viewer) this.inherit();
+        break;
       case "reset":
+        this.ownership.reset();
         this.forget();
         // A server that tells the size tells a new one, too, and before the pictures of that size.
         if (!this.sized) this.screen.forgetSize();
@@ -183,11 +193,29 @@ export class Stream {
       setTimeout(() => this.options.visible && this.connection.send("START_VIDEO"), VIEWER_RESTART);
       return;
     }
+    this.sendSettings();
+    if (!this.options.visible) this.connection.send("STOP_VIDEO");
+  }
+
+  private sendSettings(): void {
     const { tabId, view } = this.options;
     const wishes = { ...(this.options.encoder === null ? {} : { encoder: this.options.encoder }), ...this.wishes };
     this.connection.send(wire.settingsMessage({ tabId, ...view }, wishes));
     this.requested = { size: wire.resizeMessage(view.width, view.height), dpi: view.dpi };
-    if (!this.options.visible) this.connection.send("STOP_VIDEO");
+    this.ownership.settingsSent();
+  }
+
+  /** The host heeds what this page wants from now on; the size in settings counts only where they begin a stream. */
+  private inherit(): void {
+    this.sendSettings();
+    this.requested.size = "";
+    this.requestSize();
+    this.offerChoices();
+  }
+
+  /** The display is this page's to size and to set up. */
+  private get decides(): boolean {
+    return !this.viewer && this.ownership.owned;
   }
 
   private tellCodecs(): void {
@@ -199,7 +227,7 @@ export class Stream {
   /** Tells the page what its user may change. */
   private offerChoices(): void {
     const { settings, encoder, wishes } = this;
-    if (!settings || this.viewer) {
+    if (!settings || !this.decides) {
       this.emit({ type: "choices", choices: null });
       return;
     }
@@ -217,7 +245,7 @@ export class Stream {
 
   private requestSize(): void {
     const allowed = (name: string) => this.settings?.get(name)?.value;
-    if (!this.settings || !this.introduced || this.viewer || allowed("enable_resize") === false) return;
+    if (!this.settings || !this.introduced || !this.decides || allowed("enable_resize") === false) return;
     if (allowed("manual_resolution") === true || allowed("is_manual_resolution_mode") === true) return;
     const { width, height, dpi } = this.options.view;
     const { requested } = this;
@@ -256,7 +284,7 @@ export class Stream {
     const place = { y, height, last: packet.last || bottom };
     const stripe = this.board.addStarted(frame, place, null, performance.now());
     const whole = y === 0 && bottom;
-    if (whole && packet.key) this.keyCame();
+    if (whole && packet.key) this.keys.came();
     if (stripe) this.video.decode(stripe, packet, whole);
     else this.video.skipped(packet, whole);
   }
@@ -274,24 +302,7 @@ export class Stream {
 
   private requestKey(): void {
     // What is under way to a hidden page needs none: the start brings one.
-    if (this.keyTimer !== undefined || !this.options.visible) return;
-    const now = performance.now();
-    const pause = this.keyAskedAt + KEY_REQUEST_PAUSE - now;
-    if (pause > 0) {
-      this.keyTimer = setTimeout(() => {
-        this.keyTimer = undefined;
-        this.requestKey();
-      }, pause);
-      return;
-    }
-    this.keyAskedAt = now;
-    this.connection.send("REQUEST_KEYFRAME");
-  }
-
-  /** What was to be asked for has come, or comes anyway. */
-  private keyCame(): void {
-    clearTimeout(this.keyTimer);
-    this.keyTimer = undefined;
+    if (this.options.visible) this.keys.ask();
   }
 
   private settled(stripe: Stripe<DecodeJob | null>, picture: Picture | null): void {
@@ -371,7 +382,7 @@ export class Stream {
   private forgetPictures(): void {
     this.board.reset();
     this.video.reset();
-    this.keyCame();
+    this.keys.came();
   }
 
   private fail(reason: string): void {

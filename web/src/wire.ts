@@ -18,6 +18,7 @@ const MAX_REASON = 300;
 const MAX_NAME = 64;
 /** Most encoders that a menu shows. */
 const MAX_ENCODERS = 64;
+const MAX_DISPLAYS = 16;
 
 /** One entry of `server_settings`; which fields exist depends on the setting's kind. */
 export interface Setting {
@@ -50,6 +51,10 @@ export type ServerText =
   | { kind: "role"; role: "controller" | "viewer" }
   | { kind: "input-access"; allowed: boolean }
   | { kind: "reset" }
+  /** The displays that have an owner. */
+  | { kind: "displays"; names: string[] }
+  /** This page owns the display from now on. */
+  | { kind: "owner" }
   /** Why there is no picture; null where there is one. */
   | { kind: "pipeline"; missing: string | null; notice: string }
   /** The encoder in use. */
@@ -100,6 +105,8 @@ export function parseText(text: string): ServerText | null {
   if (text.startsWith("MODE ")) return { kind: "mode", mode: text.slice(5, 5 + MAX_REASON) };
   if (text.startsWith("KILL")) return { kind: "kill", reason: text.slice(5, 5 + MAX_REASON) };
   if (text.startsWith("PIPELINE_RESETTING")) return text.slice(19) === DISPLAY ? { kind: "reset" } : null;
+  if (text.startsWith("DISPLAY_CONFIG_UPDATE,")) return parseDisplays(record(text.slice(22)));
+  if (text.startsWith("DISPLAY_OWNER")) return text.slice(14) === DISPLAY ? { kind: "owner" } : null;
   if (text.startsWith("pong,")) {
     const time = Number(text.slice(5));
     return Number.isFinite(time) ? { kind: "pong", time } : null;
@@ -273,6 +280,13 @@ function parseTyped(message: Record<string, unknown> | null): ServerText | null 
 function parseRole(message: Record<string, unknown> | null): ServerText | null {
   const role = message?.role;
   return role === "controller" || role === "viewer" ? { kind: "role", role } : null;
+}
+
+function parseDisplays(message: Record<string, unknown> | null): ServerText | null {
+  const displays = message?.displays;
+  if (!Array.isArray(displays)) return null;
+  const names = displays.slice(0, MAX_DISPLAYS).filter((name): name is string => typeof name === "string");
+  return { kind: "displays", names };
 }
 
 function parseAction(message: Record<string, unknown> | null): ServerText | null {

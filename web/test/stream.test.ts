@@ -447,3 +447,43 @@ test("a hidden page keeps no decoder, and asks for no key frame until it is show
   video(3, false);
   expect(keyRequests()).toBe(1);
 });
+
+/** The displays that have an owner, as the server tells them. */
+const displays = (...names: string[]) => say(`DISPLAY_CONFIG_UPDATE,${JSON.stringify({ displays: names })}`);
+const MENU = { encoder: { allowed: ["jpeg"] } };
+const lastChoices = () => events.flatMap((event) => (event.type === "choices" ? [event.choices] : [])).at(-1);
+
+test("a page beside the owner has nothing to choose and to size, until it inherits the display", async () => {
+  start();
+  displays("primary");
+  settings(MENU);
+  await settle();
+  say("PIPELINE_RESETTING primary");
+  // Another page takes over.
+  displays("primary");
+  log = [];
+  stream.command({ type: "wish", wishes: { encoder: "jpeg" } });
+  stream.command({ type: "view", view: { width: 640, height: 480, dpi: 96 } });
+  expect([log, lastChoices()]).toEqual([[], null]);
+  say("DISPLAY_OWNER primary");
+  expect(JSON.parse(log[0]!.slice(9))).toMatchObject({ tabId: "tab", encoder: "jpeg", initialClientWidth: 640 });
+  expect(log.slice(1)).toEqual(["r,640x480,primary"]);
+  expect(lastChoices()?.encoders).toEqual([{ name: "jpeg", decoded: true }]);
+});
+
+test.each([
+  ["that nobody owns", []],
+  ["that it takes over", ["primary"]],
+])("the display %s is a page's to set up as soon as it has said its settings", async (_, before) => {
+  start();
+  displays(...before);
+  settings(MENU);
+  await settle();
+  stream.command({ type: "view", view: { width: 640, height: 480, dpi: 96 } });
+  displays("primary");
+  say("PIPELINE_RESETTING primary");
+  expect(log.slice(2)).toEqual(["r,640x480,primary"]);
+  expect(lastChoices()).not.toBeNull();
+  stream.command({ type: "wish", wishes: { encoder: "jpeg" } });
+  expect(log.at(-1)).toBe('SETTINGS,{"displayId":"primary","encoder":"jpeg"}');
+});
