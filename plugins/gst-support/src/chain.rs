@@ -54,6 +54,16 @@ impl Chain {
         request: &Request,
         answer: Box<dyn Answer>,
     ) -> Result<Self> {
+        Self::build(library, what, tuning, request, answer).map_err(|error| fault::lasting(what, error))
+    }
+
+    fn build(
+        library: Library,
+        what: &'static Description,
+        tuning: &Tuning,
+        request: &Request,
+        answer: Box<dyn Answer>,
+    ) -> Result<Self> {
         let lacking = |missing: crate::Missing| Error::device_lost(missing.to_string());
         let factory = library.encoder(what, tuning).map_err(lacking)?;
         let encoder = library::build(&factory, what)?;
