@@ -116,11 +116,16 @@ impl Exchange {
     }
 
     /// The pipeline asks for more, having passed on what it had. With an encoder that is `synchronous`, the pending frame
-    /// has made no packet.
+    /// has made no packet: what changed in it would be missing until it changes again.
     pub(crate) fn passed(&self) {
         let mut state = self.lock();
         if state.entered.is_some() {
-            self.finish(&mut state, Ok(()));
+            let error = Error::retry(format!(
+                "{}: the element made no packet of a picture; take properties out of its configuration that let it drop \
+                 pictures (dropframe-threshold, drop-frame, enable-frame-skip)",
+                self.name
+            ));
+            self.finish(&mut state, Err(error));
         }
     }
 
@@ -156,7 +161,7 @@ impl Exchange {
     fn finish(&self, state: &mut State, outcome: Result<()>) {
         if let Some(frame) = state.pending.take() {
             state.entered = None;
-            // Without a packet nothing was lost, but a keyframe that was asked for is still to come.
+            // Decoders lack what this one should have shown, or a keyframe that was asked for.
             state.anew = outcome.is_err();
             if !state.closed {
                 self.answer.done(frame.frame_id, outcome);
@@ -243,8 +248,9 @@ mod tests {
         exchange.begin(frame(2, false)).expect("idle");
         exchange.entered();
         exchange.passed();
-        assert_eq!(said(&told), ["2 done"]);
-        assert!(exchange.is_idle_within(Duration::ZERO) && !exchange.starts_anew());
+        let [dropped] = &said(&told)[..] else { panic!("one answer") };
+        assert!(dropped.starts_with("2 test: the element made no packet of a picture"), "{dropped}");
+        assert!(exchange.is_idle_within(Duration::ZERO) && exchange.starts_anew());
     }
 
     #[test]
