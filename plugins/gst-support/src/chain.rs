@@ -16,12 +16,12 @@ use crate::{
     exchange::{Answer, Exchange},
     fault, library, picture, properties,
     request::Request,
-    tether::Tether,
+    tether::{Leash, Tether},
 };
 
 /// How long a device may take to start.
 const START: Duration = Duration::from_secs(6);
-/// How long it may take to end, before it is left behind.
+/// How long it may take to end, before it is left behind if it has no frame.
 const END: Duration = Duration::from_secs(2);
 
 /// For converters; each takes what it has. Eight bits stay eight bits: there is nothing to dither.
@@ -36,10 +36,11 @@ pub(crate) struct Chain {
     source: gst_app::AppSrc,
     encoder: gst::Element,
     exchange: Arc<Exchange>,
-    tether: Tether,
     /// Time from one frame to the next.
     step: gst::ClockTime,
     frames: u64,
+    /// The last field: the elements go before it, with whatever they keep until they are dropped.
+    leash: Leash,
 }
 
 impl Chain {
@@ -105,8 +106,8 @@ impl Chain {
         }
         let step = gst::ClockTime::SECOND.mul_div_round(request.fps.1.into(), request.fps.0.into());
         let step = step.unwrap_or(gst::ClockTime::from_mseconds(16));
-        let chain =
-            Self { what, pipeline, source, encoder, exchange, tether: Tether::default(), step, frames: 0 };
+        let leash = Leash::new(what.name, END);
+        let chain = Self { what, pipeline, source, encoder, exchange, step, frames: 0, leash };
         chain.run()?;
         Ok(chain)
     }
@@ -133,7 +134,7 @@ impl Chain {
     }
 
     pub(crate) fn tether(&self) -> &Tether {
-        &self.tether
+        self.leash.tether()
     }
 
     /// True until a picture was sent in: that one becomes a keyframe anyway.
@@ -181,8 +182,8 @@ impl Chain {
 }
 
 impl Drop for Chain {
-    /// Ends the pipeline, or leaves it behind when a driver does not let go: either way nothing of it calls the host
-    /// afterwards.
+    /// Ends the pipeline, or leaves it behind when a driver does not let it end: either way nothing of it calls the host
+    /// afterwards. While the pipeline has a frame of the host, `leash` waits for that after this.
     fn drop(&mut self) {
         self.exchange.close();
         let (done, ended) = mpsc::channel();
@@ -198,7 +199,6 @@ impl Drop for Chain {
         if !ended {
             tracing::warn!(encoder = self.what.name, "the device does not end; it is left behind");
         }
-        self.tether.cut();
     }
 }
 

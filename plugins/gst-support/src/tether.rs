@@ -51,8 +51,43 @@ impl Tether {
     }
 
     /// Frames that are dropped from now on are not given back: the host has taken them.
-    pub(crate) fn cut(&self) {
+    fn cut(&self) {
         self.lock().cut = true;
+    }
+}
+
+/// The instance's end of a tether: it stays until no frame is in the pipeline.
+#[derive(Debug)]
+pub(crate) struct Leash {
+    tether: Tether,
+    /// Of the encoder.
+    name: &'static str,
+    /// How long it waits before it says that it does.
+    patience: Duration,
+}
+
+impl Leash {
+    pub(crate) fn new(name: &'static str, patience: Duration) -> Self {
+        Self { tether: Tether::default(), name, patience }
+    }
+
+    pub(crate) fn tether(&self) -> &Tether {
+        &self.tether
+    }
+}
+
+impl Drop for Leash {
+    /// Waits, however long it takes: after `destroy` the host reuses the memory of its frames, which a driver's thread that
+    /// hangs may still read. A host counts an encoder that does not end, and keeps its frames meanwhile (MD015).
+    fn drop(&mut self) {
+        if !self.tether.is_empty_within(self.patience) {
+            tracing::warn!(
+                encoder = self.name,
+                "the device does not let go of a frame; the encoder waits for it"
+            );
+            while !self.tether.is_empty_within(Duration::from_mins(1)) {}
+        }
+        self.tether.cut();
     }
 }
 
@@ -89,4 +124,37 @@ impl Drop for Pixels {
 /// The error for a pipeline that does not let go of a frame.
 pub(crate) fn stuck(name: &str) -> Error {
     Error::fatal(format!("{name}: the pipeline does not let go of a frame; another encoder goes on"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn an_instance_does_not_end_before_its_frames() {
+        let leash = Leash::new("test", Duration::from_millis(1));
+        let tether = leash.tether().clone();
+        tether.lock().count = 1;
+        let (ended, end) = mpsc::channel();
+        let ending = std::thread::spawn({
+            let tether = tether.clone();
+            move || {
+                drop(leash);
+                let state = tether.lock();
+                let _ = ended.send((state.count, state.cut));
+            }
+        });
+        // Far past its patience. Where the thread has not begun by then, this proves less, and is right all the same.
+        assert_eq!(end.recv_timeout(Duration::from_millis(200)), Err(mpsc::RecvTimeoutError::Timeout));
+        {
+            let mut state = tether.lock();
+            assert!(!state.cut, "a frame that ends now goes back to the host");
+            state.count = 0;
+        }
+        tether.inner.1.notify_all();
+        assert_eq!(end.recv_timeout(Duration::from_secs(30)), Ok((0, true)));
+        ending.join().expect("it ends");
+    }
 }
