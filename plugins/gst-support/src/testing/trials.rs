@@ -1,11 +1,11 @@
 //! The rules that hold for every encoder of this family.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use gstreamer::prelude::*;
 use selkies_plugin_sdk::{
     Rate, abi, schemars,
-    test_host::{CommittedPacket, Failure, Metric, TestEncoder, TestHost, TestPicture},
+    test_host::{CommittedPacket, Failure, Metric, TestEncoder, TestHost, TestPicture, compare_manifest},
 };
 
 use super::{Decoder, Scene, documented::knows};
@@ -275,16 +275,5 @@ pub fn properties<F: Family>() {
 /// # Panics
 /// When it does not.
 pub fn manifest<C: schemars::JsonSchema>(folder: &str, version: &str) {
-    let path = Path::new(folder).join("selkies-plugin.json");
-    let text = std::fs::read_to_string(&path).expect("the manifest is readable");
-    let mut manifest: serde_json::Value = serde_json::from_str(&text).expect("the manifest is JSON");
-    assert_eq!(manifest["version"], version);
-    let schema = schemars::schema_for!(C).to_value();
-    if std::env::var_os("SELKIES_BLESS").is_some() {
-        manifest["config_schema"] = schema;
-        let text = serde_json::to_string_pretty(&manifest).expect("a value is writable") + "\n";
-        std::fs::write(path, text).expect("the manifest is writable");
-        return;
-    }
-    assert!(manifest["config_schema"] == schema, "run SELKIES_BLESS=1 cargo test");
+    assert_eq!(compare_manifest::<C>(folder, version), Ok(()));
 }
