@@ -11,7 +11,8 @@ pub const SOFTWARE_CONVERTERS: &[&str] = &["videoconvert"];
 ///
 /// A value is text in GStreamer's own form (numbers, nicks of enumerations), with places that the host's request fills:
 /// `{quality}`, `{kbps}`, `{bps}`, `{max_kbps}`, `{max_bps}`, `{vbv_ms}`, `{vbv_kbit}`, `{min_qp}`, `{max_qp}`,
-/// `{keyframes}`, `{threads}`, `{fps}`. After `|` stands what is meant when the request leaves it open; without one, the
+/// `{keyframes}`, `{threads}`, `{fps}`; `{quality_255}`, `{min_qp_255}` and `{max_qp_255}` are quantisers on a scale of 255,
+/// made of the host's of 51. After `|` stands what is meant when the request leaves it open; without one, the
 /// property is then not set.
 #[derive(Clone, Copy, Debug)]
 pub struct Property {
@@ -110,7 +111,7 @@ pub struct Description {
     pub output: &'static str,
     /// The picture needs even sides: the last row and column are repeated.
     pub even: bool,
-    /// A picture is encoded by the time that its buffer was passed on. One that then made nothing has nothing to say.
+    /// A picture is encoded by the time that its buffer was passed on. One that then made nothing was dropped: an error.
     pub synchronous: bool,
     /// Heeds orders for a keyframe (`GstForceKeyUnit`). One that does not is started anew for each.
     pub forces_keys: bool,

@@ -10,6 +10,8 @@ const MAX_OWN_THREADS: usize = 4;
 const MAX_THREADS: u32 = 16;
 /// Rows for each thread: OpenH264 refuses slices of less than a few rows of macroblocks, and others gain nothing by them.
 const THREAD_ROWS: u32 = 128;
+/// Where the quality scale of encoders ends whose quantisers go up to 255: what the host is told is one of H.264's.
+const SCALE: u64 = 51;
 /// Buffer of a constant bit rate when nobody says how long, milliseconds.
 const VBV_MS: u32 = 100;
 
@@ -182,6 +184,9 @@ impl Request {
     }
 
     fn number(&self, place: &str) -> Option<u64> {
+        if let Some(quantiser) = place.strip_suffix("_255") {
+            return self.number(quantiser).map(|number| (number * 255 / SCALE).min(255));
+        }
         let kbps = match self.control {
             Control::Bitrate(kbps) => Some(u64::from(kbps)),
             Control::Quality(_) => None,
@@ -245,5 +250,29 @@ mod tests {
         }
         assert_eq!(request(Control::Quality(25)).fill("{quality}").as_deref(), Some("25"));
         assert_eq!(request(Control::Quality(25)).fill("{kbps}"), None);
+    }
+
+    #[test]
+    fn a_quality_is_spread_over_a_scale_that_ends_at_255() {
+        for (quality, wanted) in [(1, "5"), (18, "90"), (25, "125"), (51, "255"), (60, "255")] {
+            let request = request(Control::Quality(quality));
+            assert_eq!(request.fill("{quality_255}").as_deref(), Some(wanted), "{quality}");
+        }
+        let bits = request(Control::Bitrate(4000));
+        assert_eq!(bits.fill("{min_qp_255}").as_deref(), Some("15"));
+        assert_eq!((bits.fill("{max_qp_255}"), bits.fill("{quality_255}")), (None, None));
+    }
+
+    #[test]
+    fn quantisers_up_to_255_are_offered_as_up_to_51() {
+        for quality in [crate::nvcodec::QUALITY_AV1, crate::va::OPEN_QUALITY] {
+            assert_eq!((quality.best, quality.worst), (1, 51));
+            let worst = request(Control::Quality(quality.worst));
+            let quantisers = quality.properties.iter().filter(|property| property.name.contains("qp"));
+            for property in quantisers.clone() {
+                assert_eq!(worst.fill(property.values[0]).as_deref(), Some("255"), "{property:?}");
+            }
+            assert!(quantisers.count() > 0);
+        }
     }
 }

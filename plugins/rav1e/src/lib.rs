@@ -29,15 +29,15 @@ pub static DESCRIPTION: Description = Description {
         Property::new("tiles", &["{threads}"]),
         Property::new("max-key-frame-interval", &["{keyframes|0}"]),
     ],
-    // rav1e's quantisers: 0 to 255.
+    // rav1e's own quantisers: 0 to 255.
     quality: Quality {
-        best: 20,
-        worst: 255,
-        properties: &[Property::needed("quantizer", &["{quality}"])],
+        best: 4,
+        worst: 51,
+        properties: &[Property::needed("quantizer", &["{quality_255}"])],
         live: false,
     },
     bitrate: &[
-        Property::new("min-quantizer", &["{min_qp}"]),
+        Property::new("min-quantizer", &["{min_qp_255}"]),
         Property::new("reservoir-frame-delay", &["12"]),
         Property::needed("bitrate", &["{bps}"]),
     ],

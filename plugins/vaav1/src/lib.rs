@@ -21,7 +21,7 @@ pub static DESCRIPTION: Description = Description {
     common: va::REALTIME,
     fixed: va::OPEN_REALTIME,
     quality: va::OPEN_QUALITY,
-    bitrate: va::BITRATE,
+    bitrate: va::OPEN_BITRATE,
     // It takes no properties while it runs (1.22; VP9 and AV1 in newer versions, too).
     live_bitrate: false,
     max_kbps: 1_000_000,

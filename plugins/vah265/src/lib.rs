@@ -21,7 +21,7 @@ pub static DESCRIPTION: Description = Description {
     common: va::REALTIME,
     fixed: va::H26X_REALTIME,
     quality: va::H26X_QUALITY,
-    bitrate: va::BITRATE,
+    bitrate: va::H26X_BITRATE,
     // It takes no properties while it runs (1.22; VP9 and AV1 in newer versions, too).
     live_bitrate: false,
     max_kbps: 1_000_000,

@@ -37,8 +37,17 @@ pub const QUALITY: Quality = Quality {
     live: true,
 };
 
-/// Constant quantiser of AV1, whose scale ends at 255.
-pub const QUALITY_AV1: Quality = Quality { best: 1, worst: 255, ..QUALITY };
+/// Constant quantiser of AV1, whose own scale ends at 255.
+pub const QUALITY_AV1: Quality = Quality {
+    properties: &[
+        Property::needed("rate-control", &["cqp"]).or("rc-mode"),
+        Property::needed("rc-mode", &["constqp"]).or("rate-control"),
+        Property::needed("qp-i", &["{quality_255}"]).or("qp-const"),
+        Property::needed("qp-p", &["{quality_255}"]).or("qp-const"),
+        Property::needed("qp-const", &["{quality_255}"]).or("qp-p"),
+    ],
+    ..QUALITY
+};
 
 /// A constant bit rate with a short buffer. Highest quantisers are left to NVENC: in some versions of `gstnvencoder.cpp`
 /// setting them changes the lowest.

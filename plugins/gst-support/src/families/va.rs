@@ -36,19 +36,28 @@ pub const H26X_QUALITY: Quality = Quality {
     live: false,
 };
 
-/// Constant quantiser of VP9 and AV1.
+/// Constant quantiser of VP9 and AV1, whose own scale ends at 255.
 pub const OPEN_QUALITY: Quality = Quality {
     best: 1,
-    worst: 255,
-    properties: &[Property::needed("rate-control", &["cqp"]), Property::needed("qp", &["{quality}"])],
+    worst: 51,
+    properties: &[Property::needed("rate-control", &["cqp"]), Property::needed("qp", &["{quality_255}"])],
     live: false,
 };
 
-/// A constant bit rate with a short buffer.
-pub const BITRATE: &[Property] = &[
+/// A constant bit rate with a short buffer, for H.264 and H.265.
+pub const H26X_BITRATE: &[Property] = &[
     Property::needed("rate-control", &["cbr"]),
     Property::new("min-qp", &["{min_qp}"]).conditional(),
     Property::new("max-qp", &["{max_qp}"]).conditional(),
+    Property::new("cpb-size", &["{vbv_kbit}"]),
+    Property::needed("bitrate", &["{kbps}"]),
+];
+
+/// The same for VP9 and AV1.
+pub const OPEN_BITRATE: &[Property] = &[
+    Property::needed("rate-control", &["cbr"]),
+    Property::new("min-qp", &["{min_qp_255}"]).conditional(),
+    Property::new("max-qp", &["{max_qp_255}"]).conditional(),
     Property::new("cpb-size", &["{vbv_kbit}"]),
     Property::needed("bitrate", &["{kbps}"]),
 ];
