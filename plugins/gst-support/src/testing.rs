@@ -8,4 +8,4 @@ mod trials;
 
 pub use decoding::{Decoded, Decoder};
 pub use scene::Scene;
-pub use trials::{Stream, absent, encodes, manifest, properties};
+pub use trials::{Stream, absent, drops, encodes, manifest, properties};

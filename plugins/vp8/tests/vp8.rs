@@ -12,6 +12,11 @@ fn pictures_decode_and_follow_the_hosts_orders() {
 }
 
 #[test]
+fn a_dropped_picture_is_an_error() {
+    testing::drops::<Vp8>(r#"{"properties": {"dropframe-threshold": "100"}}"#);
+}
+
+#[test]
 fn properties_are_those_of_the_element() {
     testing::properties::<Vp8>();
 }

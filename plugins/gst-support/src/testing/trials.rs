@@ -186,6 +186,33 @@ fn rates<F: Family>() {
     stream.rest();
 }
 
+/// A picture that an operator's `config` makes the element drop is answered with an error, so that what changed in it is
+/// not lost.
+///
+/// # Panics
+/// When it is not, or none is dropped.
+pub fn drops<F: Family>(config: &str) {
+    let narrow =
+        abi::EncoderParams { rate: abi::RATE_CBR, bitrate_kbps: 10, ..params(F::DESCRIPTION, 320, 240) };
+    let mut stream = Stream::new::<F>(config, &narrow).expect("an encoder");
+    let mut dropped = 0;
+    for step in 0..60 {
+        let scene = Scene { width: 320, height: 240, at: (step * 3, step * 2), noise: 120 };
+        let id = stream.encoder.submit(&scene.picture()).expect("the picture is taken");
+        let outcome = stream.host.wait_done(id, PATIENT).expect("it is done in time").outcome;
+        let packets = stream.host.take_packets();
+        match outcome {
+            Ok(_) => assert_eq!(packets.len(), 1, "picture {step}"),
+            Err(error) => {
+                assert_eq!((error.class(), packets.len()), (abi::CLASS_RETRY, 0), "{error}");
+                dropped += 1;
+            }
+        }
+    }
+    assert!(dropped > 0, "nothing was dropped");
+    stream.rest();
+}
+
 /// What was not offered is refused, and an operator's mistake is named.
 fn refuses<F: Family>() {
     let what = F::DESCRIPTION;
