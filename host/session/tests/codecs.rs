@@ -106,6 +106,27 @@ fn a_viewer_that_cannot_decode_is_told_and_gets_no_packets_until_it_can() {
 }
 
 #[test]
+fn another_encoder_leaves_those_who_see_nothing_their_reason() {
+    let mut desk = Desk::with_owner();
+    uses(&mut desk, "h264enc", Codec::H264);
+    desk.open(2, viewer());
+    desk.say(2, "_codecs,jpeg");
+    desk.say(2, "START_VIDEO");
+    for client in [1, 2] {
+        desk.sent_to(client);
+    }
+    desk.handle(Event::EncoderReplaced { encoder: "openh264enc".into(), reason: "gone".into() });
+    assert!(desk.sent_to(1).iter().any(|text| text.contains("openh264enc goes on")));
+    assert!(desk.sent_to(2).is_empty());
+    uses(&mut desk, "openh264enc", Codec::H264);
+    let told = desk.sent_to(2);
+    let [_, status] = &told[..] else { panic!("{told:?}") };
+    assert!(status.contains(r#""video":false"#) && status.contains("h264 (openh264enc)"), "{status}");
+    uses(&mut desk, "openh264enc", Codec::H264);
+    assert!(desk.sent_to(2).is_empty());
+}
+
+#[test]
 fn the_owner_is_not_judged_before_the_encoder_is_chosen() {
     let mut desk = Desk::with_owner();
     uses(&mut desk, "h264enc", Codec::H264);

@@ -63,7 +63,8 @@ impl Session {
     pub(super) fn encoder_used(&mut self, name: String, codec: Option<Codec>, out: &mut Vec<Action>) {
         self.choosing = false;
         let in_use = InUse { name, codec };
-        if self.in_use.as_ref() != Some(&in_use) {
+        let changed = self.in_use.as_ref() != Some(&in_use);
+        if changed {
             self.in_use = Some(in_use);
             let ours = self.clients.iter().filter(|(_, client)| client.told.is_some());
             let ours = ours.map(|(&id, _)| id).collect();
@@ -71,10 +72,13 @@ impl Session {
                 send(ours, &message, out);
             }
         }
-        let watching = self.clients.iter().filter(|(_, client)| client.video).map(|(&id, _)| id);
-        for client in watching.collect::<Vec<_>>() {
+        let watching = self.clients.iter().filter(|(_, client)| client.video);
+        for (client, was_blind) in watching.map(|(&id, client)| (id, client.blind)).collect::<Vec<_>>() {
             self.review(client, out);
             self.steer(client, out);
+            if changed && was_blind && self.clients.get(&client).is_some_and(|entry| entry.blind) {
+                self.tell_blindness(client, out);
+            }
         }
     }
 

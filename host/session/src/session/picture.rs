@@ -56,10 +56,11 @@ impl Session {
     pub(super) fn encoder_replaced(&self, encoder: &str, reason: &str, out: &mut Vec<Action>) {
         let brief = format!("The encoder failed, {encoder} goes on");
         let full = format!("{brief}: {reason}");
-        // What failed, and how, is for those who look after the session.
+        // Those who see nothing keep the reason for that. What failed, and how, is for those who look after the session.
         let (drivers, viewers) = self
             .clients
             .iter()
+            .filter(|(_, client)| !client.blind)
             .partition::<Vec<_>, _>(|(_, client)| client.admission.role == RoleName::Controller);
         for (to, reason) in [(drivers, full), (viewers, brief)] {
             let status = PipelineStatus { video: Some(true), audio: None, reason: Some(reason) };
