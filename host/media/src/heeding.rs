@@ -18,7 +18,8 @@ impl Video {
             self.forgive(plugin);
         }
         let mut ends = false;
-        let choose = asked.codecs.is_some_and(|codecs| self.codecs.replace(codecs) != Some(codecs));
+        let asks = asked.codecs.is_some();
+        self.codecs = asked.codecs.or(self.codecs);
         for renewal in asked.renewals {
             ends |= self.renew(renewal);
         }
@@ -36,9 +37,10 @@ impl Video {
                 None => ends = true,
             }
         }
-        if choose {
+        if asks {
             // Nothing more in a codec that the page does not decode; a better one is made beside the one in use.
             ends |= !self.serves(encoding.chosen());
+            // Answered also where nothing is new: what was asked for in between may never have been seen.
             if !ends {
                 self.announce(encoding);
             }

@@ -34,7 +34,7 @@ pub use renewal::{Newcomer, Renewal};
 pub use stream::{Outlet, Stream};
 pub use studio::{Studio, StudioError, StudioParts};
 
-use selkies_session::{Codec, CursorShape};
+use selkies_session::{Codec, Codecs, CursorShape};
 
 /// Who hears what the media threads have to say. Called on those threads; must not block.
 pub trait Observer: Send + Sync {
@@ -49,8 +49,8 @@ pub trait Observer: Send + Sync {
     /// A plugin failed; something else goes on, or it is started again. Answers whether it may be.
     fn plugin_fault(&self, fault: &PluginFault) -> FaultVerdict;
     /// This encoder is in use from now on, or still after [`Studio::choose_among`]; `codec` is `None` for what pages are
-    /// not asked about.
-    fn encoder_used(&self, encoder: &str, codec: Option<Codec>);
+    /// not asked about. It was chosen for a page that decodes `among`, what [`Studio::choose_among`] said last by then.
+    fn encoder_used(&self, encoder: &str, codec: Option<Codec>, among: Option<Codecs>);
     /// Another encoder than before goes on with the running stream, for this reason.
     fn encoder_replaced(&self, encoder: &str, reason: &str);
 }

@@ -198,7 +198,7 @@ impl Video {
     /// Tells which encoder is in use.
     pub(crate) fn announce(&self, encoding: &Encoding) {
         let encoder = &self.backends.encoders[encoding.chosen()];
-        self.observer.encoder_used(&encoder.offer.name, encoder.codec());
+        self.observer.encoder_used(&encoder.offer.name, encoder.codec(), self.codecs);
     }
 
     /// Takes a slow encoder into use that is there now, if it is better than the one in use. Answers why the run ends

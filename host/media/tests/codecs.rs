@@ -66,6 +66,23 @@ fn without_an_encoder_for_the_page_the_others_keep_theirs() {
 }
 
 #[test]
+fn every_question_is_answered() {
+    let bench = Bench::encoders(false, |plugins| [plugins.encoders(), plugins.h264()].concat());
+    let mut client = bench.join(1, Priority::Lead);
+    draw_until_used(&bench, &mut client, JPEG);
+    // The last of these is nothing new where the one between was not looked at in time.
+    for times in 1..=3 {
+        bench.studio.choose_among(Codecs::STOCK);
+        let end = Instant::now() + SOON;
+        while bench.heard.count("uses jpeg jpeg among jpeg, h264") < times {
+            assert!(Instant::now() < end, "question {times} was not answered");
+            client.draw(Duration::from_millis(20));
+        }
+    }
+    bench.studio.stop();
+}
+
+#[test]
 fn an_encoder_that_failed_is_not_replaced_by_one_that_the_page_cannot_decode() {
     let bench =
         Bench::encoders(false, |plugins| [plugins.faulty("empty-packet", 5), plugins.h264()].concat());

@@ -20,7 +20,7 @@ use selkies_config::{ClientSettings, Config, StreamSettings, encoder_wire_name};
 use selkies_media::{FaultVerdict, Newcomer, Observer, PluginFault, Stream, Studio};
 use selkies_plugin_host::{Channel, MessageKind, Plugin, PluginError, TransportInstance};
 use selkies_session::{
-    Action, Admission, ClientId, Codec, CursorShape, Event, Session,
+    Action, Admission, ClientId, Codec, Codecs, CursorShape, Event, Session,
     pacing::Priority,
     wire::{RateControl, Tuning},
 };
@@ -393,9 +393,9 @@ impl Observer for Hub {
         self.faults.judge(fault)
     }
 
-    fn encoder_used(&self, encoder: &str, codec: Option<Codec>) {
+    fn encoder_used(&self, encoder: &str, codec: Option<Codec>, among: Option<Codecs>) {
         let encoder = encoder_wire_name(encoder).to_owned();
-        self.handle(Event::EncoderUsed { encoder, codec });
+        self.handle(Event::EncoderUsed { encoder, codec, among });
     }
 
     fn encoder_replaced(&self, encoder: &str, reason: &str) {

@@ -102,8 +102,8 @@ pub struct Session {
     in_use: Option<InUse>,
     /// What the media threads know of the owner's page.
     negotiated: Option<Codecs>,
-    /// They have yet to say which encoder follows from that.
-    choosing: bool,
+    /// What they knew of it when they chose the encoder in use.
+    chosen_among: Option<Codecs>,
     held: HeldInput,
     keyframes: KeyframeGate,
     counters: Counters,
@@ -125,7 +125,7 @@ impl Session {
             failure: None,
             in_use: None,
             negotiated: None,
-            choosing: false,
+            chosen_among: None,
             held: HeldInput::default(),
             keyframes: KeyframeGate::default(),
             counters: Counters::default(),
@@ -158,7 +158,9 @@ impl Session {
             }
             Event::CaptureRecovered => self.capture_recovered(&mut out),
             Event::EncoderReplaced { encoder, reason } => self.encoder_replaced(&encoder, &reason, &mut out),
-            Event::EncoderUsed { encoder, codec } => self.encoder_used(encoder, codec, &mut out),
+            Event::EncoderUsed { encoder, codec, among } => {
+                self.encoder_used(encoder, codec, among, &mut out)
+            }
             Event::ShutDown { last } => self.shut_down(last, &mut out),
         }
         out

@@ -11,7 +11,8 @@ fn codecs(names: &[Codec]) -> Codecs {
 }
 
 fn uses(desk: &mut Desk, encoder: &str, codec: Codec) -> Vec<Action> {
-    desk.handle(Event::EncoderUsed { encoder: encoder.into(), codec: Some(codec) })
+    let among = desk.among;
+    desk.handle(Event::EncoderUsed { encoder: encoder.into(), codec: Some(codec), among })
 }
 
 /// What is neither text nor settings.
@@ -140,6 +141,23 @@ fn the_owner_is_not_judged_before_the_encoder_is_chosen() {
     // There is no encoder for it: the others keep their picture.
     assert_eq!(deeds(uses(&mut desk, "jpeg", Codec::Jpeg)), [Action::StopVideo { client: ClientId(1) }]);
     assert!(desk.sent_to(1).iter().any(|text| text.contains("there is no encoder for that: jpeg is in use")));
+}
+
+#[test]
+fn the_owner_is_judged_by_the_answer_to_what_it_said_last() {
+    let mut desk = Desk::with_owner();
+    desk.say(1, "_codecs,jpeg");
+    let answer = |desk: &mut Desk, names: &[Codec]| {
+        let (encoder, codec) = ("h264enc".to_owned(), Some(Codec::H264));
+        deeds(desk.handle(Event::EncoderUsed { encoder, codec, among: Some(codecs(names)) }))
+    };
+    // One of a run that began before it said so.
+    assert!(answer(&mut desk, &[Codec::Jpeg, Codec::H264]).is_empty());
+    // There and back again: the answer to the last may be all that comes.
+    desk.say(1, "_codecs,jpeg,av1");
+    assert!(answer(&mut desk, &[Codec::Jpeg]).is_empty());
+    desk.say(1, "_codecs,jpeg");
+    assert_eq!(answer(&mut desk, &[Codec::Jpeg]), [Action::StopVideo { client: ClientId(1) }]);
 }
 
 #[test]

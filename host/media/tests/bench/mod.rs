@@ -15,7 +15,7 @@ use selkies_media::{
 };
 use selkies_plugin_abi::PACKET_LAST;
 use selkies_plugin_host::{EncodedPacket, PacketInfo, Plugin};
-use selkies_session::{ClientId, Codec, CursorShape, pacing::Priority};
+use selkies_session::{ClientId, Codec, Codecs, CursorShape, pacing::Priority};
 use serde_json::json;
 
 use crate::plugins::Plugins;
@@ -136,8 +136,9 @@ impl Observer for Heard {
         self.say(format!("{kind} {} {} {}", fault.plugin, fault.part, fault.code));
         if *self.bars.lock().unwrap() { FaultVerdict::Barred } else { FaultVerdict::Again }
     }
-    fn encoder_used(&self, encoder: &str, codec: Option<Codec>) {
-        self.say(format!("uses {encoder} {}", codec.map_or("-", Codec::name)));
+    fn encoder_used(&self, encoder: &str, codec: Option<Codec>, among: Option<Codecs>) {
+        let among = among.map_or_else(String::new, |among| format!(" among {among}"));
+        self.say(format!("uses {encoder} {}{among}", codec.map_or("-", Codec::name)));
     }
     fn encoder_replaced(&self, encoder: &str, reason: &str) {
         self.say(format!("replaced by {encoder}: {reason}"));

@@ -1,7 +1,7 @@
 //! What happens to a session.
 
 use super::ClientId;
-use crate::codecs::Codec;
+use crate::codecs::{Codec, Codecs};
 use crate::roles::Admission;
 use crate::wire::StreamStats;
 
@@ -91,6 +91,8 @@ pub enum Event<'a> {
         encoder: String,
         /// What it makes; `None` for what pages are not asked about.
         codec: Option<Codec>,
+        /// What was last asked for when it was chosen, by [`super::Action::ChooseAmong`]; `None` before the first.
+        among: Option<Codecs>,
     },
     /// The host ends.
     ShutDown {

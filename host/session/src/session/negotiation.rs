@@ -54,14 +54,19 @@ impl Session {
         let owner = self.owner.and_then(|owner| self.clients.get(&owner));
         let Some(codecs) = owner.map(Client::codecs) else { return };
         if self.negotiated.replace(codecs) != Some(codecs) {
-            self.choosing = true;
             out.push(Action::ChooseAmong(codecs));
         }
     }
 
-    /// The media threads chose, be it what was in use before.
-    pub(super) fn encoder_used(&mut self, name: String, codec: Option<Codec>, out: &mut Vec<Action>) {
-        self.choosing = false;
+    /// The media threads chose among these, be it what was in use before.
+    pub(super) fn encoder_used(
+        &mut self,
+        name: String,
+        codec: Option<Codec>,
+        among: Option<Codecs>,
+        out: &mut Vec<Action>,
+    ) {
+        self.chosen_among = among;
         let in_use = InUse { name, codec };
         let changed = self.in_use.as_ref() != Some(&in_use);
         if changed {
@@ -122,7 +127,8 @@ impl Session {
     fn sees_nothing(&self, client: ClientId) -> bool {
         let codec = self.in_use.as_ref().and_then(|in_use| in_use.codec);
         let (Some(codec), Some(entry)) = (codec, self.clients.get(&client)) else { return false };
-        !(entry.codecs().contains(codec) || (self.choosing && self.owner == Some(client)))
+        let choosing = self.negotiated != self.chosen_among;
+        !(entry.codecs().contains(codec) || (choosing && self.owner == Some(client)))
     }
 
     fn tell_blindness(&self, client: ClientId, out: &mut Vec<Action>) {

@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use selkies_session::wire::RoleName;
 use selkies_session::{
-    Action, Admission, ClientId, CursorShape, Event, InputEvent, Policy, Session, Standing,
+    Action, Admission, ClientId, Codecs, CursorShape, Event, InputEvent, Policy, Session, Standing,
 };
 
 pub(crate) struct Desk {
     pub(crate) session: Session,
     pub(crate) now: Instant,
     sent: BTreeMap<u64, Vec<String>>,
+    /// What was last to be chosen among.
+    pub(crate) among: Option<Codecs>,
 }
 
 pub(crate) fn controller() -> Admission {
@@ -33,7 +35,7 @@ pub(crate) fn token(controller: bool, input_authority: bool) -> Admission {
 impl Desk {
     pub(crate) fn new(policy: Policy) -> Self {
         let session = Session::new(policy, serde_json::Map::new());
-        Self { session, now: Instant::now(), sent: BTreeMap::new() }
+        Self { session, now: Instant::now(), sent: BTreeMap::new(), among: None }
     }
 
     /// With client 1 as owner, its tab `tab`, and nothing unread.
@@ -52,6 +54,9 @@ impl Desk {
     pub(crate) fn handle(&mut self, event: Event<'_>) -> Vec<Action> {
         let actions = self.session.handle(self.now, event);
         for action in &actions {
+            if let Action::ChooseAmong(codecs) = action {
+                self.among = Some(*codecs);
+            }
             if let Action::SendText { to, text } = action {
                 assert!(!to.is_empty());
                 to.iter().for_each(|client| self.sent.entry(client.0).or_default().push(text.clone()));
