@@ -322,7 +322,12 @@ impl Stream {
         newest.checked_sub(u64::from((newest as u16).wrapping_sub(known)))
     }
 
-    /// The picture's size or the encoder changed.
+    /// Another encoder goes on with the same picture, from a key frame of its own.
+    pub(crate) fn succeed(&self) {
+        self.lock().fan.succeed();
+    }
+
+    /// The picture's size changed, or a new run begins.
     pub(crate) fn restart(&self) {
         self.lock().fan.restart();
     }

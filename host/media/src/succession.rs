@@ -318,6 +318,7 @@ impl Video {
         }
         std::mem::replace(encoding, next).part(&self.departures);
         self.uses(encoding);
+        self.stream.succeed();
         run.keyframe = true;
         run.reason = Some(Reason::Keyframe);
         self.stream.damaged();

@@ -248,6 +248,11 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
         }
     }
 
+    /// Another encoder goes on with the same picture, from a key frame of its own, see [`StripeCache::succeed`].
+    pub fn succeed(&mut self) {
+        self.cache.succeed();
+    }
+
     /// The clients that may take a batch now and for whom there is one, the lead first.
     pub fn ready(&self, now: Instant) -> Vec<C> {
         let due = self.members.iter().filter(|&(&client, _)| self.is_due(now, client));

@@ -59,7 +59,9 @@ pub struct Batch<P> {
     pub packets: Vec<Packet<P>>,
 }
 
-/// The newest packet of every stripe of one stream: memory of one frame and a half, whatever the clients do.
+/// The newest packet of every stripe of one stream, whatever the clients do. Where packets build on each other, each stripe
+/// keeps besides it the deltas before it, 16 KiB or half its key frame of them, whichever is more, and that key frame itself
+/// while they lead back to it.
 ///
 /// A client takes with its [`ClientView`] the newest packet of each stripe it lacks, once: a slow client skips
 /// what was replaced meanwhile, and a late joiner gets the whole picture without a new encode. Packets in one batch
@@ -80,6 +82,8 @@ pub struct StripeCache<P> {
     epoch: u64,
     /// Some packet built on another: then a stripe left out costs a key frame.
     chained: bool,
+    /// The next packet is another encoder's first.
+    succeeded: bool,
 }
 
 /// What a client has of one stripe.
@@ -126,7 +130,7 @@ pub struct ClientView {
 
 impl<P> Default for StripeCache<P> {
     fn default() -> Self {
-        Self { slots: BTreeMap::new(), serial: 0, newest: 0, epoch: 0, chained: false }
+        Self { slots: BTreeMap::new(), serial: 0, newest: 0, epoch: 0, chained: false, succeeded: false }
     }
 }
 
@@ -153,6 +157,9 @@ impl<P: Clone> StripeCache<P> {
         }
         self.serial += 1;
         self.newest = packet.frame_id;
+        if std::mem::take(&mut self.succeeded) {
+            self.chained = false;
+        }
         self.chained |= packet.needs != Needs::Nothing;
         match self.slots.get_mut(&top) {
             Some(chain) => chain.push(packet, self.serial),
@@ -167,7 +174,13 @@ impl<P: Clone> StripeCache<P> {
     pub fn clear(&mut self) {
         self.slots.clear();
         self.epoch += 1;
-        self.chained = false;
+        (self.chained, self.succeeded) = (false, false);
+    }
+
+    /// Another encoder goes on, from a key frame of its own. Until that is published the present packets serve; from then on
+    /// only the new encoder's packets say whether they build on each other.
+    pub fn succeed(&mut self) {
+        self.succeeded = true;
     }
 
     /// Counts the pictures: another one after each [`StripeCache::clear`].
