@@ -8,8 +8,10 @@ export type Picture = ImageBitmap | VideoFrame;
 /** Draws pictures at their place and frees them. */
 export class Screen {
   private readonly context: Context;
-  /** False until the size is known for certain; until then pictures may shrink the canvas. */
+  /** False until pictures or the server gave a size; until then pictures may shrink the canvas. */
   private sized = false;
+  /** The server told the size: late pictures of an older size must not change it. */
+  private told = false;
 
   constructor(
     private readonly canvas: OffscreenCanvas | HTMLCanvasElement,
@@ -33,8 +35,13 @@ export class Screen {
     return this.sized && bottom >= this.height;
   }
 
-  /** Sets the stream's size; what is on the canvas stays, where the browser can keep it. */
+  /** Sets the stream's size as the server tells it; what is on the canvas stays, where the browser can keep it. */
   setSize(width: number, height: number): void {
+    this.told = true;
+    this.resize(width, height);
+  }
+
+  private resize(width: number, height: number): void {
     this.sized = true;
     if (width === this.width && height === this.height) return;
     const kept = this.width > 1 && typeof OffscreenCanvas !== "undefined" ? new OffscreenCanvas(this.width, this.height) : null;
@@ -45,8 +52,14 @@ export class Screen {
     this.resized(width, height);
   }
 
-  /** The next pictures tell the size anew. */
+  /** The next pictures tell the size anew, unless the server told one since the connection was made. */
   forgetSize(): void {
+    if (!this.told) this.sized = false;
+  }
+
+  /** Another connection begins: nothing is known. */
+  forgetAll(): void {
+    this.told = false;
     this.sized = false;
   }
 
@@ -61,9 +74,9 @@ export class Screen {
       width = Math.max(width, pictureWidth(picture));
       height = Math.max(height, y + pictureHeight(picture));
     }
-    if (!this.sized) this.setSize(width, height);
-    else if (width > this.width || height > this.height) {
-      this.setSize(Math.max(width, this.width), Math.max(height, this.height));
+    if (!this.sized) this.resize(width, height);
+    else if (!this.told && (width > this.width || height > this.height)) {
+      this.resize(Math.max(width, this.width), Math.max(height, this.height));
     }
     pictures.forEach(({ y, picture }, i) => {
       const covered = pictures.slice(i + 1).some((later) => covers(later, y, picture));

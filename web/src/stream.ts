@@ -40,8 +40,6 @@ export class Stream {
   /** The host knows what this page decodes and wants. */
   private introduced = false;
   private connections = 0;
-  /** The server told the size of the picture. */
-  private sized = false;
   /** What the user changed. */
   private wishes: wire.Wishes = {};
   /** The encoder in use, as the server calls it. */
@@ -107,7 +105,6 @@ export class Stream {
     this.settings = null;
     this.introduced = false;
     this.connections += 1;
-    this.sized = false;
     this.encoder = "";
     this.requested = { size: "", dpi: 0 };
     this.ping = new PingProbe();
@@ -117,7 +114,7 @@ export class Stream {
     this.emit({ type: "choices", choices: null });
     this.emit({ type: "picture", missing: null, notice: "" });
     this.forget();
-    this.screen.forgetSize();
+    this.screen.forgetAll();
   }
 
   private onText(text: string): void {
@@ -138,7 +135,6 @@ export class Stream {
         this.onSettings(message.settings);
         break;
       case "resolution":
-        this.sized = true;
         this.screen.setSize(message.width, message.height);
         break;
       case "encoder":
@@ -161,7 +157,7 @@ export class Stream {
         this.ownership.reset();
         this.forget();
         // A server that tells the size tells a new one, too, and before the pictures of that size.
-        if (!this.sized) this.screen.forgetSize();
+        this.screen.forgetSize();
         break;
       case "pipeline":
         this.emit({ type: "picture", missing: message.missing, notice: message.notice });

@@ -42,8 +42,18 @@ test("what shows beneath a newer picture is drawn", () => {
   expect(log.filter((entry) => entry.startsWith("draw"))).toEqual(["draw tall at 0", "draw narrow at 0", "draw upper at 0"]);
 });
 
-test("a picture beyond the size makes the canvas larger, never smaller", () => {
+test("a picture beyond what pictures said makes the canvas larger, never smaller", () => {
+  screen.forgetAll();
+  screen.draw([picture("first", 0, 64)]);
   screen.draw([picture("wide", 0, 16, 128)]);
   screen.draw([picture("low", 64, 16, 32)]);
   expect(log.filter((entry) => entry.startsWith("size"))).toEqual(["size 128x64", "size 128x80"]);
+});
+
+test("late pictures of an older size leave the size that the server told", () => {
+  screen.setSize(32, 32);
+  screen.draw([picture("late", 0, 64)]);
+  screen.forgetSize();
+  screen.draw([picture("late", 0, 64)]);
+  expect(log.filter((entry) => entry.startsWith("size"))).toEqual(["size 32x32"]);
 });
