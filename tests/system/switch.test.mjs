@@ -47,7 +47,11 @@ async function choose(desk, encoder) {
 }
 
 const shown = (desk) => desk.page.evaluate(() => document.getElementById("encoder").value);
-const figures = (desk) => desk.page.evaluate(() => window.__selkies.stats);
+/** The page's figures; the first ones come after a second. */
+const figures = async (desk) => {
+  await desk.page.waitForFunction(() => window.__selkies.stats, null, { timeout: 10_000 });
+  return desk.page.evaluate(() => window.__selkies.stats);
+};
 
 /** Waits, in the page, until the canvas has changed twice: the first change may be of a picture that was under way. */
 const changesTwice = (desk) =>
