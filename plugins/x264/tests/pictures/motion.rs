@@ -2,7 +2,7 @@
 
 use selkies_x264::{Area, Order, Rate, Settings};
 
-use super::stream::{HEIGHT, Packet, Stream, WIDTH, scene, settings, square};
+use super::stream::{HEIGHT, Packet, Stream, WIDTH, noise, scene, settings, square};
 
 #[test]
 fn a_moving_square_arrives_whole_and_in_stripes() {
@@ -143,10 +143,7 @@ fn what_moves_all_over_is_coded_in_one_piece_until_it_rests() {
 fn a_bit_rate_is_kept_when_stripes_become_one_piece() {
     let rate = Rate::Bits { kbps: 2000, max_kbps: 0, buffer_ms: 0 };
     let mut stream = Stream::new(Settings { rate, ..settings(64, false) });
-    let noise = |step: u32| -> Vec<u8> {
-        let shade = |at: u32| ((at / 8 + step * 31).wrapping_mul(2_654_435_761) >> 24) as u8;
-        (0..WIDTH * HEIGHT).flat_map(|at| [shade(at); 4]).collect()
-    };
+    let noise = |step| noise(step, 8);
     let (mut whole, mut bytes) = (0, 0);
     for step in 0..120 {
         let (packets, _) = stream.submit(&noise(step), None, Order::Changes);

@@ -2,7 +2,7 @@
 
 use selkies_x264::{Area, Order, Rate, Settings};
 
-use super::stream::{HEIGHT, Stream, WIDTH, scene, settings};
+use super::stream::{HEIGHT, Stream, WIDTH, noise, scene, settings};
 
 #[test]
 fn what_rests_beside_motion_is_refined_stripe_by_stripe() {
@@ -79,10 +79,7 @@ fn what_rests_beside_a_small_animation_is_refined() {
 #[test]
 fn what_was_busy_gets_its_quality_at_rest_without_a_better_one() {
     let mut stream = Stream::new(settings(HEIGHT, false));
-    let noise = |step: u32| -> Vec<u8> {
-        let shade = |at: u32| ((at / 2 + step * 31).wrapping_mul(2_654_435_761) >> 24) as u8;
-        (0..WIDTH * HEIGHT).flat_map(|at| [shade(at); 4]).collect()
-    };
+    let noise = |step| noise(step, 2);
     let mut due = None;
     for step in 0..30 {
         due = stream.submit(&noise(step), None, Order::Changes).1;

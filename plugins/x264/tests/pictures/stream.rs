@@ -33,6 +33,12 @@ pub(crate) fn scene(at: (u32, u32)) -> Vec<u8> {
     pixels
 }
 
+/// Shades without order, `cell` pixels of a row each, that all change with `step`.
+pub(crate) fn noise(step: u32, cell: u32) -> Vec<u8> {
+    let shade = |at: u32| ((at / cell + step * 31).wrapping_mul(2_654_435_761) >> 24) as u8;
+    (0..WIDTH * HEIGHT).flat_map(|at| [shade(at); 4]).collect()
+}
+
 /// One access unit, owned.
 #[derive(Debug)]
 pub(crate) struct Packet {
