@@ -29,8 +29,10 @@ use crate::{
 
 /// How long a child that closed its socket may take to be dead; usually it is already.
 const END_DEADLINE: Duration = Duration::from_millis(300);
-/// How long a killed child is waited for: whoever meets the end gives free what the child had.
-const KILL_DEADLINE: Duration = Duration::from_millis(200);
+/// How long a killed child is waited for: whoever meets the end gives free what the child had. After the signal it runs
+/// no code of its own any more; the kernel may still be busy, with a gigabyte to free for a third of a second, and the
+/// picture must not wait for that.
+const KILL_DEADLINE: Duration = Duration::from_millis(30);
 /// Tables that a plugin can have, and more.
 const MAX_OFFERS: usize = 64;
 const ANOTHER_ANSWER: &str = "answered something else than was asked";

@@ -36,8 +36,8 @@ use super::{
 };
 
 /// How long a killed child may take to die before another thread waits for it. Usually it is less than a millisecond; a
-/// process inside a driver's call dies when that returns.
-const DEATH_DEADLINE: Duration = Duration::from_millis(200);
+/// process inside a driver's call dies when that returns, one with much memory when the kernel has freed it.
+const DEATH_DEADLINE: Duration = Duration::from_millis(30);
 
 /// A child to start.
 pub struct Launch {
