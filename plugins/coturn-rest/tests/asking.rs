@@ -1,0 +1,113 @@
+//! What the service is asked and what is made of its answers, through the C table.
+
+use std::time::{Duration, Instant};
+
+use selkies_coturn_rest::CoturnRest;
+use selkies_plugin_sdk::{
+    RtcRequest, abi,
+    test_host::{Failure, TestHost, TestRtcConfig},
+};
+use selkies_rtc_support::testing::{Reply, serve};
+use serde_json::{Value, json};
+
+const CANARY: &str = "canary-7f3a";
+
+/// Asks a service with these replies once per reply; answers what came, and the requests.
+fn asked(replies: Vec<Reply>, more: Value, user: &str) -> (Vec<Result<Value, Failure>>, Vec<String>) {
+    let count = replies.len();
+    let (address, requests) = serve(replies);
+    let mut config = json!({ "uri": format!("http://{address}/rest"), "api_key": CANARY });
+    config.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+    let host = TestHost::new();
+    let mut source = TestRtcConfig::of::<CoturnRest>(&host, &config.to_string()).expect("a source");
+    let request = RtcRequest { tls: true, user: user.into(), protocol: "tcp".into(), deadline_ns: u64::MAX };
+    let answers = (0..count).map(|_| {
+        let text = source.fetch(&request)?;
+        Ok(serde_json::from_str(&text).expect("JSON"))
+    });
+    let answers = answers.collect();
+    (answers, requests.try_iter().collect())
+}
+
+#[test]
+fn query_and_headers_are_those_of_selkies_and_both_forms_are_read() {
+    let object = json!({ "lifetimeDuration": "90s", "iceServers": [
+        { "urls": ["turns:a:443?transport=tcp"], "username": "u", "credential": "c" } ] });
+    let draft = json!({ "username": "u", "password": "c", "ttl": 90, "uris": ["turns:a?transport=tcp"] });
+    let replies = [object, draft].map(|body| Reply::ok(&body.to_string()));
+    let (answers, requests) = asked(replies.into(), json!({}), "ada b&c:d");
+    for answer in &answers {
+        let answer = answer.as_ref().expect("an answer");
+        assert_eq!(answer["lifetimeDuration"], "90s");
+        let turn = json!({ "urls": ["turns:a:443?transport=tcp"], "username": "u", "credential": "c" });
+        assert_eq!(answer["iceServers"], json!([turn]));
+    }
+    let line = format!("GET /rest?service=turn&username=ada%20b%26c-d&key={CANARY}&api={CANARY} HTTP/1.1");
+    assert_eq!(requests[0].lines().next(), Some(line.as_str()));
+    let head = requests[0].to_lowercase();
+    assert!(head.contains("x-turn-protocol: tcp\r\n") && head.contains("x-turn-tls: true\r\n"), "{head}");
+    assert!(!head.contains("x-auth-user"), "a header has no place for such a name");
+}
+
+#[test]
+fn headers_can_have_other_names_and_carry_the_user() {
+    let more = json!({ "user_header": "x-who", "protocol_header": "x-how", "tls_header": "x-safe",
+        "protocol": "udp", "tls": false });
+    let (_, requests) = asked(vec![Reply::status("500 No", "")], more, "ada");
+    let head = requests[0].to_lowercase();
+    for line in ["x-who: ada\r\n", "x-how: udp\r\n", "x-safe: false\r\n"] {
+        assert!(head.contains(line), "{head}");
+    }
+}
+
+#[test]
+fn whatever_goes_wrong_is_told_without_the_key() {
+    let elsewhere = "302 Found\r\nLocation: http://127.0.0.1:1/";
+    let long = format!(r#"{{"uris":["stun:a"],"x":"{}"}}"#, "y".repeat(70_000));
+    for (reply, why) in [
+        (Reply::status("500 Internal Server Error", "no"), "500"),
+        (Reply::status("403 Forbidden", CANARY), "403"),
+        (Reply::status(elsewhere, ""), "redirect"),
+        (Reply::status("204 No Content", ""), "204"),
+        (Reply::ok(""), "64 KiB, empty"),
+        (Reply::ok(&long), "64 KiB"),
+        (Reply::ok(&format!("<html>{CANARY}")), "no JSON object"),
+        (Reply::ok(&format!(r#"{{"uris":["{CANARY}"]}}"#)), "no server with a usable address"),
+    ] {
+        let (answers, _) = asked(vec![reply], json!({}), "u");
+        let failure = answers[0].as_ref().expect_err(why);
+        assert!(failure.text.contains(why), "{}", failure.text);
+        assert!(!failure.text.contains(CANARY), "{}", failure.text);
+        assert_eq!(failure.class(), abi::CLASS_RETRY, "the host keeps what it has and asks again");
+    }
+}
+
+#[test]
+fn a_service_that_is_silent_or_absent_holds_nobody_up() {
+    let silent = Reply { silence: Duration::from_secs(20), ..Reply::ok("{}") };
+    let (address, _requests) = serve(vec![silent]);
+    let host = TestHost::new();
+    let fetch = |uri: &str, left: u64| {
+        let config = json!({ "uri": uri }).to_string();
+        let mut source = TestRtcConfig::of::<CoturnRest>(&host, &config).expect("a source");
+        let now = u64::try_from(monotonic().as_nanos()).expect("a time");
+        let user = "u".to_owned();
+        source.fetch(&RtcRequest { tls: false, user, protocol: "udp".into(), deadline_ns: now + left })
+    };
+    let began = Instant::now();
+    let failure = fetch(&format!("http://{address}/"), 300_000_000).expect_err("silent");
+    assert!(failure.text.contains("in time"), "{}", failure.text);
+    assert!(began.elapsed() < Duration::from_secs(10), "the deadline counts, not the silence");
+    assert!(fetch(&format!("http://{address}/"), 0).expect_err("no time").text.contains("no time is left"));
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
+    let failure = fetch(&format!("http://{nobody}/"), 5_000_000_000).expect_err("absent");
+    assert!(failure.text.contains("cannot be reached"), "{}", failure.text);
+    let failure = TestRtcConfig::of::<CoturnRest>(&host, r#"{"uri":"file:///x"}"#).expect_err("no web");
+    assert!(failure.text.contains("http://HOST"), "{}", failure.text);
+}
+
+/// `CLOCK_MONOTONIC`, the host's clock.
+fn monotonic() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::try_from(now).expect("after the start")
+}

@@ -1,0 +1,26 @@
+//! What the plugins that know ICE servers (STUN and TURN) share.
+//!
+//! [`Answer`] is what they give: it is built from [`IceServer`]s, or read from the JSON of others by [`Answer::parse`],
+//! which takes what is around in the world and lets through only what a browser accepts. [`ephemeral`] makes
+//! credentials of a shared secret, [`Pace`] waits as the ABI wants it, and `http` (feature `http`) asks servers.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod bell;
+mod credential;
+#[cfg(feature = "http")]
+pub mod http;
+mod parse;
+mod place;
+mod secret;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod url;
+
+pub use answer::{Answer, IceServer, MAX_SERVERS, MAX_URLS, Policy};
+pub use bell::{Bell, Pace};
+pub use credential::{DEFAULT_TTL, MAX_USER_BYTES, ephemeral, plain_user, unix_now};
+pub use parse::AnswerError;
+pub use place::{Protocol, TurnPlace, stun_url};
+pub use secret::Secret;
+pub use url::{IceUrl, UrlError};
