@@ -1,5 +1,7 @@
 // What the page's address asks for. Pure.
 
+import { type Mode, modeOf } from "./modes";
+
 /** The part of Location that decides. */
 export interface Address {
   protocol: string;
@@ -12,12 +14,22 @@ export interface Address {
 /** What to connect to, and as what. */
 export interface Target {
   url: string;
+  /** Signaling of WebRTC, what asks for ICE servers, and what says which modes are served. */
+  signaling: string;
+  turn: string;
+  status: string;
+  token: string | null;
+  /** The transport to use and no other. */
+  mode: Mode | null;
   viewer: boolean;
   encoder: string | null;
   debug: boolean;
 }
 
-/** `#shared` and `?role=viewer` only watch; `?token=` goes on to the server; `?encoder=` and `?debug` are for tests. */
+/**
+ * `#shared` and `?role=viewer` only watch; `?token=` goes on to the server; `?mode=` names the transport; `?encoder=` and
+ * `?debug` are for tests.
+ */
 export function targetOf({ protocol, host, pathname, search, hash }: Address): Target {
   const asked = new URLSearchParams(search);
   const viewer = hash === "#shared" || asked.get("role") === "viewer";
@@ -25,11 +37,18 @@ export function targetOf({ protocol, host, pathname, search, hash }: Address): T
   const token = asked.get("token");
   if (token) query.set("token", token);
   if (viewer) query.set("role", "viewer");
+  const secured = token ? `?${new URLSearchParams({ token })}` : "";
   const scheme = protocol === "https:" ? "wss:" : "ws:";
   const folder = pathname.slice(0, pathname.lastIndexOf("/") + 1) || "/";
-  const text = query.toString();
+  const text = query.toString() === "" ? "" : `?${query}`;
+  const here = `${host}${folder}api`;
   return {
-    url: `${scheme}//${host}${folder}api/websockets${text === "" ? "" : `?${text}`}`,
+    url: `${scheme}//${here}/websockets${text}`,
+    signaling: `${scheme}//${here}/webrtc/signaling${text}`,
+    turn: `${protocol}//${here}/turn${secured}`,
+    status: `${protocol}//${here}/status${secured}`,
+    token: token === null || token === "" ? null : token,
+    mode: modeOf(asked.get("mode")),
     viewer,
     encoder: asked.get("encoder"),
     debug: asked.has("debug"),

@@ -14,7 +14,7 @@ export function backoffDelay(attempt: number, random: number): number {
 }
 
 /** Close codes that another attempt cannot cure, with what they mean (2.1.0's codes). */
-const FINAL_CODES: ReadonlyMap<number, string> = new Map([
+export const FINAL_CODES: ReadonlyMap<number, string> = new Map([
   [1008, "The server refused this page."],
   [4001, "The access token is missing or not valid."],
 ]);

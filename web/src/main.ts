@@ -5,39 +5,41 @@ import type { ConnectionState } from "./connection";
 import { ChoicePanel } from "./choices";
 import { cursorStyle } from "./cursor";
 import { Keyboard } from "./keyboard";
-import type { StreamEvent } from "./messages";
+import type { StreamCommand, StreamEvent } from "./messages";
+import { fetchServed, type Mode, type Served, storedMode, storeMode } from "./modes";
 import { Mouse } from "./mouse";
 import { element, Overlay, StateBadge } from "./overlay";
+import { Pictures } from "./pictures";
+import { type Command, Player } from "./player";
 import { viewOf, watchView } from "./resize";
+import { rtcCodecs } from "./rtc-codecs";
+import { RtcStream } from "./rtc-stream";
 import type { StreamStats } from "./stats";
 import { startStream } from "./stream-host";
+import { TITLES, TransportPanel } from "./transport-panel";
 
 declare global {
   interface Window {
     /** With `?debug`: what tests read. */
-    __selkies?: { state: ConnectionState; input: boolean; stats: StreamStats | null };
+    __selkies?: { state: ConnectionState; mode: Mode | null; input: boolean; stats: StreamStats | null };
   }
 }
 
 const target = targetOf(location);
 const stage = element("stage");
-const canvas = element("screen") as HTMLCanvasElement;
 const badge = new StateBadge(element("state"));
-const seen: NonNullable<Window["__selkies"]> = { state: "connecting", input: !target.viewer, stats: null };
+const seen: NonNullable<Window["__selkies"]> = { state: "connecting", mode: null, input: !target.viewer, stats: null };
 if (target.debug) window.__selkies = seen;
 
-const command = startStream(
-  canvas,
-  {
-    url: target.url,
-    tabId: tabId(),
-    viewer: target.viewer,
-    encoder: target.encoder,
-    view: viewOf(stage),
-    visible: !document.hidden,
-  },
-  onEvent,
+const pictures = new Pictures(element("screen") as HTMLCanvasElement, element("video") as HTMLVideoElement);
+let chosen = storedMode();
+const player = new Player(
+  target.mode,
+  chosen,
+  { served: () => fetchServed(target.status), rtcCodecs, start: startMode },
+  { event: onEvent, mode: onMode },
 );
+const command = (order: StreamCommand) => player.send(order);
 const input = (text: string, droppable = false) => {
   if (seen.input) command({ type: "send", text, droppable });
 };
@@ -48,6 +50,11 @@ const overlay = new Overlay({
   closed: () => keyboard.focus(),
 });
 const choices = new ChoicePanel((wishes) => command({ type: "wish", wishes }));
+const transports = new TransportPanel((mode) => {
+  chosen = mode;
+  storeMode(mode);
+  player.choose(mode);
+});
 const keyboard = new Keyboard(
   element("keys") as HTMLTextAreaElement,
   { KeyS: () => overlay.toggle(), KeyL: () => void mouse.lock() },
@@ -55,7 +62,7 @@ const keyboard = new Keyboard(
   (node) => overlay.owns(node),
   input,
 );
-const mouse = new Mouse(canvas, input, () => keyboard.focus());
+const mouse = new Mouse(stage, input, () => keyboard.focus());
 
 watchView(stage, (view) => command({ type: "view", view }));
 document.addEventListener("visibilitychange", () => command({ type: "visible", visible: !document.hidden }));
@@ -63,6 +70,22 @@ window.addEventListener("pagehide", (event) => {
   if (!event.persisted) command({ type: "stop" });
 });
 keyboard.focus();
+void player.start();
+
+function startMode(mode: Mode, onStreamEvent: (event: StreamEvent) => void): Command {
+  const { viewer, encoder } = target;
+  const options = { tabId: tabId(), viewer, encoder, view: viewOf(stage), visible: !document.hidden };
+  if (mode === "websockets") return startStream(pictures.canvas(), { ...options, url: target.url }, onStreamEvent);
+  const { signaling: url, turn, token } = target;
+  const stream = new RtcStream(pictures.video(), { ...options, url, turn, token, codecs: rtcCodecs() }, onStreamEvent);
+  return (order) => stream.command(order);
+}
+
+function onMode(mode: Mode, served: Served, reason: string): void {
+  seen.mode = mode;
+  overlay.transport(TITLES[mode], reason);
+  if (target.mode === null) transports.show(served, chosen);
+}
 
 function onEvent(event: StreamEvent): void {
   switch (event.type) {
@@ -74,7 +97,7 @@ function onEvent(event: StreamEvent): void {
       mouse.setStream(event);
       break;
     case "cursor":
-      canvas.style.cursor = cursorStyle(event.cursor, window.devicePixelRatio || 1);
+      stage.style.cursor = cursorStyle(event.cursor, window.devicePixelRatio || 1);
       break;
     case "picture":
       badge.picture(event.missing, event.notice);

@@ -22,6 +22,15 @@ export interface StreamOptions {
   visible: boolean;
 }
 
+/** What a stream over WebRTC needs besides; its `url` is that of signaling. */
+export interface RtcOptions extends StreamOptions {
+  /** Where the ICE servers are asked for. */
+  turn: string;
+  token: string | null;
+  /** What this browser takes over WebRTC, best first. */
+  codecs: readonly string[];
+}
+
 /** Page to stream worker, once. */
 export interface StartMessage {
   type: "start";
@@ -66,6 +75,10 @@ export type StreamEvent =
   | { type: "choices"; choices: Choices | null }
   /** Why the server has no picture; null where it has one, with what happened to it meanwhile, if anything. */
   | { type: "picture"; missing: string | null; notice: string }
+  /** The server has another mode from now on. */
+  | { type: "reload" }
+  /** Another transport may do where this one does not come about, for this reason. */
+  | { type: "unreachable"; reason: string }
   | { type: "stats"; stats: StreamStats };
 
 /** Stream to decode worker: the JPEG starts at `offset` of the transferred message. */

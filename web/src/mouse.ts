@@ -20,7 +20,7 @@ export function buttonMask(buttons: number): number {
   );
 }
 
-/** Sends pointer events of `canvas`; `focus` is called when the user turns to the picture. */
+/** Sends pointer events of `surface`, where the picture is shown; `focus` is called when the user turns to the picture. */
 export class Mouse {
   private stream: Extent | null = null;
   private mask = 0;
@@ -31,23 +31,23 @@ export class Mouse {
   private readonly wheelY = new WheelAxis();
 
   constructor(
-    private readonly canvas: HTMLCanvasElement,
+    private readonly surface: HTMLElement,
     private readonly send: (text: string, droppable: boolean) => void,
     focus: () => void,
   ) {
-    canvas.addEventListener("pointerdown", (event) => {
+    surface.addEventListener("pointerdown", (event) => {
       focus();
-      if (!this.locked) canvas.setPointerCapture(event.pointerId);
+      if (!this.locked) surface.setPointerCapture(event.pointerId);
       this.onPointer(event);
     });
-    canvas.addEventListener("pointermove", (event) => this.onPointer(event));
-    canvas.addEventListener("pointerup", (event) => this.onPointer(event));
-    canvas.addEventListener("pointercancel", () => this.releaseButtons());
+    surface.addEventListener("pointermove", (event) => this.onPointer(event));
+    surface.addEventListener("pointerup", (event) => this.onPointer(event));
+    surface.addEventListener("pointercancel", () => this.releaseButtons());
     window.addEventListener("blur", () => this.releaseButtons());
-    canvas.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
+    surface.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
     // Focus stays in the text field, and buttons 4 and 5 do not leave the page.
     for (const name of ["mousedown", "mouseup", "auxclick", "contextmenu", "dragstart"] as const) {
-      canvas.addEventListener(name, (event) => event.preventDefault());
+      surface.addEventListener(name, (event) => event.preventDefault());
     }
     document.addEventListener("pointerlockchange", () => this.onLock());
   }
@@ -64,15 +64,15 @@ export class Mouse {
       return;
     }
     try {
-      await this.canvas.requestPointerLock({ unadjustedMovement: true });
+      await this.surface.requestPointerLock({ unadjustedMovement: true });
     } catch {
       // Not every system has unadjusted movement; a refusal of this second attempt leaves the pointer as it is.
-      await Promise.resolve(this.canvas.requestPointerLock()).catch(() => undefined);
+      await Promise.resolve(this.surface.requestPointerLock()).catch(() => undefined);
     }
   }
 
   private get locked(): boolean {
-    return document.pointerLockElement === this.canvas;
+    return document.pointerLockElement === this.surface;
   }
 
   private onLock(): void {
@@ -92,13 +92,13 @@ export class Mouse {
       this.sendRelative(event, motion);
       return;
     }
-    this.at = toStream(event.clientX, event.clientY, this.canvas.getBoundingClientRect(), this.stream);
+    this.at = toStream(event.clientX, event.clientY, this.surface.getBoundingClientRect(), this.stream);
     this.send(pointerMessage(false, this.at.x, this.at.y, mask, 0), motion);
   }
 
   private sendRelative({ movementX, movementY }: PointerEvent, motion: boolean): void {
     if (!this.stream) return;
-    const scale = this.stream.width / fit(this.canvas.getBoundingClientRect(), this.stream).width;
+    const scale = this.stream.width / fit(this.surface.getBoundingClientRect(), this.stream).width;
     const x = this.rest.x + movementX * scale;
     const y = this.rest.y + movementY * scale;
     const [dx, dy] = [Math.trunc(x), Math.trunc(y)];

@@ -1,6 +1,7 @@
 // The panel with figures and controls, and the state badge. Text of the server only ever becomes textContent.
 
 import type { ConnectionState } from "./connection";
+import type { RtcFigures } from "./rtc-stats";
 import type { StreamStats } from "./stats";
 
 const TITLES: Readonly<Record<ConnectionState, string>> = {
@@ -92,6 +93,13 @@ export class Overlay {
     element("lock-pointer").focus();
   }
 
+  /** Names the transport in use, and why it is not another one. */
+  transport(name: string, reason: string): void {
+    this.list.replaceChildren();
+    this.values.clear();
+    this.value("Transport", reason === "" ? name : `${name}. ${reason}`);
+  }
+
   show(stats: StreamStats): void {
     this.value("Picture", `${stats.width} × ${stats.height}`);
     this.value("Frames drawn", `${stats.fps.toFixed(1)} /s`);
@@ -99,8 +107,22 @@ export class Overlay {
     this.value("Round trip", stats.roundTrip === null ? "–" : `${stats.roundTrip.toFixed(1)} ms`);
     this.value("Arrival to picture", `${stats.held.toFixed(1)} ms`);
     this.value("Decoding + drawing", `${stats.decode.toFixed(1)} + ${stats.present.toFixed(1)} ms`);
+    if (stats.rtc) {
+      this.path(stats.rtc);
+      return;
+    }
     this.value("Stripes skipped", String(stats.superseded));
     this.value("Decode errors", String(stats.decodeErrors));
+  }
+
+  /** What only WebRTC knows. */
+  private path({ codec, route, jitter, loss, buffered, framesDropped, freezes }: RtcFigures): void {
+    this.value("Codec", codec === "" ? "–" : codec);
+    this.value("Path", route === "" ? "–" : route);
+    this.value("Jitter + buffer", `${jitter.toFixed(1)} + ${buffered.toFixed(1)} ms`);
+    this.value("Packets lost", `${(loss * 100).toFixed(1)} %`);
+    this.value("Frames dropped", String(framesDropped));
+    this.value("Freezes", String(freezes));
   }
 
   private close(): void {

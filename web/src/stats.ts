@@ -1,5 +1,6 @@
 // What the overlay and the tests see of the stream: counters, rates over the last interval, and the round trip.
 
+import type { RtcFigures } from "./rtc-stats";
 import type { FrameStages } from "./wire";
 
 /** A snapshot; rates are per second over the time since the snapshot before. */
@@ -21,6 +22,8 @@ export interface StreamStats {
   decodeErrors: number;
   acks: number;
   lastAck: number;
+  /** What the browser knows of a path over WebRTC; null over WebSocket. */
+  rtc: RtcFigures | null;
 }
 
 /** Turns two running totals into rates. */

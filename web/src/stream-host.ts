@@ -9,7 +9,10 @@ import StreamWorker from "./stream-worker?worker&inline";
 /** More decoders than this wait for each other's memory. */
 const MAX_DECODERS = 4;
 
-/** Draws the stream on `canvas` and answers what takes the page's commands. */
+/** A stopped stream says goodbye to its server before its workers are ended, in ms. */
+const FAREWELL = 500;
+
+/** Draws the stream on `canvas`, which is good for one stream only, and answers what takes the page's commands. */
 export function startStream(
   canvas: HTMLCanvasElement,
   options: StreamOptions,
@@ -23,12 +26,18 @@ export function startStream(
   const worker = new StreamWorker();
   worker.onmessage = ({ data }: MessageEvent<StreamEvent>) => onEvent(data);
   worker.onerror = () => onEvent({ type: "state", state: "error", detail: "The stream's worker failed; reload the page." });
+  const workers: Worker[] = [worker];
   const decoders = Array.from({ length: count }, () => {
     const { port1, port2 } = new MessageChannel();
-    new DecodeWorker().postMessage(port2, [port2]);
+    const decoder = new DecodeWorker();
+    decoder.postMessage(port2, [port2]);
+    workers.push(decoder);
     return port1;
   });
   const start: StartMessage = { type: "start", canvas: canvas.transferControlToOffscreen(), decoders, options };
   worker.postMessage(start, [start.canvas, ...decoders]);
-  return (command) => worker.postMessage(command);
+  return (command) => {
+    worker.postMessage(command);
+    if (command.type === "stop") setTimeout(() => workers.forEach((ended) => ended.terminate()), FAREWELL);
+  };
 }

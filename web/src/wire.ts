@@ -59,6 +59,8 @@ export type ServerText =
   | { kind: "pipeline"; missing: string | null; notice: string }
   /** The encoder in use. */
   | { kind: "encoder"; name: string }
+  /** The server has another mode: what it serves is to be asked again. */
+  | { kind: "reload" }
   | { kind: "kill"; reason: string }
   | { kind: "pong"; time: number };
 
@@ -291,6 +293,7 @@ function parseDisplays(message: Record<string, unknown> | null): ServerText | nu
 
 function parseAction(message: Record<string, unknown> | null): ServerText | null {
   const action = message?.action;
+  if (action === "reload") return { kind: "reload" };
   if (typeof action !== "string" || !action.startsWith("encoder,")) return null;
   return { kind: "encoder", name: action.slice(8, 8 + MAX_NAME) };
 }

@@ -11,6 +11,17 @@ test("the WebSocket lies beside the page", () => {
   expect(page({ search: "?token=a%26b" }).url).toBe("ws://h:8080/api/websockets?token=a%26b");
 });
 
+test("what WebRTC needs lies beside the page, too", () => {
+  expect(page({ protocol: "https:", pathname: "/desk/", search: "?token=a%26b&role=viewer&mode=webrtc" })).toMatchObject({
+    signaling: "wss://h:8080/desk/api/webrtc/signaling?token=a%26b&role=viewer",
+    turn: "https://h:8080/desk/api/turn?token=a%26b",
+    status: "https://h:8080/desk/api/status?token=a%26b",
+    token: "a&b",
+    mode: "webrtc",
+  });
+  expect(page({ search: "?mode=telepathy" })).toMatchObject({ mode: null, token: null, turn: "http://h:8080/api/turn" });
+});
+
 test("watching only, by fragment or by role", () => {
   expect(page({ hash: "#shared" })).toMatchObject({ viewer: true, url: "ws://h:8080/api/websockets?role=viewer" });
   expect(page({ search: "?role=viewer" }).viewer).toBe(true);

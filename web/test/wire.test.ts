@@ -55,7 +55,7 @@ test.each([
   ["DISPLAY_OWNER primary", { kind: "owner" }],
   ["DISPLAY_OWNER display2", null],
   ['system,{"action":"encoder,h264enc"}', { kind: "encoder", name: "h264enc" }],
-  ['system,{"action":"reload"}', null],
+  ['system,{"action":"reload"}', { kind: "reload" }],
   ["system,{}", null],
   ["MK_ACCESS,1", { kind: "input-access", allowed: true }],
   ["MK_ACCESS,0", { kind: "input-access", allowed: false }],

@@ -19,6 +19,10 @@ export class MockServer {
   settings = { enable_resize: { value: true, locked: false }, encoder: { value: "jpeg", allowed: ["jpeg", "h264enc"] } };
   answersPing = true;
   client = null;
+  /** What `api/status` answers. */
+  status = { current_mode: "websockets", available_modes: ["websockets"], enable_dual_mode: false };
+  /** Called with each socket of signaling. */
+  onSignaling = (socket) => socket.close(1013);
 
   constructor(root) {
     this.http = createServer(async ({ url }, response) => {
@@ -27,6 +31,10 @@ export class MockServer {
         return;
       }
       const path = normalize(new URL(url, "http://mock/").pathname).replace(/^\/desk\//, "/");
+      if (path === "/api/status") {
+        response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(this.status));
+        return;
+      }
       try {
         const body = await readFile(join(root, path === "/" ? "index.html" : path));
         response.writeHead(200, { "Content-Type": TYPES[extname(path === "/" ? ".html" : path)] ?? TYPES[".html"], "Content-Security-Policy": CSP });
@@ -37,7 +45,10 @@ export class MockServer {
     });
     this.sockets = new WebSocketServer({ noServer: true });
     this.http.on("upgrade", (request, socket, head) => {
-      this.sockets.handleUpgrade(request, socket, head, (client) => this.#welcome(client, request.url));
+      this.sockets.handleUpgrade(request, socket, head, (client) => {
+        if (request.url.includes("/api/webrtc/signaling")) this.onSignaling(client, request.url);
+        else this.#welcome(client, request.url);
+      });
     });
   }
 
