@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::member::Member;
 use super::pacer::ClientPacer;
-use super::recovery::Recovery;
-use super::repeats::{Repeats, Step};
-use super::stripes::{Batch, Bounds, ClientView, Needs, Packet, StripeCache};
+use super::repeats::Step;
+use super::stripes::{Batch, Needs, Packet, StripeCache};
 
 /// While the lead cannot take a frame, followers may ask for an encode this often: they keep a live picture beside a
 /// slow lead, and the lead, once ready, waits at most for one such encode.
@@ -21,8 +21,6 @@ const ANCHOR_INTERVAL: Duration = Duration::from_millis(50);
 const FAR: u16 = 16;
 /// While frames come at least this often, a client waits for one that is predicted from what it has.
 const SOON: Duration = Duration::from_millis(100);
-/// And it is not given more of what it missed than it draws in this time: that would make its picture old.
-const CATCH_UP: Duration = Duration::from_millis(60);
 
 /// Whose pace a stream follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,18 +38,6 @@ pub enum Demand {
     Encode,
     /// Nothing before damage, an acknowledgement or a drained socket; or, at the latest, ask again at that time.
     Wait(Option<Instant>),
-}
-
-#[derive(Debug, Clone)]
-struct Member {
-    view: ClientView,
-    pacer: ClientPacer,
-    priority: Priority,
-    active: bool,
-    /// The newest frame of which it took something, by its grab.
-    offered: Option<Instant>,
-    repeats: Repeats,
-    recovery: Recovery,
 }
 
 /// The clients of one stream. `C` names a client, `P` is a packet's payload.
@@ -112,16 +98,8 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
 
     /// Adds a client, or starts an existing one anew (it lacks everything). Call after `START_VIDEO`.
     pub fn start(&mut self, client: C, priority: Priority) {
-        let (pacer, repeats, recovery) = match self.members.remove(&client) {
-            Some(mut before) => {
-                before.pacer.reset();
-                (before.pacer, before.repeats.anew(), before.recovery)
-            }
-            None => (ClientPacer::new(), Repeats::default(), Recovery::default()),
-        };
-        let view = ClientView::new();
-        let member = Member { view, pacer, priority, active: true, offered: None, repeats, recovery };
-        self.members.insert(client, member);
+        let before = self.members.remove(&client);
+        self.members.insert(client, Member::new(before, priority));
     }
 
     /// The client wants no video for now.
@@ -237,7 +215,7 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
         self.cache.publish(packet)
     }
 
-    /// The picture's size or the encoder changed: old packets are void and everybody lacks everything.
+    /// The picture's size changed, or a new run begins: old packets are void and everybody lacks everything.
     pub fn restart(&mut self) {
         self.cache.clear();
         self.encoding = false;
@@ -268,11 +246,8 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
         }
         let hastes = self.hastes(now);
         let member = self.members.get_mut(&client)?;
-        let bounds = bounds(&member.pacer, hastes);
-        let batch = self.cache.take(&mut member.view, bounds)?;
+        let batch = member.take(now, &self.cache, hastes)?;
         member.offered = self.published;
-        member.repeats.sends(now, self.cache.epoch());
-        member.pacer.on_sent(now, batch.frame_id, batch.rows, batch.bytes);
         Some(batch)
     }
 
@@ -291,7 +266,7 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
     /// From when on the acknowledgement of the client's next batch could be told from those of the ones before; `None`
     /// when there is no next batch.
     fn apart_at(&self, now: Instant, member: &Member) -> Option<Instant> {
-        let id = self.cache.next_id(&member.view, bounds(&member.pacer, self.hastes(now)))?;
+        let id = self.cache.next_id(&member.view, member.bounds(self.hastes(now)))?;
         Some(member.pacer.tells_apart_at(now, id).unwrap_or(now))
     }
 
@@ -329,7 +304,7 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
     pub fn keyframe_asked(&mut self, now: Instant) {
         let (cache, hastes) = (&self.cache, self.hastes(now));
         let ready = self.members.values_mut().filter(|m| m.active && m.pacer.can_take(now));
-        for member in ready.filter(|m| cache.needs_keyframe(&m.view, bounds(&m.pacer, hastes))) {
+        for member in ready.filter(|m| cache.needs_keyframe(&m.view, m.bounds(hastes))) {
             member.recovery.used(now);
         }
     }
@@ -356,8 +331,7 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
     /// Clients that cannot go on with what there is.
     fn lost(&self, now: Instant) -> impl Iterator<Item = &Member> {
         let hastes = self.hastes(now);
-        let lost =
-            move |m: &&Member| m.active && self.cache.needs_keyframe(&m.view, bounds(&m.pacer, hastes));
+        let lost = move |m: &&Member| m.active && self.cache.needs_keyframe(&m.view, m.bounds(hastes));
         self.members.values().filter(lost)
     }
 
@@ -380,8 +354,9 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
 
     /// When to look at [`FanOut::ready`] and [`FanOut::demand`] again at the latest.
     pub fn next_wakeup(&self, now: Instant) -> Option<Instant> {
-        let bounds = |m: &Member| bounds(&m.pacer, self.hastes(now));
-        let waiting = self.members.values().filter(|m| m.active && self.cache.has_news(&m.view, bounds(m)));
+        let hastes = self.hastes(now);
+        let news = |m: &&Member| m.active && self.cache.has_news(&m.view, m.bounds(hastes));
+        let waiting = self.members.values().filter(news);
         let apart = |m: &Member| self.apart_at(now, m).filter(|&at| at > now);
         let batch = waiting.filter_map(|m| m.pacer.next_wakeup(now).or_else(|| apart(m))).min();
         let encode = match self.demand(now) {
@@ -396,9 +371,4 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
     pub fn active(&self) -> usize {
         self.members.values().filter(|m| m.active).count()
     }
-}
-
-/// What one client may take at once.
-fn bounds(pacer: &ClientPacer, hastes: bool) -> Bounds {
-    Bounds { rows: pacer.rows(), links: if hastes { pacer.draws_in(CATCH_UP) } else { None } }
 }

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::delay::DelayFloor;
-use super::page::{Load, PageClock};
+use super::page::PageClock;
+use super::sent::{Sent, is_after};
+use super::stats::PacerStats;
 use super::window::{MAX_WINDOW, QUEUE_SHORT, Window};
 
 /// What an acknowledgement without its held time may have waited for the page's timer.
@@ -30,21 +32,6 @@ const PACE_SHARE: f64 = 0.9;
 const PACES: std::ops::RangeInclusive<f64> = 1.0..=1000.0;
 /// Longest spacing; a very slow client is held by its window.
 const MAX_SPACING: Duration = Duration::from_millis(150);
-
-#[derive(Debug, Clone, Copy)]
-struct Sent {
-    id: u16,
-    at: Instant,
-    rows: u32,
-    /// The client acknowledged this id before: a stock page does not say it twice.
-    repeats: bool,
-}
-
-impl Sent {
-    fn load(self) -> Load {
-        Load { at: self.at, rows: self.rows }
-    }
-}
 
 /// Decides when one client may take another batch, so that what it sees stays young at whatever speed it draws.
 ///
@@ -90,33 +77,6 @@ pub struct ClientPacer {
     pace: Option<(Duration, Instant)>,
     /// The frames build on each other.
     chained: bool,
-}
-
-/// A pacer's state for metrics.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PacerStats {
-    /// Batches sent and not acknowledged.
-    pub in_flight: usize,
-    /// Most batches allowed in flight now.
-    pub window: usize,
-    /// Bytes not yet taken by the socket.
-    pub queued_bytes: usize,
-    /// Least time from sending to drawing, network and decoder, in the last minute.
-    pub floor: Duration,
-    /// The same of the newest acknowledged frame.
-    pub last_delay: Duration,
-    /// Time between frames the client draws, when it is known.
-    pub draw_interval: Option<Duration>,
-    /// Round trip to the client without its own work, when marks were answered.
-    pub path: Option<Duration>,
-    /// What the client's page needs for a batch, when it is known.
-    pub batch_time: Option<Duration>,
-    /// Most rows in a batch, where they are bounded.
-    pub rows: Option<u32>,
-    /// Whether the client has ever acknowledged a frame itself.
-    pub acknowledges: bool,
-    /// Frames are out and nothing came back for four seconds.
-    pub stalled: bool,
 }
 
 impl Default for ClientPacer {
@@ -414,9 +374,4 @@ impl ClientPacer {
         }
         self.last_drawn = Some(drawn);
     }
-}
-
-/// Whether `a` is a later id than `b`; ids wrap.
-pub(crate) fn is_after(a: u16, b: u16) -> bool {
-    a != b && a.wrapping_sub(b) < 0x8000
 }

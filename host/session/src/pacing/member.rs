@@ -1,0 +1,55 @@
+//! One client of a stream.
+
+use std::time::{Duration, Instant};
+
+use super::fanout::Priority;
+use super::pacer::ClientPacer;
+use super::recovery::Recovery;
+use super::repeats::Repeats;
+use super::stripes::{Batch, Bounds, ClientView, StripeCache};
+
+/// A client is not given more of what it missed than it draws in this time: that would make its picture old.
+const CATCH_UP: Duration = Duration::from_millis(60);
+
+#[derive(Debug, Clone)]
+pub(super) struct Member {
+    pub(super) view: ClientView,
+    pub(super) pacer: ClientPacer,
+    pub(super) priority: Priority,
+    pub(super) active: bool,
+    /// The newest frame of which it took something, by its grab.
+    pub(super) offered: Option<Instant>,
+    pub(super) repeats: Repeats,
+    pub(super) recovery: Recovery,
+}
+
+impl Member {
+    /// A client that has nothing. What one of the same name cost `before` is not forgotten.
+    pub(super) fn new(before: Option<Self>, priority: Priority) -> Self {
+        let (mut pacer, repeats, recovery) = match before {
+            Some(before) => (before.pacer, before.repeats.anew(), before.recovery),
+            None => (ClientPacer::new(), Repeats::default(), Recovery::default()),
+        };
+        pacer.reset();
+        Self { view: ClientView::new(), pacer, priority, active: true, offered: None, repeats, recovery }
+    }
+
+    /// What it may take at once; `hastes` where a frame comes soon that it can do with alone.
+    pub(super) fn bounds(&self, hastes: bool) -> Bounds {
+        Bounds { rows: self.pacer.rows(), links: if hastes { self.pacer.draws_in(CATCH_UP) } else { None } }
+    }
+
+    /// Takes its batch and counts it as sent.
+    pub(super) fn take<P: Clone>(
+        &mut self,
+        now: Instant,
+        cache: &StripeCache<P>,
+        hastes: bool,
+    ) -> Option<Batch<P>> {
+        let bounds = self.bounds(hastes);
+        let batch = cache.take(&mut self.view, bounds)?;
+        self.repeats.sends(now, cache.epoch());
+        self.pacer.on_sent(now, batch.frame_id, batch.rows, batch.bytes);
+        Some(batch)
+    }
+}
