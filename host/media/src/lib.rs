@@ -8,6 +8,7 @@ mod backend;
 mod blame;
 mod buffers;
 mod cursor;
+mod delivery;
 mod display;
 mod encoding;
 mod farewell;
@@ -28,10 +29,11 @@ mod trails;
 mod video;
 
 pub use backend::{Backend, Backends, EncoderBackend};
+pub use delivery::Outlet;
 pub use fault::{FaultVerdict, PluginFault};
 pub use figures::{Figures, Snapshot};
 pub use renewal::{Newcomer, Renewal};
-pub use stream::{Outlet, Stream};
+pub use stream::Stream;
 pub use studio::{Studio, StudioError, StudioParts};
 
 use selkies_session::{Codec, Codecs, CursorShape};
