@@ -44,6 +44,24 @@ export class Session {
     return scene;
   }
 
+  /** A viewer that comes while the display rests shows what is on it. */
+  async showsLatecomer() {
+    const scene = await this.scene("gradient");
+    const other = await this.open("?role=viewer");
+    await other.waitEqual(this.x, { limit: 20_000 });
+    await other.page.close();
+    await scene.stop();
+  }
+
+  /** The page gets a window of another size, which the display follows, and shows what is on it. */
+  async showsResized(width, height) {
+    const scene = await this.scene("text");
+    await this.desk.page.setViewportSize({ width, height });
+    await this.waitScreen(width, height, 12_000);
+    await this.desk.waitEqual(this.x, { limit: 20_000 });
+    await scene.stop();
+  }
+
   /** Waits until the X screen has this size. */
   async waitScreen(width, height, limit = 8000) {
     let seen;

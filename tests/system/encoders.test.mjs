@@ -73,21 +73,9 @@ describe("encoders over GStreamer", { timeout: 300_000 }, () => {
     assert.deepEqual(desk.complaints, []);
   });
 
-  test("a page that comes later has the picture", { timeout: 60_000 }, async () => {
-    const scene = await session.scene("gradient");
-    const other = await session.open("?role=viewer");
-    await other.waitEqual(session.x, { limit: 20_000 });
-    await other.page.close();
-    await scene.stop();
-  });
+  test("a page that comes later has the picture", { timeout: 60_000 }, () => session.showsLatecomer());
 
-  test("another window size", { timeout: 60_000 }, async () => {
-    const scene = await session.scene("text");
-    await session.desk.page.setViewportSize({ width: 1006, height: 602 });
-    await session.waitScreen(1006, 602, 12_000);
-    await session.desk.waitEqual(session.x, { limit: 20_000 });
-    await scene.stop();
-  });
+  test("another window size", { timeout: 60_000 }, () => session.showsResized(1006, 602));
 
   test("what needs a GPU is named with the reason, and not offered", { timeout: 30_000 }, async () => {
     for (const name of HARDWARE) {

@@ -45,20 +45,10 @@ for (const encoder of ["x264enc", "x264enc-striped"]) {
       assert.ok((await status()).video.refinements > 0, "what rests was refined");
     });
 
-    test("a page that comes later has the picture", { timeout: 60_000 }, async () => {
-      const scene = await session.scene("gradient");
-      const other = await session.open("?role=viewer");
-      await other.waitEqual(session.x, { limit: 20_000 });
-      await other.page.close();
-      await scene.stop();
-    });
+    test("a page that comes later has the picture", { timeout: 60_000 }, () => session.showsLatecomer());
 
     test("another window size", { timeout: 60_000 }, async () => {
-      const scene = await session.scene("text");
-      await session.desk.page.setViewportSize({ width: 1006, height: 602 });
-      await session.waitScreen(1006, 602, 12_000);
-      await session.desk.waitEqual(session.x, { limit: 20_000 });
-      await scene.stop();
+      await session.showsResized(1006, 602);
       assert.deepEqual(session.desk.complaints, []);
     });
   });
