@@ -1,47 +1,11 @@
 //! Another encoder goes on with the picture.
 
-use std::time::{Duration, Instant};
+mod pair;
 
-use selkies_session::pacing::{
-    Batch, Bounds, ClientView, Demand, FanOut, Needs, Packet, Priority, StripeCache,
-};
+use std::time::Instant;
 
-const MS: Duration = Duration::from_millis(1);
-const LEAD: u8 = 0;
-const VIEWER: u8 = 1;
-
-fn packet(id: u16, needs: Needs) -> Packet<u16> {
-    Packet { frame_id: id, y: 0, height: 64, needs, discardable: false, bytes: 1000, payload: id }
-}
-
-fn fan() -> FanOut<u8, u16> {
-    let mut fan = FanOut::new();
-    fan.start(LEAD, Priority::Lead);
-    fan.start(VIEWER, Priority::Follower);
-    fan
-}
-
-fn encode(fan: &mut FanOut<u8, u16>, now: Instant, id: u16, needs: Needs) {
-    fan.encode_started(now);
-    assert!(fan.publish(packet(id, needs)));
-    fan.encode_finished(now, true);
-}
-
-/// Everybody who is ready takes a batch; those of `answering` draw and acknowledge it at once.
-fn deliver(fan: &mut FanOut<u8, u16>, now: Instant, answering: &[u8]) -> Vec<(u8, Batch<u16>)> {
-    let ready = fan.ready(now);
-    let mut batches = Vec::new();
-    for client in ready {
-        let batch = fan.take(now, client).expect("ready clients take");
-        if answering.contains(&client) {
-            let pacer = fan.pacer(client).unwrap();
-            pacer.on_drained(now);
-            pacer.on_ack(now, batch.frame_id, Some(0));
-        }
-        batches.push((client, batch));
-    }
-    batches
-}
+use pair::{LEAD, MS, VIEWER, deliver, encode, fan, packet};
+use selkies_session::pacing::{Bounds, ClientView, Demand, Needs, Packet, StripeCache};
 
 #[test]
 fn an_encoder_of_independent_packets_after_one_of_deltas_is_paced_as_such() {

@@ -231,7 +231,7 @@ fn a_busy_lead_is_not_outrun_where_frames_build_on_each_other() {
     fan.pacer(1).unwrap().on_drained(start);
     // … with deltas it waits for the lead.
     send(&mut fan, false);
-    assert_eq!(fan.demand(at(start, 50)), Demand::Wait(None));
+    assert_eq!(fan.demand(at(start, 50)), Demand::Wait(Some(at(start, 4000))), "until that is stalled");
     // A lead gone silent holds nobody.
     fan.pacer(1).unwrap().on_drained(start);
     assert!(fan.pacer(1).unwrap().is_stalled(at(start, 5000)));

@@ -169,8 +169,10 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
             return if someone_ready { Demand::Encode } else { Demand::Wait(wakeup) };
         };
         if self.cache.is_chained() {
-            // Whatever is encoded past the lead it must catch up with, or have a key frame.
-            return Demand::Wait(lead.pacer.next_wakeup(now));
+            // Whatever is encoded past the lead it must catch up with, or have a key frame. Once it is stalled the others
+            // go on.
+            let stalls = lead.pacer.stalls_at(now);
+            return Demand::Wait(lead.pacer.next_wakeup(now).into_iter().chain(stalls).min());
         }
         let turn = self.last_encode.map_or(now, |last| last + FOLLOWER_INTERVAL);
         match someone_ready {

@@ -258,7 +258,12 @@ impl ClientPacer {
 
     /// Whether frames are out and the client has gone silent, for four seconds or through two probes.
     pub fn is_stalled(&self, now: Instant) -> bool {
-        self.probe_wait >= LAST_PROBE || self.oldest_age(now).is_some_and(|age| age >= STALL)
+        self.probe_wait >= LAST_PROBE || self.silent_from().is_some_and(|at| at <= now)
+    }
+
+    /// When [`ClientPacer::is_stalled`] turns true if nothing comes back; `None` when it is true already, or nothing is out.
+    pub fn stalls_at(&self, now: Instant) -> Option<Instant> {
+        self.silent_from().filter(|&at| at > now && !self.is_stalled(now))
     }
 
     /// Whether a batch handed over now would be the only one under way.
@@ -266,8 +271,11 @@ impl ClientPacer {
         self.in_flight.is_empty() && self.queued_bytes == 0
     }
 
-    fn oldest_age(&self, now: Instant) -> Option<Duration> {
-        self.in_flight.front().map(|sent| now.saturating_duration_since(sent.at))
+    /// From when on it counts as stalled that nothing came back of what is out. What waits in the socket is out, too, although
+    /// frames in flight were forgotten.
+    fn silent_from(&self) -> Option<Instant> {
+        let queued = self.last_sent.filter(|_| self.queued_bytes > 0);
+        self.in_flight.front().map(|sent| sent.at).or(queued).map(|at| at + STALL)
     }
 
     fn effective_window(&self) -> usize {

@@ -1,0 +1,51 @@
+//! What clients cost that lose frames or answer nothing.
+
+mod pair;
+
+use std::time::{Duration, Instant};
+
+use pair::{LEAD, MS, VIEWER, deliver, encode, fan};
+use selkies_session::pacing::{Demand, FanOut, Needs};
+
+/// Looks at the fan-out only when it says so, as the video thread does; the lead's socket takes nothing any more. Answers
+/// when the viewer got something new.
+fn until_the_viewer_goes_on(fan: &mut FanOut<u8, u16>, mut now: Instant, mut id: u16) -> Instant {
+    for _ in 0..1000 {
+        fan.on_damage();
+        now = fan.next_wakeup(now).expect("somebody is to be woken").max(now);
+        if fan.demand(now) == Demand::Encode {
+            id += 1;
+            encode(fan, now, id, Needs::Before);
+        }
+        if deliver(fan, now, &[VIEWER]).iter().any(|(client, _)| *client == VIEWER) {
+            return now;
+        }
+    }
+    panic!("the viewer stands still");
+}
+
+#[test]
+fn viewers_go_on_when_the_controllers_socket_takes_nothing() {
+    let start = Instant::now();
+    let mut fan = fan();
+    encode(&mut fan, start, 1, Needs::Nothing);
+    deliver(&mut fan, start, &[LEAD, VIEWER]);
+    encode(&mut fan, start + 20 * MS, 2, Needs::Before);
+    deliver(&mut fan, start + 20 * MS, &[VIEWER]);
+    let on = until_the_viewer_goes_on(&mut fan, start + 30 * MS, 2);
+    assert!(on <= start + Duration::from_secs(5), "after {:?}", on - start);
+}
+
+#[test]
+fn viewers_go_on_when_the_picture_began_anew_over_a_full_socket() {
+    let start = Instant::now();
+    let mut fan = fan();
+    encode(&mut fan, start, 1, Needs::Nothing);
+    deliver(&mut fan, start, &[VIEWER]);
+    fan.restart();
+    encode(&mut fan, start + 10 * MS, 2, Needs::Nothing);
+    encode(&mut fan, start + 20 * MS, 3, Needs::Before);
+    deliver(&mut fan, start + 20 * MS, &[VIEWER]);
+    let on = until_the_viewer_goes_on(&mut fan, start + 30 * MS, 3);
+    assert!(on <= start + Duration::from_secs(5), "after {:?}", on - start);
+}
