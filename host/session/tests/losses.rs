@@ -49,3 +49,35 @@ fn viewers_go_on_when_the_picture_began_anew_over_a_full_socket() {
     let on = until_the_viewer_goes_on(&mut fan, start + 30 * MS, 3);
     assert!(on <= start + Duration::from_secs(5), "after {:?}", on - start);
 }
+
+#[test]
+fn asking_twice_does_not_void_the_key_frame_that_comes() {
+    let start = Instant::now();
+    let mut fan = fan();
+    encode(&mut fan, start, 1, Needs::Nothing);
+    deliver(&mut fan, start, &[LEAD, VIEWER]);
+    encode(&mut fan, start + 20 * MS, 2, Needs::Before);
+    deliver(&mut fan, start + 20 * MS, &[LEAD, VIEWER]);
+    let now = start + Duration::from_secs(2);
+    fan.lose(VIEWER, None);
+    assert_eq!(fan.keyframe_due(now), Some(now));
+    fan.keyframe_asked(now);
+    encode(&mut fan, now, 3, Needs::Nothing);
+    // It is made and not yet sent …
+    fan.lose(VIEWER, None);
+    let sent = deliver(&mut fan, now, &[LEAD]);
+    assert!(sent.iter().any(|(client, batch)| *client == VIEWER && batch.frame_id == 3), "{sent:?}");
+    // … and on its way.
+    fan.lose(VIEWER, None);
+    assert_eq!(fan.keyframe_due(now), None);
+    let pacer = fan.pacer(VIEWER).unwrap();
+    pacer.on_drained(now + 30 * MS);
+    pacer.on_ack(now + 30 * MS, 3, Some(0));
+    encode(&mut fan, now + 40 * MS, 4, Needs::Before);
+    let sent = deliver(&mut fan, now + 40 * MS, &[LEAD, VIEWER]);
+    assert!(sent.iter().any(|(client, batch)| *client == VIEWER && batch.frame_id == 4), "{sent:?}");
+    // What it asks for after that counts.
+    let later = now + Duration::from_secs(60);
+    fan.lose(VIEWER, None);
+    assert_eq!(fan.keyframe_due(later), Some(later));
+}

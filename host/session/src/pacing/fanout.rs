@@ -282,11 +282,11 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
     }
 
     /// The client's decoder dropped a frame, or, with `None`, its picture as a whole: what stands alone is sent to it
-    /// again, and where packets build on each other it waits for one that it can decode.
+    /// again, and where packets build on each other it waits for one that it can decode. The picture as a whole is not lost
+    /// once more while a key frame is on the way to the client.
     pub fn lose(&mut self, client: C, frame_id: Option<u16>) {
         if let Some(member) = self.members.get_mut(&client) {
-            self.cache.lose(&mut member.view, frame_id);
-            member.offered = None;
+            member.lose(&self.cache, frame_id);
         }
     }
 

@@ -6,7 +6,7 @@ use super::fanout::Priority;
 use super::pacer::ClientPacer;
 use super::recovery::Recovery;
 use super::repeats::Repeats;
-use super::stripes::{Batch, Bounds, ClientView, StripeCache};
+use super::stripes::{Batch, Bounds, ClientView, Needs, StripeCache};
 
 /// A client is not given more of what it missed than it draws in this time: that would make its picture old.
 const CATCH_UP: Duration = Duration::from_millis(60);
@@ -21,6 +21,8 @@ pub(super) struct Member {
     pub(super) offered: Option<Instant>,
     pub(super) repeats: Repeats,
     pub(super) recovery: Recovery,
+    /// The newest batch that had every stripe of the picture standing alone.
+    key: Option<u16>,
 }
 
 impl Member {
@@ -31,7 +33,16 @@ impl Member {
             None => (ClientPacer::new(), Repeats::default(), Recovery::default()),
         };
         pacer.reset();
-        Self { view: ClientView::new(), pacer, priority, active: true, offered: None, repeats, recovery }
+        Self {
+            view: ClientView::new(),
+            pacer,
+            priority,
+            active: true,
+            offered: None,
+            repeats,
+            recovery,
+            key: None,
+        }
     }
 
     /// What it may take at once; `hastes` where a frame comes soon that it can do with alone.
@@ -48,8 +59,25 @@ impl Member {
     ) -> Option<Batch<P>> {
         let bounds = self.bounds(hastes);
         let batch = cache.take(&mut self.view, bounds)?;
+        let alone = batch.packets.iter().filter(|packet| packet.needs == Needs::Nothing).count();
+        // Ids wrap: one that comes again is another batch.
+        self.key.take_if(|key| *key == batch.frame_id);
+        if alone == cache.len() {
+            self.key = Some(batch.frame_id);
+        }
         self.repeats.sends(now, cache.epoch());
         self.pacer.on_sent(now, batch.frame_id, batch.rows, batch.bytes);
         Some(batch)
+    }
+
+    /// Its decoder dropped a frame, or, with `None`, everything. Who asks for a key frame once more while one is on the way
+    /// to it gets that.
+    pub(super) fn lose<P: Clone>(&mut self, cache: &StripeCache<P>, frame_id: Option<u16>) {
+        let comes = frame_id.is_none() && self.key.is_some_and(|key| self.pacer.is_under_way(key));
+        if comes && cache.is_chained() {
+            return;
+        }
+        cache.lose(&mut self.view, frame_id);
+        self.offered = None;
     }
 }

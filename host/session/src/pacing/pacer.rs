@@ -266,6 +266,11 @@ impl ClientPacer {
         self.silent_from().filter(|&at| at > now && !self.is_stalled(now))
     }
 
+    /// Whether the batch with this newest id is out and was neither acknowledged nor given up.
+    pub(super) fn is_under_way(&self, frame_id: u16) -> bool {
+        self.in_flight.iter().any(|sent| sent.id == frame_id)
+    }
+
     /// Whether a batch handed over now would be the only one under way.
     pub fn is_idle(&self) -> bool {
         self.in_flight.is_empty() && self.queued_bytes == 0

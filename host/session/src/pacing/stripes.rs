@@ -265,11 +265,14 @@ impl<P: Clone> StripeCache<P> {
     /// The client's decoder dropped a frame, or, with `None`, everything that it got.
     ///
     /// Packets that stand alone are then given to it once more. Where packets build on each other it keeps what it had
-    /// before that frame, and goes on with the first packet that builds on that.
+    /// before that frame, and goes on with the first packet that builds on that. Who has got nothing since it lost
+    /// everything loses nothing more: what waits for it is still good.
     pub fn lose(&self, view: &mut ClientView, frame_id: Option<u16>) {
         let Some(lost) = frame_id.filter(|_| self.chained && view.epoch == self.epoch) else {
+            let waits = view.epoch == self.epoch && view.have.is_empty();
+            let after = if waits { view.after } else { self.serial };
             view.reset();
-            view.after = if self.chained { self.serial } else { 0 };
+            view.after = if self.chained { after } else { 0 };
             return;
         };
         let before = |&(id, _): &(u16, u64)| lost != id && lost.wrapping_sub(id) < 0x8000;
