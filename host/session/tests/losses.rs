@@ -81,3 +81,54 @@ fn asking_twice_does_not_void_the_key_frame_that_comes() {
     fan.lose(VIEWER, None);
     assert_eq!(fan.keyframe_due(later), Some(later));
 }
+
+#[test]
+fn a_viewer_that_always_loses_frames_is_served_ever_more_rarely() {
+    let start = Instant::now();
+    let mut fan = fan();
+    fan.set_anchors(true);
+    let (mut now, mut id, mut newest_key, mut anchors, mut keyframes) = (start, 0, 0, 0, 0);
+    let mut frame = |fan: &mut FanOut<u8, u16>, now: Instant| {
+        let key = id == 0 || fan.keyframe_due(now).is_some_and(|due| due <= now);
+        if key {
+            fan.keyframe_asked(now);
+        }
+        let known = if key { None } else { fan.known_frame(now) };
+        id += 1;
+        newest_key = if key { id } else { newest_key };
+        // Nothing before a key frame is left to predict from.
+        let known = known.filter(|&known| known >= newest_key);
+        let needs = match known {
+            _ if key => Needs::Nothing,
+            Some(known) => Needs::Frame(known),
+            None => Needs::Before,
+        };
+        encode(fan, now, id, needs);
+        (deliver(fan, now, &[LEAD, VIEWER]), known.is_some(), key)
+    };
+    while now < start + Duration::from_secs(60) {
+        now += 17 * MS;
+        let (sent, anchored, key) = frame(&mut fan, now);
+        anchors += usize::from(anchored);
+        keyframes += usize::from(key);
+        // It says so of every frame that was not made for its sake.
+        if let Some((_, batch)) =
+            sent.iter().find(|(client, _)| *client == VIEWER).filter(|_| !anchored && !key)
+        {
+            fan.lose(VIEWER, Some(batch.frame_id));
+        }
+    }
+    assert!((2..=60).contains(&anchors), "{anchors} anchored frames in a minute");
+    assert!(keyframes <= 12, "{keyframes} key frames in a minute");
+    // Once it has calmed down, what it loses costs no key frame.
+    let mut viewer = 0;
+    for _ in 0..8000 {
+        now += 17 * MS;
+        viewer += frame(&mut fan, now).0.iter().filter(|(client, _)| *client == VIEWER).count();
+    }
+    assert!(viewer > 4000, "{viewer} batches");
+    let (sent, ..) = frame(&mut fan, now + 17 * MS);
+    let newest = sent.iter().find(|(client, _)| *client == VIEWER).expect("it follows").1.frame_id;
+    fan.lose(VIEWER, Some(newest));
+    assert!(frame(&mut fan, now + 34 * MS).1, "served at once");
+}

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::member::Member;
 use super::pacer::ClientPacer;
+use super::recovery::ANCHOR_INTERVAL;
 use super::repeats::Step;
 use super::stripes::{Batch, Needs, Packet, StripeCache};
 
@@ -15,8 +16,6 @@ const FOLLOWER_INTERVAL: Duration = Duration::from_millis(50);
 /// What was grabbed longer ago than this, its encoding not counted, is not sent while something newer is to be grabbed.
 const FRESH: Duration = Duration::from_millis(10);
 
-/// Least time between two frames that are predicted from an older one for the sake of a client that missed some.
-const ANCHOR_INTERVAL: Duration = Duration::from_millis(50);
 /// No encoder knows pictures that are older than so many frames.
 const FAR: u16 = 16;
 /// While frames come at least this often, a client waits for one that is predicted from what it has.
@@ -313,14 +312,16 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
 
     /// From which frame, or an older one, the next is best predicted, so that a client which missed some can go on with
     /// it; for encoders that can ([`FanOut::set_anchors`]), and at most 20 times a second, because such a frame is larger.
+    /// For a viewer that says again and again that it lost frames, the interval doubles each time, up to 16 s.
     pub fn known_frame(&mut self, now: Instant) -> Option<u16> {
         if self.anchored.is_some_and(|at| now < at + ANCHOR_INTERVAL) {
             return None;
         }
-        let ready = self.lost(now).filter(|m| m.pacer.can_take(now));
+        let asks = |m: &Member| m.pacer.can_take(now) && m.may_anchor(now);
         // What the one had that is furthest behind, the others are likely to have had, too.
-        let known = ready.filter_map(|m| self.known_to(m)).max()?.1;
+        let known = self.lost(now).filter(|m| asks(m)).filter_map(|m| self.known_to(m)).max()?.1;
         self.anchored = Some(now);
+        self.members.values_mut().filter(|m| m.active && asks(m)).for_each(|m| m.anchored(now));
         Some(known)
     }
 

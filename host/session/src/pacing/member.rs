@@ -21,6 +21,10 @@ pub(super) struct Member {
     pub(super) offered: Option<Instant>,
     pub(super) repeats: Repeats,
     pub(super) recovery: Recovery,
+    /// What its word of lost frames costs.
+    losses: Recovery,
+    /// It said so, and has got nothing since.
+    lost: bool,
     /// The newest batch that had every stripe of the picture standing alone.
     key: Option<u16>,
 }
@@ -28,9 +32,9 @@ pub(super) struct Member {
 impl Member {
     /// A client that has nothing. What one of the same name cost `before` is not forgotten.
     pub(super) fn new(before: Option<Self>, priority: Priority) -> Self {
-        let (mut pacer, repeats, recovery) = match before {
-            Some(before) => (before.pacer, before.repeats.anew(), before.recovery),
-            None => (ClientPacer::new(), Repeats::default(), Recovery::default()),
+        let (mut pacer, repeats, recovery, losses) = match before {
+            Some(before) => (before.pacer, before.repeats.anew(), before.recovery, before.losses),
+            None => (ClientPacer::new(), Repeats::default(), Recovery::keyframes(), Recovery::anchors()),
         };
         pacer.reset();
         Self {
@@ -41,6 +45,8 @@ impl Member {
             offered: None,
             repeats,
             recovery,
+            losses,
+            lost: false,
             key: None,
         }
     }
@@ -59,6 +65,7 @@ impl Member {
     ) -> Option<Batch<P>> {
         let bounds = self.bounds(hastes);
         let batch = cache.take(&mut self.view, bounds)?;
+        self.lost = false;
         let alone = batch.packets.iter().filter(|packet| packet.needs == Needs::Nothing).count();
         // Ids wrap: one that comes again is another batch.
         self.key.take_if(|key| *key == batch.frame_id);
@@ -79,5 +86,19 @@ impl Member {
         }
         cache.lose(&mut self.view, frame_id);
         self.offered = None;
+        self.lost = frame_id.is_some();
+    }
+
+    /// Whether the next frame may be predicted from an older one for its sake. The lead may always ask for that, and who is
+    /// merely slow. For a viewer that says again and again that it lost frames they become rare.
+    pub(super) fn may_anchor(&self, now: Instant) -> bool {
+        self.priority == Priority::Lead || !self.lost || self.losses.allows(now)
+    }
+
+    /// The next frame is predicted from an older one, also for its sake.
+    pub(super) fn anchored(&mut self, now: Instant) {
+        if self.lost {
+            self.losses.used(now);
+        }
     }
 }
