@@ -4,7 +4,25 @@ import { chromium } from "playwright-core";
 import { colourError, ssim } from "./picture.mjs";
 import { sleep, tool, until } from "./tools.mjs";
 
-const ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"];
+/** The last two let WebRTC use loopback, by address. */
+const ARGUMENTS = [
+  "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--autoplay-policy=no-user-gesture-required",
+  "--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns",
+];
+
+/** Runs in the page before its scripts: finds what shows the desktop, and its size in pixels. */
+export function SCREEN_FINDER(pattern) {
+  // A page may have several elements for it, of which one is shown.
+  window.testScreen = () => {
+    const all = [...document.querySelectorAll(pattern)];
+    return all.find((node) => node.offsetWidth > 0) ?? all[0];
+  };
+  window.testSize = () => {
+    const screen = window.testScreen();
+    const isVideo = screen instanceof HTMLVideoElement;
+    return isVideo ? { width: screen.videoWidth, height: screen.videoHeight } : { width: screen.width, height: screen.height };
+  };
+}
 
 /** A browser without a window. */
 export class Browser {
@@ -22,15 +40,9 @@ export class Browser {
    * Opens a page in a context of its own. `storage` fills its sessionStorage before any script runs; `prepare` is a
    * function that runs in the page before that, and its argument.
    */
-  async open(url, { size = [1280, 720], storage = {}, selector = "#screen", prepare = null } = {}) {
+  async open(url, { size = [1280, 720], storage = {}, selector = "#screen, #video", prepare = null } = {}) {
     const context = await this.browser.newContext({ viewport: { width: size[0], height: size[1] } });
-    // A page may have several canvases, of which one is shown.
-    await context.addInitScript((pattern) => {
-      window.testScreen = () => {
-        const all = [...document.querySelectorAll(pattern)];
-        return all.find((canvas) => canvas.offsetWidth > 0) ?? all[0];
-      };
-    }, selector);
+    await context.addInitScript(SCREEN_FINDER, selector);
     if (Object.keys(storage).length > 0) {
       await context.addInitScript((items) => {
         for (const [name, value] of Object.entries(items)) sessionStorage.setItem(name, value);
@@ -73,12 +85,9 @@ export class Desk {
     await until(() => `the page's state is ${name}; it is ${seen}`, async () => (seen = await this.state()) === name, limit);
   }
 
-  /** Width and height of the canvas in pixels. */
+  /** Width and height of the picture in pixels. */
   size() {
-    return this.page.evaluate(() => {
-      const { width, height } = window.testScreen();
-      return { width, height };
-    });
+    return this.page.evaluate(() => window.testSize());
   }
 
   async waitSize(width, height, limit = 10_000) {
@@ -89,16 +98,15 @@ export class Desk {
     }, limit);
   }
 
-  /** The canvas as a picture. */
+  /** What is shown, as a picture. */
   async picture() {
     const { width, height, rgba } = await this.page.evaluate(async () => {
-      const screen = window.testScreen();
-      const { width, height } = screen;
-      const copy = new OffscreenCanvas(width, height).getContext("2d");
-      copy.drawImage(screen, 0, 0);
+      const { width, height } = window.testSize();
+      const copy = new OffscreenCanvas(Math.max(1, width), Math.max(1, height)).getContext("2d");
+      copy.drawImage(window.testScreen(), 0, 0);
       const reader = new FileReader();
       const loaded = new Promise((done) => (reader.onload = done));
-      reader.readAsDataURL(new Blob([copy.getImageData(0, 0, width, height).data]));
+      reader.readAsDataURL(new Blob([copy.getImageData(0, 0, Math.max(1, width), Math.max(1, height)).data]));
       await loaded;
       return { width, height, rgba: reader.result.slice(reader.result.indexOf(",") + 1) };
     });
@@ -146,12 +154,12 @@ export class Desk {
   /** Where the picture lies in the page, and how many stream pixels a CSS pixel is. */
   geometry() {
     return this.page.evaluate(() => {
-      const screen = window.testScreen();
-      const box = screen.getBoundingClientRect();
-      const scale = Math.min(box.width / screen.width, box.height / screen.height);
-      const left = box.left + (box.width - screen.width * scale) / 2;
-      const top = box.top + (box.height - screen.height * scale) / 2;
-      return { left, top, pixels: 1 / scale, width: screen.width, height: screen.height };
+      const { width, height } = window.testSize();
+      const box = window.testScreen().getBoundingClientRect();
+      const scale = Math.min(box.width / width, box.height / height);
+      const left = box.left + (box.width - width * scale) / 2;
+      const top = box.top + (box.height - height * scale) / 2;
+      return { left, top, pixels: 1 / scale, width, height };
     });
   }
 

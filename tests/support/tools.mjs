@@ -18,6 +18,7 @@ const PACKAGES = {
   bash: "bash",
   cargo: "none: install Rust by https://rustup.rs",
   chromium: "chromium",
+  "firefox-esr": "firefox-esr",
   gcc: "gcc",
   ps: "procps",
   python3: "python3",

@@ -1,0 +1,174 @@
+// Stands between browsers and a host: everything passes, but the host's UDP candidates in signaling become those of
+// relays, and the browsers' candidates are left out, so that media can only go through the relays.
+
+import { createServer, request } from "node:http";
+import { connect } from "node:net";
+import WebSocket, { WebSocketServer } from "ws";
+import { UdpRelay } from "./udp-relay.mjs";
+
+const SIGNALING = /\/(?:api\/webrtc\/signaling|api\/ws|signaling|ws)\/?(?:\?|$)/;
+/** RFC 8839: foundation, component, transport, priority, address, port. */
+const CANDIDATE = /^(candidate:\S+ \d+ )(\S+)( \d+ )(\S+) (\d+)( typ .*)$/i;
+
+/** A front of one host; pages open its `url`. */
+export class Between {
+  /** Relays by the host's address and port. */
+  relays = new Map();
+  /** Peer connections that the host offered. */
+  offers = 0;
+  #shape = {};
+  #closed = false;
+
+  static async start(host, shape = {}) {
+    const front = new Between(host, shape);
+    await new Promise((done) => front.server.listen(0, "127.0.0.1", done));
+    return front;
+  }
+
+  constructor(host, shape) {
+    this.host = host;
+    this.#shape = shape;
+    this.server = createServer((incoming, answer) => this.#pass(incoming, answer));
+    this.sockets = new WebSocketServer({ noServer: true, maxPayload: 1 << 20 });
+    this.server.on("upgrade", (incoming, socket, head) => this.#upgrade(incoming, socket, head));
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.server.address().port}/`;
+  }
+
+  /** Changes the ways of every relay, and of those to come: as UdpRelay.shape. */
+  shape({ up = {}, down = {} }) {
+    this.#shape = { up: { ...this.#shape.up, ...up }, down: { ...this.#shape.down, ...down } };
+    for (const relay of this.relays.values()) relay.shape(this.#shape);
+  }
+
+  /** The ways that carry or carried media, `up` to the host or `down` from it. */
+  ways(name) {
+    return [...this.relays.values()].flatMap((relay) => relay.ways(name));
+  }
+
+  #pass(incoming, answer) {
+    const { method, url, headers } = incoming;
+    const out = request({ host: "127.0.0.1", port: this.host.port, method, path: url, headers }, (reply) => {
+      answer.writeHead(reply.statusCode, reply.headers);
+      reply.pipe(answer);
+    });
+    out.on("error", () => answer.destroy());
+    incoming.pipe(out);
+  }
+
+  #upgrade(incoming, socket, head) {
+    socket.on("error", () => undefined);
+    if (SIGNALING.test(incoming.url)) {
+      this.sockets.handleUpgrade(incoming, socket, head, (page) => this.#signaling(incoming, page));
+      return;
+    }
+    const out = connect(this.host.port, "127.0.0.1", () => {
+      const lines = [`${incoming.method} ${incoming.url} HTTP/1.1`];
+      for (let i = 0; i < incoming.rawHeaders.length; i += 2) lines.push(`${incoming.rawHeaders[i]}: ${incoming.rawHeaders[i + 1]}`);
+      out.write(`${lines.join("\r\n")}\r\n\r\n`);
+      out.write(head);
+      out.pipe(socket).pipe(out);
+    });
+    out.on("error", () => socket.destroy());
+    socket.on("close", () => out.destroy());
+  }
+
+  #signaling({ url, headers }, page) {
+    const { host, origin, cookie, authorization } = headers;
+    const kept = Object.entries({ host, origin, cookie, authorization }).filter(([, value]) => value !== undefined);
+    const server = new WebSocket(`ws://127.0.0.1:${this.host.port}${url}`, { headers: Object.fromEntries(kept) });
+    const early = [];
+    page.on("message", (data) => {
+      const text = leaveOut(data.toString());
+      if (text === null) return;
+      if (server.readyState === WebSocket.OPEN) server.send(text);
+      else early.push(text);
+    });
+    server.on("open", () => early.splice(0).forEach((text) => server.send(text)));
+    // Relays take a moment to begin; messages keep their order.
+    let order = Promise.resolve();
+    server.on("message", (data) => {
+      order = order.then(async () => {
+        const text = await this.#rewrite(data.toString());
+        if (text !== null && page.readyState === WebSocket.OPEN) page.send(text);
+      });
+    });
+    for (const [one, other] of [[page, server], [server, page]]) {
+      one.on("error", () => undefined);
+      one.on("close", (code) => void order.then(() => (code >= 1000 && code < 5000 && ![1004, 1005, 1006, 1015].includes(code) ? other.close(code) : other.terminate())));
+    }
+  }
+
+  async #rewrite(text) {
+    const [head, message] = parts(text);
+    if (message?.sdp?.type === "offer") {
+      this.offers += 1;
+      message.sdp.sdp = await this.#rewriteSdp(message.sdp.sdp);
+      return head + JSON.stringify(message);
+    }
+    if (typeof message?.ice?.candidate === "string" && message.ice.candidate !== "") {
+      const candidate = await this.#relayed(message.ice.candidate);
+      if (candidate === null) return null;
+      message.ice.candidate = candidate;
+      return head + JSON.stringify(message);
+    }
+    return text;
+  }
+
+  async #rewriteSdp(sdp) {
+    const lines = [];
+    for (const line of sdp.split("\r\n")) {
+      if (!line.startsWith("a=candidate:")) lines.push(line);
+      else {
+        const candidate = await this.#relayed(line.slice(2));
+        if (candidate !== null) lines.push(`a=${candidate}`);
+      }
+    }
+    return lines.join("\r\n");
+  }
+
+  /** The candidate with a relay's port; null for others than UDP over IPv4. */
+  async #relayed(candidate) {
+    const found = CANDIDATE.exec(candidate);
+    if (!found || found[2].toLowerCase() !== "udp" || !/^\d+\.\d+\.\d+\.\d+$/.test(found[4])) return null;
+    const [, head, transport, priority, host, port, rest] = found;
+    const name = `${host}:${port}`;
+    let relay = this.relays.get(name);
+    if (!relay && !this.#closed) {
+      relay = await UdpRelay.start({ host, port: Number(port), seed: this.relays.size + 1 });
+      relay.shape(this.#shape);
+      this.relays.set(name, relay);
+    }
+    return relay ? `${head}${transport}${priority}127.0.0.1 ${relay.port}${rest}` : null;
+  }
+
+  async stop() {
+    this.#closed = true;
+    for (const socket of this.sockets.clients) socket.terminate();
+    this.server.closeAllConnections();
+    await new Promise((done) => this.server.close(done));
+    for (const relay of this.relays.values()) relay.stop();
+  }
+}
+
+/** A relayed message's first part, peer's name and blank, and its JSON; null where there is none. */
+function parts(text) {
+  const at = text.indexOf("{");
+  try {
+    return at < 0 ? [text, null] : [text.slice(0, at), JSON.parse(text.slice(at))];
+  } catch {
+    return [text, null];
+  }
+}
+
+/** What a page says, without its candidates; null where nothing is left. */
+function leaveOut(text) {
+  if (text.startsWith("HELLO")) return text;
+  const [head, message] = parts(text);
+  if (message?.ice) return null;
+  if (typeof message?.sdp?.sdp !== "string") return text;
+  message.sdp.sdp = message.sdp.sdp.split("\r\n").filter((line) => !line.startsWith("a=candidate:")).join("\r\n");
+  return head + JSON.stringify(message);
+}
