@@ -31,7 +31,7 @@ export class Player {
   private served: Served = PLAIN;
   /** Streams that were started; what an older one says is not heard. */
   private streams = 0;
-  private asking = false;
+  private asked = 0;
   /** WebRTC did not come about, for this reason; until the user chooses anew. */
   private failure = "";
   private wishes: Wishes = {};
@@ -61,13 +61,11 @@ export class Player {
   choose(chosen: Mode | null): void {
     this.chosen = chosen;
     this.failure = "";
-    void this.reconsider(true);
+    void this.reconsider();
   }
 
   private launch(): void {
-    const without = this.ground.rtcCodecs().length === 0;
-    if (without) this.failure = "This browser has no video codec for WebRTC.";
-    const mode = pickMode(this.served, { forced: this.forced, chosen: this.chosen, withoutRtc: this.failure !== "" });
+    const mode = this.pick();
     this.command?.({ type: "stop" });
     this.streams += 1;
     const { streams } = this;
@@ -84,12 +82,12 @@ export class Player {
       return;
     }
     if (event.type === "reload") {
-      void this.reconsider(true);
+      void this.reconsider();
       return;
     }
     this.events.event(event);
     // A server that has another mode by now refuses this one's connections.
-    if (event.type === "state" && event.state === "reconnecting") void this.reconsider(false);
+    if (event.type === "state" && event.state === "reconnecting") void this.reconsider();
   }
 
   private onUnreachable(reason: string): void {
@@ -101,16 +99,18 @@ export class Player {
     this.launch();
   }
 
-  /** Asks the server what it serves, and begins anew where that is another mode than the present one, or `always`. */
-  private async reconsider(always: boolean): Promise<void> {
-    if (this.asking && !always) return;
-    this.asking = true;
-    const { streams } = this;
+  /** Asks the server what it serves, and begins anew where that, or the user, wants another mode by now. */
+  private async reconsider(): Promise<void> {
+    this.asked += 1;
+    const { asked, streams } = this;
     const served = await this.ground.served();
-    this.asking = false;
-    if (this.stopped || this.streams !== streams) return;
+    if (this.stopped || this.streams !== streams || this.asked !== asked) return;
     if (served) this.served = served;
-    const gone = this.mode !== null && !this.served.modes.includes(this.mode) && this.forced === null;
-    if (always || gone) this.launch();
+    if (this.pick() !== this.mode) this.launch();
+  }
+
+  private pick(): Mode {
+    if (this.ground.rtcCodecs().length === 0) this.failure = "This browser has no video codec for WebRTC.";
+    return pickMode(this.served, { forced: this.forced, chosen: this.chosen, withoutRtc: this.failure !== "" });
   }
 }

@@ -11,6 +11,10 @@ export const CONNECT_LIMIT = 10_000;
 export const DISCONNECT_GRACE = 2000;
 /** How long a restart may take before everything begins anew, in ms. */
 export const RESTART_LIMIT = 6000;
+/** How long the server keeps a session whose signaling was cut, in ms (2.1.0's time, a little less). */
+export const RESUME_LIMIT = 2500;
+/** Close codes of a socket that was cut without a word of the server. */
+const CUT = 1006;
 /** Candidates that are kept for an offer that is yet to be taken. */
 const MAX_EARLY = 200;
 /** The server's own word that this kind of session is none it serves. */
@@ -23,7 +27,7 @@ export interface RtcEvents {
   opened(): void;
   text(text: string): void;
   track(track: MediaStreamTrack): void;
-  /** This attempt did not come about though the server is there. Another one follows. */
+  /** This attempt did not come about though the server is there. Another one follows, or the end. */
   unreachable(reason: string): void;
 }
 
@@ -55,6 +59,8 @@ export class RtcConnection {
   private retry: ReturnType<typeof setTimeout> | undefined;
   private limit: ReturnType<typeof setTimeout> | undefined;
   private grace: ReturnType<typeof setTimeout> | undefined;
+  private resume: ReturnType<typeof setTimeout> | undefined;
+  private resumeKey = "";
   private attempt = 0;
   /** The page knows of this session. */
   private begun = false;
@@ -67,7 +73,7 @@ export class RtcConnection {
 
   constructor(
     private readonly urls: { signaling: string; turn: string },
-    private readonly hello: () => Hello,
+    private readonly hello: () => Omit<Hello, "resumeKey">,
     private readonly events: RtcEvents,
     private readonly ground: RtcGround = BROWSER,
   ) {}
@@ -115,19 +121,33 @@ export class RtcConnection {
   }
 
   private connect(): void {
-    const config = this.ground.config(this.urls.turn);
-    this.config = config;
+    this.config = this.ground.config(this.urls.turn);
+    this.resumeKey = newKey();
+    if (this.signal()) this.limit = setTimeout(() => this.timedOut(), CONNECT_LIMIT);
+  }
+
+  /** Opens a signaling socket; false where that cannot be. */
+  private signal(): boolean {
     const events = {
+      greeted: (resumed: boolean) => this.onGreeted(resumed),
       signal: (signal: Signal) => this.onSignal(signal),
       closed: (code: number, reason: string) => this.onClosed(code, reason),
     };
     try {
-      this.signaling = new Signaling(this.urls.signaling, this.hello(), events, this.ground.socket);
+      const hello = { ...this.hello(), resumeKey: this.resumeKey };
+      this.signaling = new Signaling(this.urls.signaling, hello, events, this.ground.socket);
+      return true;
     } catch {
       this.end("error", "This page's address gives no usable WebSocket address.");
-      return;
+      return false;
     }
-    this.limit = setTimeout(() => this.timedOut(), CONNECT_LIMIT);
+  }
+
+  private onGreeted(resumed: boolean): void {
+    clearTimeout(this.resume);
+    this.resume = undefined;
+    // The server has forgotten the session of the peer connection that this page still has.
+    if (!resumed && this.begun) this.lost();
   }
 
   private timedOut(): void {
@@ -265,8 +285,19 @@ export class RtcConnection {
       this.end("error", reason === "" ? final : reason);
       return;
     }
+    if (code === REFUSED) {
+      const why = reason === "" ? "The server refused WebRTC." : reason;
+      this.events.unreachable(why);
+      this.end("error", why);
+      return;
+    }
+    // Pictures and input need no signaling: a socket that was cut is replaced while they go on.
+    if (code === CUT && this.begun && this.resume === undefined) {
+      this.resume = setTimeout(() => this.lost(), RESUME_LIMIT);
+      this.signal();
+      return;
+    }
     this.lost();
-    if (code === REFUSED) this.events.unreachable(reason === "" ? "The server refused WebRTC." : reason);
   }
 
   /** Everything of this session is void; the next attempt comes after a pause. */
@@ -281,6 +312,8 @@ export class RtcConnection {
 
   private drop(): void {
     clearTimeout(this.limit);
+    clearTimeout(this.resume);
+    this.resume = undefined;
     this.dropPeer();
     this.signaling?.close();
     this.signaling = null;
@@ -294,4 +327,9 @@ export class RtcConnection {
     this.peer = null;
     this.early = [];
   }
+}
+
+/** By which the server knows a session again. */
+function newKey(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -13,6 +13,8 @@ export interface Hello {
   viewer: boolean;
   tabId: string;
   token: string | null;
+  /** By which a session is found again whose socket was cut: 16 to 64 letters and digits. */
+  resumeKey: string;
   width: number;
   height: number;
   /** What it takes over WebRTC, best first. */
@@ -28,13 +30,15 @@ export type Signal =
 
 /** Called by Signaling; none of them may throw. */
 export interface SignalingEvents {
+  /** The server greets; `resumed` where this is the session from before. */
+  greeted(resumed: boolean): void;
   signal(signal: Signal): void;
   /** The socket is gone, or the server ended the session (code 0). */
   closed(code: number, reason: string): void;
 }
 
 /** The first message: 2.1.0's, with two members of this host. */
-export function helloMessage({ viewer, tabId, token, width, height, codecs }: Hello): string {
+export function helloMessage({ viewer, tabId, token, resumeKey, width, height, codecs }: Hello): string {
   return `HELLO client ${JSON.stringify({
     client_type: viewer ? "viewer" : "controller",
     client_slot: -1,
@@ -42,7 +46,8 @@ export function helloMessage({ viewer, tabId, token, width, height, codecs }: He
     ...(token === null ? {} : { client_token: token }),
     display_id: "primary",
     client_tab_id: tabId,
-    page_size: `${width}x${height}`,
+    page_size: [width, height],
+    resume_key: resumeKey,
     selkies_host: 1,
     rtc_codecs: codecs,
   })}`;
@@ -121,10 +126,21 @@ export class Signaling {
     this.answered = true;
     if (text.startsWith("{")) this.signaled(text);
     else if (this.peer !== null && text.startsWith(`${this.peer} {`)) this.signaled(text.slice(this.peer.length + 1));
-    else if (text === "HELLO") this.ask();
+    else if (text === "HELLO") this.greeted();
+    else if (text.startsWith("RESUMED ")) this.resumed(text.slice(8));
     else if (text.startsWith("SESSION_OK")) this.peer ??= text.split(" ")[1] ?? "server";
     else if (text.startsWith("SESSION_END")) this.events.closed(0, "The server ended the session.");
     else if (text.startsWith("ERROR")) this.askLater();
+  }
+
+  private greeted(): void {
+    this.events.greeted(false);
+    this.ask();
+  }
+
+  private resumed(peer: string): void {
+    this.peer = peer;
+    this.events.greeted(true);
   }
 
   /** The server's side is not there yet, or still has this page's session of before. */

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { CONNECT_LIMIT, DISCONNECT_GRACE, RESTART_LIMIT, RtcConnection } from "../src/rtc-connection";
-import type { Hello } from "../src/signaling";
+import { CONNECT_LIMIT, DISCONNECT_GRACE, RESTART_LIMIT, RESUME_LIMIT, RtcConnection } from "../src/rtc-connection";
 import { FakeGround, offer } from "./rtc-fakes";
 
-const HELLO: Hello = { viewer: false, tabId: "tab", token: null, width: 800, height: 600, codecs: ["h264", "vp8"] };
+const HELLO = { viewer: false, tabId: "tab", token: null, width: 800, height: 600, codecs: ["h264", "vp8"] };
 
 let ground: FakeGround;
 let log: string[];
@@ -49,8 +48,9 @@ test("the page registers, is paired, answers the offer and is connected from the
   expect(hello).toMatch(/^HELLO client \{/);
   expect(JSON.parse(hello.slice(13))).toMatchObject({
     client_type: "controller", client_slot: -1, client_strict_viewer: false, display_id: "primary", client_tab_id: "tab",
-    page_size: "800x600", selkies_host: 1, rtc_codecs: ["h264", "vp8"],
+    page_size: [800, 600], selkies_host: 1, rtc_codecs: ["h264", "vp8"],
   });
+  expect(JSON.parse(hello.slice(13)).resume_key).toMatch(/^[0-9a-f]{32}$/);
   socket().say("HELLO");
   expect(socket().sent[1]).toBe("SESSION server");
   socket().say("SESSION_OK server-1");
@@ -216,7 +216,7 @@ test("channels that the server closes are asked for again", async () => {
 
 test("without signaling there is no restart but a new session, later each time until the server talks", async () => {
   await connect();
-  socket().lose(1006);
+  socket().lose(1001);
   expect([log.at(-1), peer().closed]).toEqual(["reconnecting: Next attempt in 0.5 s", true]);
   await vi.advanceTimersByTimeAsync(500);
   socket().lose(1006);
@@ -298,7 +298,43 @@ test.each([
 test("close code 4000 is the server's word that it serves no such session", () => {
   socket().accept();
   socket().lose(4000, "no codec in common");
-  expect(log.at(-1)).toBe("unreachable: no codec in common");
+  expect(log.slice(-2)).toEqual(["unreachable: no codec in common", "error: no codec in common"]);
+});
+
+const keyOf = (text: string) => JSON.parse(text.slice(13)).resume_key as string;
+
+test("signaling that was cut is resumed while the picture goes on", async () => {
+  await connect();
+  const [before] = socket().sent;
+  socket().lose(1006);
+  expect([ground.sockets.length, log.at(-1)]).toEqual([2, "text MODE webrtc"]);
+  socket().accept();
+  expect(keyOf(socket().sent[0]!)).toBe(keyOf(before!));
+  socket().say("RESUMED server-1");
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect([peer().closed, log.at(-1)]).toEqual([false, "text MODE webrtc"]);
+  peer().state("failed");
+  expect(socket().signals).toEqual([{ restart: true }]);
+});
+
+test("a server that has forgotten the session is given another one", async () => {
+  await connect();
+  const [before] = socket().sent;
+  socket().lose(1006);
+  socket().accept();
+  socket().say("HELLO");
+  expect([log.at(-1), peer().closed]).toEqual(["reconnecting: Next attempt in 0.5 s", true]);
+  await vi.advanceTimersByTimeAsync(500);
+  socket().accept();
+  expect(keyOf(socket().sent[0]!)).not.toBe(keyOf(before!));
+});
+
+test.each(["silent", "gone"])("signaling that cannot be resumed because the server is %s", async (how) => {
+  await connect();
+  socket().lose(1006);
+  if (how === "gone") socket().lose(1006);
+  else await vi.advanceTimersByTimeAsync(RESUME_LIMIT);
+  expect([log.at(-1), peer().closed, ground.sockets.length]).toEqual(["reconnecting: Next attempt in 0.5 s", true, 2]);
 });
 
 test("after an end nothing is tried again", async () => {
