@@ -23,8 +23,8 @@ fn static_library(file: &str, package: &str) -> PathBuf {
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=src/decode/vp8.c");
-    cc::Build::new().file("src/decode/vp8.c").std("c11").warnings(true).compile("selkies_check_vp8");
+    println!("cargo::rerun-if-changed=src/decode/vpx.c");
+    cc::Build::new().file("src/decode/vpx.c").std("c11").warnings(true).compile("selkies_check_vpx");
     let folder = PathBuf::from(env::var_os("OUT_DIR").expect("cargo names it")).join("static");
     std::fs::create_dir_all(&folder).expect("cargo's folder is writable");
     // The linker takes what it finds first. OpenH264 asks for the C++ library without saying of which kind: in this folder

@@ -99,12 +99,13 @@ grep -v '^#' desktop/faults | tr '\n' '\0' | xargs -0 -n 1 -P "$(nproc)" bash -e
 
 build_gtype one
 build_gtype two
-build_vpx vp8 none 'No fault'
-build_vpx vp9 none 'No fault'
-build_vpx vp8 wrong-picture 'Encodes black instead of the picture that it was given'
-build_vpx vp8 wrong-size 'Codes sixteen columns less than it was told to'
-build_vpx vp8 cut-packet 'Keyframes end after their header'
-build_vpx vp8 false-keyframe 'Begins with a delta that says it is a keyframe'
+for codec in vp8 vp9; do
+    build_vpx "$codec" none 'No fault'
+    build_vpx "$codec" wrong-picture 'Encodes black instead of the picture that it was given'
+    build_vpx "$codec" wrong-size 'Codes sixteen columns less than it was told to'
+    build_vpx "$codec" cut-packet 'Keyframes end after their header'
+    build_vpx "$codec" false-keyframe 'Begins with a delta that says it is a keyframe'
+done
 
 if ! is_wanted panic; then
     exit 0

@@ -3,7 +3,7 @@
 mod colour;
 mod h264;
 mod sequence;
-mod vp8;
+mod vpx;
 
 use std::collections::HashMap;
 
@@ -52,7 +52,7 @@ type Place = (u32, u32, u32);
 /// A stream of packets that may need those before them.
 enum Stream {
     H264(h264::Stream),
-    Vp8(vp8::Stream),
+    Vpx(vpx::Stream),
     /// A packet could not be decoded; those up to the next keyframe cannot be, either.
     Lost,
     /// There is no decoder for it.
@@ -79,7 +79,8 @@ impl Streams {
             // Annex B: NAL unit types 7 (sequence parameters) and 5 (IDR) of H.264; 33 and 16 to 21 of H.265.
             abi::CODEC_H264 => annex_b(bytes, key, |header| header & 0x1f, 7, 5..=5),
             abi::CODEC_H265 => annex_b(bytes, key, |header| header >> 1 & 0x3f, 33, 16..=21),
-            abi::CODEC_VP8 => vp8::form(bytes, key),
+            abi::CODEC_VP8 => vpx::form(vpx::Format::Vp8, bytes, key),
+            abi::CODEC_VP9 => vpx::form(vpx::Format::Vp9, bytes, key),
             _ => Ok(()),
         };
         if let Err(why) = form {
@@ -89,14 +90,15 @@ impl Streams {
         if key {
             let stream = match codec {
                 abi::CODEC_H264 => h264::Stream::begin(bytes).map(Stream::H264),
-                abi::CODEC_VP8 => vp8::Stream::begin().map(Stream::Vp8),
+                abi::CODEC_VP8 => vpx::Stream::begin(vpx::Format::Vp8, bytes).map(Stream::Vpx),
+                abi::CODEC_VP9 => vpx::Stream::begin(vpx::Format::Vp9, bytes).map(Stream::Vpx),
                 other => Err(format!("{}: no decoder in this build", codec_name(other))),
             };
             self.0.insert(place, stream.unwrap_or_else(Stream::Unknown));
         }
         let decoded = match self.0.get_mut(&place) {
             Some(Stream::H264(stream)) => stream.decode(bytes),
-            Some(Stream::Vp8(stream)) => stream.decode(bytes),
+            Some(Stream::Vpx(stream)) => stream.decode(bytes),
             Some(Stream::Unknown(why)) => return Decoded::Plausible(why.clone()),
             Some(Stream::Lost) => return Decoded::Lost,
             None => Err("no keyframe of this place came before".into()),
@@ -205,6 +207,11 @@ mod tests {
             (abi::CODEC_VP8, &[0x11, 0, 0, 0x9d, 0x01, 0x2a, 16, 0, 16, 0], true),
             (abi::CODEC_VP8, &[0x10, 0, 0, 0x9d, 0x01, 0x2a, 16, 0, 16, 0], true),
             (abi::CODEC_VP8, &[0x10, 0, 0], false),
+            (abi::CODEC_VP9, &[0x82, 0x49, 0x83, 0x43], true),
+            (abi::CODEC_VP9, &[0x86, 0x49, 0x83, 0x42], true),
+            (abi::CODEC_VP9, &[0x8a], true),
+            (abi::CODEC_VP9, &[0x42, 0x49, 0x83, 0x42], false),
+            (abi::CODEC_VP9, &[], false),
             (abi::CODEC_JPEG, &[9; 20], true),
         ] {
             assert!(
@@ -217,6 +224,9 @@ mod tests {
             let decoded = streams.decode(abi::CODEC_H265, &packet(&h265, key));
             assert!(matches!(decoded, Decoded::Plausible(why) if why.contains("h265")));
         }
+        // Profile 1 of VP9 has other colours than 4:2:0.
+        let decoded = streams.decode(abi::CODEC_VP9, &packet(&[0xa2, 0x49, 0x83, 0x42], true));
+        assert!(matches!(decoded, Decoded::Plausible(why) if why.contains("vp9 of profile 1")));
         // The right form and nothing in it.
         assert!(matches!(streams.decode(abi::CODEC_H264, &packet(&idr, true)), Decoded::Wrong(_)));
         // What follows it is not told of again.

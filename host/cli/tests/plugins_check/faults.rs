@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use crate::{BROKEN, assert_clean, check, codecs::UNDECODED, faulty, with_outcome};
+use crate::{BROKEN, assert_clean, check, faulty, with_outcome};
 
 /// Each plugin of tests/faulty and the rule that catches it.
 const FAULTS: &[(&str, &str)] = &[
@@ -85,6 +85,10 @@ const FAULTS: &[(&str, &str)] = &[
     ("vp8-false-keyframe", "ENC-031"),
     ("vp8-wrong-picture", "ENC-032"),
     ("vp8-wrong-size", "ENC-031"),
+    ("vp9-cut-packet", "ENC-031"),
+    ("vp9-false-keyframe", "ENC-031"),
+    ("vp9-wrong-picture", "ENC-032"),
+    ("vp9-wrong-size", "ENC-031"),
 ];
 
 /// Plugins of tests/faulty whose fault only random calls meet, and the rule that it breaks.
@@ -107,6 +111,7 @@ const RIGHT: &[&str] = &[
     "rtc-config-none",
     "transport-none",
     "vp8-none",
+    "vp9-none",
 ];
 
 #[test]
@@ -115,7 +120,7 @@ fn each_fault_breaks_its_own_rule_and_no_other() {
         .expect("the folder is there")
         .map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned())
         .collect();
-    let right = RIGHT.iter().chain(UNDECODED).copied();
+    let right = RIGHT.iter().copied();
     let listed: BTreeSet<String> =
         FAULTS.iter().chain(HIDDEN).map(|(name, _)| *name).chain(right).map(str::to_owned).collect();
     assert_eq!(folders, listed, "every plugin of tests/faulty is listed here");

@@ -1,6 +1,7 @@
 /*
- * VP8 by libvpx. Its structures change with its version, so they stay on this side; vp8.rs has the same declarations.
+ * VP8 and VP9 by libvpx. Its structures change with its version, so they stay on this side; vpx.rs has the same declarations.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,25 +13,28 @@ typedef struct {
   const uint8_t *samples[3];
   size_t strides[3];
   uint32_t width, height;
-} SelkiesVp8Picture;
+  uint32_t colours; /* vpx_color_space_t, as the bit stream has it */
+  uint32_t full_range;
+} SelkiesVpxPicture;
 
-vpx_codec_ctx_t *selkies_vp8_begin(void) {
+vpx_codec_ctx_t *selkies_vpx_begin(bool vp9) {
   vpx_codec_ctx_t *decoder = calloc(1, sizeof *decoder);
   const vpx_codec_dec_cfg_t config = {.threads = 1};
-  if (decoder != NULL && vpx_codec_dec_init(decoder, vpx_codec_vp8_dx(), &config, 0) != VPX_CODEC_OK) {
+  if (decoder != NULL &&
+      vpx_codec_dec_init(decoder, vp9 ? vpx_codec_vp9_dx() : vpx_codec_vp8_dx(), &config, 0) != VPX_CODEC_OK) {
     free(decoder);
     return NULL;
   }
   return decoder;
 }
 
-void selkies_vp8_end(vpx_codec_ctx_t *decoder) {
+void selkies_vpx_end(vpx_codec_ctx_t *decoder) {
   vpx_codec_destroy(decoder);
   free(decoder);
 }
 
 /* NULL for a picture that lives until the next call, or what is wrong with the bytes: a text that lives for ever. */
-const char *selkies_vp8_decode(vpx_codec_ctx_t *decoder, const uint8_t *bytes, uint32_t len, SelkiesVp8Picture *picture) {
+const char *selkies_vpx_decode(vpx_codec_ctx_t *decoder, const uint8_t *bytes, uint32_t len, SelkiesVpxPicture *picture) {
   vpx_codec_err_t status = vpx_codec_decode(decoder, bytes, len, NULL, 0);
   if (status != VPX_CODEC_OK) {
     return vpx_codec_err_to_string(status);
@@ -53,5 +57,7 @@ const char *selkies_vp8_decode(vpx_codec_ctx_t *decoder, const uint8_t *bytes, u
   }
   picture->width = image->d_w;
   picture->height = image->d_h;
+  picture->colours = (uint32_t)image->cs;
+  picture->full_range = image->range == VPX_CR_FULL_RANGE;
   return NULL;
 }
