@@ -60,7 +60,8 @@ pub(super) const ROWS: &[Setting] = &[
         "Allowed H.264 paint-over CRF range or a fixed value.")
         .wire("video_paintover_crf").client(),
     row("h264_paintover_burst_frames", range(1, 120, 5), "1-30", Section::Video,
-        "Allowed H.264 paint-over burst frames range or a fixed value. libx264 needs one and ignores it.")
+        "Allowed H.264 paint-over burst frames range or a fixed value, for encoders that refine what rests in several \
+         pictures. libx264 needs one and ignores it: with a fixed quantiser the first has the whole quality.")
         .wire("video_paintover_burst_frames").client(),
     row("rate_control_mode", Kind::Choice { allowed: &["crf", "cbr"], span: None }, "crf", Section::Video,
         "Constant quality (crf) or constant bitrate (cbr).").client(),

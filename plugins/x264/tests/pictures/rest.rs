@@ -90,3 +90,25 @@ fn what_was_busy_gets_its_quality_at_rest_without_a_better_one() {
     assert_eq!((packets.len(), again), (1, None));
     assert!(stream.likeness(&noise(29)) > coarse + 1.0);
 }
+
+/// Why there is no burst: with a fixed quantiser, one picture has the whole quality.
+#[test]
+fn more_pictures_of_what_rests_would_show_nothing_new() {
+    let rest = Settings { rate: Rate::Quality { crf: 40 }, refine_crf: Some(15), ..settings(HEIGHT, false) };
+    for pixels in [scene((60, 70)), noise(1, 4)] {
+        let mut stream = Stream::new(rest.clone());
+        stream.submit(&pixels, None, Order::Changes);
+        let coarse = stream.likeness(&pixels);
+        let (packets, _) = stream.submit(&pixels, Some(&[]), Order::Refine);
+        let (refined, bytes) = (stream.likeness(&pixels), packets[0].bytes.len());
+        assert!(refined > coarse + 6.0, "{coarse} dB became {refined}");
+        // From here on a picture is coded although nothing changes, in the same quality.
+        assert!(stream.encoder.adopt(&Settings { ignore_damage: true, ..rest.clone() }));
+        for _ in 0..4 {
+            let (packets, _) = stream.submit(&pixels, Some(&[]), Order::Changes);
+            assert!(packets[0].bytes.len() * 20 < bytes, "{} bytes after {bytes}", packets[0].bytes.len());
+        }
+        let again = stream.likeness(&pixels);
+        assert!((again - refined).abs() < 0.3, "{refined} dB became {again}");
+    }
+}
