@@ -123,11 +123,11 @@ export class RtcConnection {
   private connect(): void {
     this.config = this.ground.config(this.urls.turn);
     this.resumeKey = newKey();
-    if (this.signal()) this.limit = setTimeout(() => this.timedOut(), CONNECT_LIMIT);
+    if (this.signal(false)) this.limit = setTimeout(() => this.timedOut(), CONNECT_LIMIT);
   }
 
-  /** Opens a signaling socket; false where that cannot be. */
-  private signal(): boolean {
+  /** Opens a signaling socket, to go on with the session where `resuming`; false where that cannot be. */
+  private signal(resuming: boolean): boolean {
     const events = {
       greeted: (resumed: boolean) => this.onGreeted(resumed),
       signal: (signal: Signal) => this.onSignal(signal),
@@ -135,7 +135,7 @@ export class RtcConnection {
     };
     try {
       const hello = { ...this.hello(), resumeKey: this.resumeKey };
-      this.signaling = new Signaling(this.urls.signaling, hello, events, this.ground.socket);
+      this.signaling = new Signaling(this.urls.signaling, hello, resuming, events, this.ground.socket);
       return true;
     } catch {
       this.end("error", "This page's address gives no usable WebSocket address.");
@@ -294,7 +294,7 @@ export class RtcConnection {
     // Pictures and input need no signaling: a socket that was cut is replaced while they go on.
     if (code === CUT && this.begun && this.resume === undefined) {
       this.resume = setTimeout(() => this.lost(), RESUME_LIMIT);
-      this.signal();
+      this.signal(true);
       return;
     }
     this.lost();

@@ -87,15 +87,23 @@ export class Signaling {
   private peer: string | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Throws where the address cannot be one of a WebSocket. */
+  /**
+   * `resuming` takes up the session of this hello's key, where the server still has it. Throws where the address cannot be
+   * one of a WebSocket.
+   */
   constructor(
     url: string,
     hello: Hello,
+    private readonly resuming: boolean,
     private readonly events: SignalingEvents,
     open: (url: string) => Socket,
   ) {
     this.socket = open(url);
-    this.socket.onopen = () => this.socket.send(helloMessage(hello));
+    this.socket.onopen = () => {
+      this.socket.send(helloMessage(hello));
+      // The server reads in order: waiting for its greeting would only cost a round trip.
+      if (!resuming) this.ask();
+    };
     this.socket.onmessage = ({ data }: MessageEvent<unknown>) => {
       if (typeof data === "string" && data.length <= MAX_TEXT) this.hear(data);
     };
@@ -135,7 +143,7 @@ export class Signaling {
 
   private greeted(): void {
     this.events.greeted(false);
-    this.ask();
+    if (this.resuming) this.ask();
   }
 
   private resumed(peer: string): void {
