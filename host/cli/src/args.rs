@@ -119,6 +119,7 @@ pub(crate) fn command() -> Command {
                 )
                 .subcommand(crate::check::command()),
         )
+        .subcommand(crate::signaling::command())
         .subcommand(
             Command::new("config")
                 .about("Look at the configuration")

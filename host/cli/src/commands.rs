@@ -45,6 +45,14 @@ fn loader(matches: &ArgMatches) -> Loader {
         .other_variables(trust::VARIABLES)
 }
 
+/// The configuration for the signaling relay alone; plugins are not looked for.
+///
+/// # Errors
+/// Every mistake.
+pub(crate) fn relay_config(matches: &ArgMatches) -> Result<Config, Failure> {
+    Ok(loader(matches).for_relay().load()?)
+}
+
 fn known_plugins(inventory: &Inventory) -> Vec<KnownPlugin> {
     let entries = inventory.entries().iter();
     let mut known: Vec<KnownPlugin> = entries

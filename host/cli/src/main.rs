@@ -11,6 +11,7 @@ mod failure;
 mod keeper;
 mod logging;
 mod run;
+mod signaling;
 mod stage;
 mod stop;
 mod supervision;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     let outcome = match matches.subcommand() {
         Some(("plugins", matches)) => commands::plugins(matches),
         Some(("config", matches)) => commands::config(matches),
+        Some(("signaling", matches)) => signaling::run(matches),
         _ => run::run(&matches),
     };
     outcome.unwrap_or_else(Failure::report)

@@ -13,6 +13,7 @@ use selkies_media::{Studio, StudioParts};
 use selkies_plugin_host::{HostServices, Origin, SlabPool, TransportInstance, environment, ids};
 use selkies_server::{BasicAuth, Hub, HubSink, Listening, ServerOptions};
 use selkies_session::{Policy, Session};
+use selkies_signaling::Relay;
 use tracing::warn;
 
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     defaults,
     desktop::Desktop,
     failure::Failure,
-    logging,
+    logging, signaling,
     stage::{self, Stage},
     stop::Stop,
     supervision::Supervision,
@@ -62,6 +63,12 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     .map_err(|error| error.to_string())?;
     let judged = inventory.clone();
     let listening = listening.with_plugins(move || judged.listing().to_json());
+    let listening = if config.socketio().enabled {
+        let relay = Relay::new(signaling::relay_options(&config));
+        listening.with_signaling(relay, signaling::origins(&config))
+    } else {
+        listening
+    };
 
     // The environment can be changed only while this is the only thread.
     let needs_own = config.display().is_none() && stage::wants_display(&config, &inventory);

@@ -257,7 +257,7 @@ impl Config {
         }
     }
 
-    fn text(&self, name: &str) -> &str {
+    pub(crate) fn text(&self, name: &str) -> &str {
         match self.get(name).map(|resolved| &resolved.value) {
             Some(Value::Text(text)) => text,
             _ => "",

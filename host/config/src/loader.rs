@@ -41,6 +41,7 @@ pub struct Loader {
     file: Option<PathBuf>,
     in_process: Vec<String>,
     other_variables: Vec<String>,
+    for_relay: bool,
 }
 
 impl Loader {
@@ -94,6 +95,13 @@ impl Loader {
         self
     }
 
+    /// Judges who may connect as it is right for the signaling relay alone, which serves no desktop.
+    #[must_use]
+    pub fn for_relay(mut self) -> Self {
+        self.for_relay = true;
+        self
+    }
+
     /// Reads everything, but does not judge what the file says about single plugins.
     ///
     /// # Errors
@@ -140,7 +148,8 @@ impl Loader {
         }
         lock_manual_resolution(&mut values);
         if errors.is_empty() {
-            errors.extend(access::mistakes(&values));
+            let judge = if self.for_relay { access::mistakes_of_relay } else { access::mistakes };
+            errors.extend(judge(&values));
         }
         let rules = PluginRules::new(&file.plugins, document.as_ref(), &self.in_process);
         if let (Some(find), true) = (find, names_plugins) {

@@ -4,6 +4,7 @@
 mod interface;
 mod media;
 mod server;
+mod signaling;
 
 /// What values a setting takes, and how its text is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,7 +229,7 @@ pub(crate) fn env_name(name: &str) -> String {
 
 /// All settings, section by section as the documentation shows them.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    server::ROWS.iter().chain(media::ROWS).chain(interface::ROWS)
+    server::ROWS.iter().chain(signaling::ROWS).chain(media::ROWS).chain(interface::ROWS)
 }
 
 /// Finds a setting by any of its names; `-` and `_` and letter case do not matter, and neither does a leading `--` or

@@ -11,11 +11,15 @@ mod hub;
 mod post;
 mod queue;
 mod server;
+mod signaling;
 mod sink;
 mod socket;
+mod socketio;
 
 pub use auth::BasicAuth;
 pub use hub::Hub;
 pub use queue::{MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES};
 pub use server::{Listening, Server, ServerError, ServerOptions};
+pub use signaling::{SignalingOptions, SignalingServer};
 pub use sink::HubSink;
+pub use socketio::Origins;

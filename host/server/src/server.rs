@@ -15,6 +15,7 @@ use poem::{
     http::{StatusCode, header},
     web::Json,
 };
+use selkies_signaling::Relay;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tracing::info;
 
@@ -24,6 +25,7 @@ use crate::{
     auth::{BasicAuth, HostNames},
     hub::Hub,
     socket::Sockets,
+    socketio::{Origins, PATHS, SocketIo},
 };
 
 /// Connections that may wait to be accepted.
@@ -76,6 +78,7 @@ pub struct Listening {
     guard: Guard,
     local: Vec<SocketAddr>,
     plugins: Option<PluginReport>,
+    signaling: Option<(Arc<Relay>, Origins)>,
 }
 
 /// Answers what `/api/plugins` shows. May block: it reads a file.
@@ -86,6 +89,7 @@ pub struct Server {
     listeners: Vec<StdListener>,
     app: App,
     hub: Arc<Hub>,
+    relay: Option<Arc<Relay>>,
     local: Vec<SocketAddr>,
 }
 
@@ -113,37 +117,16 @@ impl Listening {
             }
             None => Assets::Embedded,
         };
-        let mut listeners = Vec::new();
-        let mut local: Vec<SocketAddr> = Vec::new();
-        for address in &options.addresses {
-            let failed =
-                |source| ServerError::Listen { address: address.clone(), port: options.port, source };
-            // With port 0 every address gets the port that the first one was given.
-            let port = local.first().map_or(options.port, SocketAddr::port);
-            let bare = address.trim_start_matches('[').trim_end_matches(']');
-            let found: Vec<SocketAddr> = (bare, port).to_socket_addrs().map_err(failed)?.collect();
-            let before = local.len();
-            let mut last = None;
-            for at in found {
-                if local.contains(&at) {
-                    continue;
-                }
-                match listen(at) {
-                    Ok(listener) => {
-                        local.push(listener.local_addr().map_err(failed)?);
-                        listeners.push(listener);
-                    }
-                    // A name may stand for addresses that this machine does not have (`localhost` without IPv6).
-                    Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => last = Some(error),
-                    Err(error) => return Err(failed(error)),
-                }
-            }
-            if let Some(error) = last.filter(|_| local.len() == before) {
-                return Err(failed(error));
-            }
-        }
+        let (listeners, local) = listen_all(&options.addresses, options.port)?;
         let names = (options.auth.is_none() && !options.any_host).then(|| HostNames::new(options.addresses));
-        Ok(Self { listeners, assets, guard: Guard { auth: options.auth, names }, local, plugins: None })
+        Ok(Self {
+            listeners,
+            assets,
+            guard: Guard { auth: options.auth, names, own_secret: &[] },
+            local,
+            plugins: None,
+            signaling: None,
+        })
     }
 
     /// Serves what `report` answers as `/api/plugins`. It is called for each request, on a thread that may block.
@@ -152,11 +135,19 @@ impl Listening {
         Self { plugins: Some(Arc::new(report)), ..self }
     }
 
+    /// Serves a signaling relay at `/socket.io/`. Where it has a token, that is asked for there instead of the password.
+    #[must_use]
+    pub fn with_signaling(self, relay: Arc<Relay>, origins: Origins) -> Self {
+        let own_secret: &[&str] = if relay.options().token.is_some() { &PATHS } else { &[] };
+        Self { guard: Guard { own_secret, ..self.guard }, signaling: Some((relay, origins)), ..self }
+    }
+
     /// Puts a hub behind the sockets.
     #[must_use]
     pub fn serve(self, hub: Arc<Hub>) -> Server {
-        let app = Arc::new(routes(hub.clone(), self.assets, self.guard, self.plugins));
-        Server { listeners: self.listeners, app, hub, local: self.local }
+        let relay = self.signaling.as_ref().map(|(relay, _)| relay.clone());
+        let app = Arc::new(routes(hub.clone(), self.assets, self.guard, self.plugins, self.signaling));
+        Server { listeners: self.listeners, app, hub, relay, local: self.local }
     }
 }
 
@@ -185,11 +176,58 @@ impl Server {
         let hub = self.hub.clone();
         // Joining threads blocks.
         let _ = tokio::task::spawn_blocking(move || hub.shut_down()).await;
+        if let Some(relay) = &self.relay {
+            relay.shut_down();
+        }
         stopping.send_replace(true);
-        tokio::join!(async { while tasks.join_next().await.is_some() {} }, self.hub.settle());
+        let relayed = async {
+            if let Some(relay) = &self.relay {
+                relay.settle().await;
+            }
+        };
+        tokio::join!(async { while tasks.join_next().await.is_some() {} }, self.hub.settle(), relayed);
         clock.abort();
         Ok(())
     }
+}
+
+/// Listens on every address of these names.
+///
+/// # Errors
+/// [`ServerError::Listen`] when one of them cannot be used.
+pub(crate) fn listen_all(
+    addresses: &[String],
+    port: u16,
+) -> Result<(Vec<StdListener>, Vec<SocketAddr>), ServerError> {
+    let mut listeners = Vec::new();
+    let mut local: Vec<SocketAddr> = Vec::new();
+    for address in addresses {
+        let failed = |source| ServerError::Listen { address: address.clone(), port, source };
+        // With port 0 every address gets the port that the first one was given.
+        let taken = local.first().map_or(port, SocketAddr::port);
+        let bare = address.trim_start_matches('[').trim_end_matches(']');
+        let found: Vec<SocketAddr> = (bare, taken).to_socket_addrs().map_err(failed)?.collect();
+        let before = local.len();
+        let mut last = None;
+        for at in found {
+            if local.contains(&at) {
+                continue;
+            }
+            match listen(at) {
+                Ok(listener) => {
+                    local.push(listener.local_addr().map_err(failed)?);
+                    listeners.push(listener);
+                }
+                // A name may stand for addresses that this machine does not have (`localhost` without IPv6).
+                Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => last = Some(error),
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        if let Some(error) = last.filter(|_| local.len() == before) {
+            return Err(failed(error));
+        }
+    }
+    Ok((listeners, local))
 }
 
 /// Listens; an IPv6 address takes IPv6 only, so that `0.0.0.0` and `::` can stand beside each other.
@@ -210,11 +248,17 @@ fn routes(
     assets: Assets,
     guard: Guard,
     plugins: Option<PluginReport>,
+    signaling: Option<(Arc<Relay>, Origins)>,
 ) -> BoxEndpoint<'static, Response> {
     let status = hub.clone();
     let mut app = Route::new();
     if let Some(report) = plugins {
         app = app.at("/api/plugins", get(make(move |_| told(report.clone()))));
+    }
+    if let Some((relay, origins)) = signaling {
+        for path in PATHS {
+            app = app.at(path, SocketIo { relay: relay.clone(), origins: origins.clone() });
+        }
     }
     let app = app
         .at("/api/health", get(make_sync(|_| "ok\n")))
@@ -232,16 +276,18 @@ async fn told(report: PluginReport) -> poem::Result<Json<serde_json::Value>> {
 }
 
 /// Who is served.
-struct Guard {
-    auth: Option<BasicAuth>,
+pub(crate) struct Guard {
+    pub(crate) auth: Option<BasicAuth>,
     /// `None` when every name is served.
-    names: Option<HostNames>,
+    pub(crate) names: Option<HostNames>,
+    /// Paths whose endpoints ask for a secret of their own instead.
+    pub(crate) own_secret: &'static [&'static str],
 }
 
 /// Judges a request before anything else sees it, except for the health of the process.
-struct Guarded<E> {
-    inner: E,
-    guard: Guard,
+pub(crate) struct Guarded<E> {
+    pub(crate) inner: E,
+    pub(crate) guard: Guard,
 }
 
 impl<E: Endpoint<Output = Response>> Endpoint for Guarded<E> {
@@ -249,7 +295,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for Guarded<E> {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let open = request.uri().path() == "/api/health";
-        let Guard { auth, names } = &self.guard;
+        let Guard { auth, names, own_secret } = &self.guard;
+        if own_secret.contains(&request.uri().path()) {
+            return self.inner.call(request).await;
+        }
         if names.as_ref().is_some_and(|names| !names.admit(request.headers())) {
             return Ok(Response::builder().status(StatusCode::FORBIDDEN).body(
                 "SV022 this host is not served under that name without a password. Ask for it by its address, add the \

@@ -95,7 +95,7 @@ impl Endpoint for Sockets {
 }
 
 /// The client's key when the request asks for a WebSocket (RFC 6455 section 4.2.1).
-fn websocket_key(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn websocket_key(headers: &HeaderMap) -> Option<String> {
     let has = |name: header::HeaderName, wanted: &str| {
         headers
             .get_all(name)

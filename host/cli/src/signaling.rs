@@ -1,0 +1,73 @@
+//! `signaling`: the Socket.IO relay by itself, and the relay inside the host.
+
+use std::{io::Write, process::ExitCode};
+
+use clap::{ArgMatches, Command};
+use selkies_config::{Config, Source};
+use selkies_server::{Origins, SignalingOptions, SignalingServer};
+use selkies_signaling::{RelayOptions, Token};
+use tracing::warn;
+
+use crate::{commands, failure::Failure, logging, stop::Stop};
+
+/// The port where nothing else is said.
+const PORT: u16 = 8080;
+
+/// The subcommand. Its settings are the host's: `--port`, `--addr`, `--socketio-token`, `--log-level`...
+pub(crate) fn command() -> Command {
+    Command::new("signaling")
+        .about("Relay WebRTC signaling between Socket.IO clients, without streaming anything")
+        .long_about(
+            "Relay WebRTC signaling between Socket.IO clients, without streaming anything.\n\nIt listens on --addr and \
+             on port 8080, or on the --port of the command line. Where other machines can connect, --socketio-token is \
+             needed, or --allow-unauthenticated. --socketio-origins names sites whose pages may use it. / answers \
+             health checks.",
+        )
+}
+
+/// Runs the relay until a signal.
+///
+/// # Errors
+/// What kept it from starting.
+pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let config = commands::relay_config(matches)?;
+    logging::start(&config);
+    let given = config.get("port").is_some_and(|port| matches!(port.source, Source::Cli(_)));
+    let server = SignalingServer::bind(SignalingOptions {
+        addresses: config.addr().map(str::to_owned).collect(),
+        port: if given { config.port() } else { PORT },
+        relay: relay_options(&config),
+        origins: origins(&config),
+        any_host: config.allow_unauthenticated(),
+    })
+    .map_err(|error| error.to_string())?;
+    if config.socketio().token.is_none() {
+        warn!("the relay asks nobody for a token: whoever can connect hears all signals; set socketio_token");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("tokio")
+        .build()
+        .map_err(|error| format!("CL024 no runtime: {error}. Raise the limits of the host"))?;
+    runtime.block_on(async {
+        let stop = Stop::listen().map_err(|error| format!("CL025 signals: {error}. Report this defect"))?;
+        for at in server.local() {
+            // Where standard output is closed, the log is what is left.
+            let _ = writeln!(std::io::stdout(), "signaling at http://{at}/");
+        }
+        let served = server.run(stop.asked()).await;
+        served.map_err(|error| format!("CL026 the sockets could not be served: {error}. Report this defect"))
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How the configured relay behaves.
+pub(crate) fn relay_options(config: &Config) -> RelayOptions {
+    let token = config.socketio().token.map(|token| Token::new(token.expose()));
+    RelayOptions { token, ..RelayOptions::default() }
+}
+
+/// Pages of which sites may use the configured relay.
+pub(crate) fn origins(config: &Config) -> Origins {
+    Origins { allowed: config.socketio().origins }
+}

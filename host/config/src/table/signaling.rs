@@ -1,0 +1,14 @@
+//! Rows about Socket.IO signaling. Selkies has none of these; the names are ours.
+
+use super::{Kind, Section, Setting, row};
+
+/// See the module. Kept as a table: one row is one setting.
+#[rustfmt::skip]
+pub(super) const ROWS: &[Setting] = &[
+    row("socketio_signaling", Kind::Bool, "false", Section::Server,
+        "Relay WebRTC signaling between Socket.IO clients at /socket.io/ on the host's port.").hidden(),
+    row("socketio_token", Kind::Secret, "", Section::Server,
+        "Secret that clients of the Socket.IO relay must know; empty for none.").hidden(),
+    row("socketio_origins", Kind::Text, "", Section::Server,
+        "Sites whose pages may use the Socket.IO relay without a token, comma-separated, as https://gcom.example; * for all.").hidden(),
+];

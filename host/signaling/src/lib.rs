@@ -1,0 +1,25 @@
+//! Socket.IO signaling: peers that set up a WebRTC connection exchange offers, answers and ICE candidates through a relay.
+//!
+//! [`Relay`] is the server's side without HTTP: whoever has a listener opens sessions, hands it the bodies of requests and
+//! WebSockets. It speaks Socket.IO protocol 5 over Engine.IO protocol 4, as `socket.io-client` 4.x and `python-socketio` 5.x do
+//! (<https://socket.io/docs/v4/socket-io-protocol/>, <https://socket.io/docs/v4/engine-io-protocol/>).
+#![forbid(unsafe_code)]
+
+mod allowance;
+mod client;
+mod engine;
+mod identity;
+mod link;
+mod packet;
+mod peer;
+mod relay;
+mod signal;
+mod socket;
+mod token;
+
+pub use client::Client;
+pub use engine::MAX_PACKET;
+pub use link::Refusal;
+pub use relay::{Relay, RelayOptions, Times};
+pub use signal::{MAX_DEPTH, MAX_TEXT, Rejection, Signal, SignalData};
+pub use token::Token;
