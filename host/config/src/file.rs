@@ -51,7 +51,7 @@ pub struct ConfigFile {
     #[serde(default)]
     #[schemars(length(max = 16))]
     pub input: Vec<PluginUse>,
-    /// Where STUN and TURN servers come from, the first that answers. Not active yet (WebRTC).
+    /// Where STUN and TURN servers come from, the first that answers. Takes the place of the settings about them.
     #[serde(default)]
     #[schemars(length(max = 16))]
     pub rtc_config: Vec<PluginUse>,

@@ -3,6 +3,7 @@
 
 mod interface;
 mod media;
+mod rtc;
 mod server;
 mod signaling;
 
@@ -74,6 +75,8 @@ pub enum Activity {
 pub enum Section {
     /// Listener, access, logs.
     Server,
+    /// STUN and TURN servers of WebRTC.
+    Rtc,
     /// Links for more than one browser.
     Sharing,
     /// Encoders and their quality.
@@ -92,8 +95,9 @@ pub enum Section {
 
 impl Section {
     /// All sections, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Server,
+        Self::Rtc,
         Self::Sharing,
         Self::Video,
         Self::Screen,
@@ -108,6 +112,7 @@ impl Section {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Server => "Server",
+            Self::Rtc => "STUN and TURN servers",
             Self::Sharing => "Sharing",
             Self::Video => "Video",
             Self::Screen => "Screen",
@@ -229,7 +234,8 @@ pub(crate) fn env_name(name: &str) -> String {
 
 /// All settings, section by section as the documentation shows them.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    server::ROWS.iter().chain(signaling::ROWS).chain(media::ROWS).chain(interface::ROWS)
+    let server = server::ROWS.iter().chain(signaling::ROWS).chain(rtc::ROWS);
+    server.chain(media::ROWS).chain(interface::ROWS)
 }
 
 /// Finds a setting by any of its names; `-` and `_` and letter case do not matter, and neither does a leading `--` or
