@@ -34,6 +34,7 @@ pub mod fallback;
 pub mod latency;
 pub mod pacing;
 pub mod roles;
+pub mod rtc;
 mod session;
 pub mod wire;
 
