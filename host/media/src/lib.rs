@@ -20,6 +20,7 @@ mod input;
 mod making;
 mod orders;
 mod renewal;
+mod rtc;
 mod shot;
 mod slot;
 mod stream;
@@ -33,6 +34,7 @@ pub use delivery::Outlet;
 pub use fault::{FaultVerdict, PluginFault};
 pub use figures::{Figures, Snapshot};
 pub use renewal::{Newcomer, Renewal};
+pub use rtc::{RtcConfigs, RtcError, RtcOptions, RtcThreads, fetch_once};
 pub use stream::Stream;
 pub use studio::{Studio, StudioError, StudioParts};
 

@@ -8,17 +8,20 @@ use std::{fs::File, io::Read, path::Path};
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::Errno;
+use selkies_plugin_sdk::{Error, Result, abi};
 
 /// Longest file, in bytes.
 pub(crate) const MAX_BYTES: u64 = 64 * 1024;
 
 /// Its text, or why it is not used; the reason has the remedy, and nothing of the content.
-pub(crate) fn read(path: &Path) -> Result<String, String> {
-    let unreadable = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
+pub(crate) fn read(path: &Path) -> Result<String> {
+    let unreadable = |what: &dyn std::fmt::Display| Error::retry(format!("{}: {what}", path.display()));
     // Without blocking: a pipe in the file's place must not stop the thread.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = open(path, flags, Mode::empty()).map_err(|error| match error {
         Errno::LOOP => unreadable(&"is a symbolic link, which is not followed; name the file itself"),
+        // That there is no file may be meant.
+        Errno::NOENT => unreadable(&"no such file").with_detail(abi::DETAIL_NOT_FOUND),
         error => unreadable(&error),
     })?;
     let about = fstat(&file).map_err(|error| unreadable(&error))?;
@@ -58,21 +61,24 @@ mod tests {
         let path = folder.path().join("rtc.json");
         write(&path, "{}").expect("written");
         set_permissions(&path, Permissions::from_mode(0o644)).expect("mode");
-        assert_eq!(read(&path).as_deref(), Ok("{}"));
+        assert_eq!(read(&path), Ok("{}".to_owned()));
         for mode in [0o664, 0o646] {
             set_permissions(&path, Permissions::from_mode(mode)).expect("mode");
-            assert!(read(&path).expect_err("writable").contains("chmod go-w"));
+            assert!(read(&path).expect_err("writable").text().contains("chmod go-w"));
         }
         set_permissions(&path, Permissions::from_mode(0o600)).expect("mode");
         let link = folder.path().join("link.json");
         symlink(&path, &link).expect("a link");
-        assert!(read(&link).expect_err("a link").contains("symbolic link"));
-        assert!(read(folder.path()).expect_err("a folder").contains("no regular file"));
-        assert!(read(&folder.path().join("none")).is_err());
+        assert!(read(&link).expect_err("a link").text().contains("symbolic link"));
+        assert!(read(folder.path()).expect_err("a folder").text().contains("no regular file"));
+        assert_eq!(
+            read(&folder.path().join("none")).expect_err("nothing").status(),
+            abi::failure(abi::CLASS_RETRY, abi::DETAIL_NOT_FOUND)
+        );
         // Where the tests run as root, a foreign owner can be made.
         if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(&path, Some(65_534), None).expect("another owner");
-            assert!(read(&path).expect_err("foreign").contains("another user"));
+            assert!(read(&path).expect_err("foreign").text().contains("another user"));
         }
     }
 
@@ -87,8 +93,8 @@ mod tests {
         put(&vec![b' '; 64 * 1024]);
         assert!(read(&path).is_ok());
         put(&vec![b' '; 64 * 1024 + 1]);
-        assert!(read(&path).expect_err("long").contains("64 KiB"));
+        assert!(read(&path).expect_err("long").text().contains("64 KiB"));
         put(&[0xff]);
-        assert!(read(&path).expect_err("binary").contains("UTF-8"));
+        assert!(read(&path).expect_err("binary").text().contains("UTF-8"));
     }
 }

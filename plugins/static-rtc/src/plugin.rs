@@ -39,7 +39,7 @@ impl RtcConfig for StaticRtc {
     }
 
     fn fetch(&mut self, _: &RtcRequest) -> Result<String> {
-        let text = file::read(&self.path).map_err(Error::retry)?;
+        let text = file::read(&self.path)?;
         let answer = Answer::parse(&text)
             .map_err(|error| Error::retry(format!("{}: found {error}", self.path.display())))?;
         Ok(answer.to_json())

@@ -18,12 +18,16 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Folder under `plugins/` and name of the library.
-const PLUGINS: [(&str, &str); 5] = [
+const PLUGINS: [(&str, &str); 9] = [
     ("test-pattern", "libselkies_test_pattern.so"),
     ("striped-jpeg", "libselkies_striped_jpeg.so"),
     ("websocket", "libselkies_websocket.so"),
     ("x11", "libselkies_x11.so"),
     ("x264", "libselkies_x264.so"),
+    ("static-rtc", "libselkies_static_rtc.so"),
+    ("turn-hmac", "libselkies_turn_hmac.so"),
+    ("stun-list", "libselkies_stun_list.so"),
+    ("coturn-rest", "libselkies_coturn_rest.so"),
 ];
 
 fn workspace() -> PathBuf {
