@@ -17,7 +17,7 @@ use std::{
 };
 
 use selkies_config::{ClientSettings, Config, StreamSettings, encoder_wire_name};
-use selkies_media::{FaultVerdict, Newcomer, Observer, PluginFault, Stream, Studio};
+use selkies_media::{FaultVerdict, Newcomer, Observer, PluginFault, RtcConfigs, Stream, Studio};
 use selkies_plugin_host::{Channel, MessageKind, Plugin, PluginError, TransportInstance};
 use selkies_session::{
     Action, Admission, ClientId, Codec, Codecs, CursorShape, Event, Session,
@@ -60,6 +60,7 @@ pub struct Hub {
     timer: Notify,
     deferred: Mutex<VecDeque<Said>>,
     faults: FaultLog,
+    rtc: OnceLock<RtcConfigs>,
 }
 
 impl std::fmt::Debug for Hub {
@@ -84,6 +85,7 @@ impl Hub {
             timer: Notify::new(),
             deferred: Mutex::default(),
             faults: FaultLog::default(),
+            rtc: OnceLock::new(),
         })
     }
 
@@ -101,6 +103,19 @@ impl Hub {
         }
     }
 
+    /// Where ICE servers come from. Called once, before clients come.
+    pub fn attach_rtc(&self, configs: RtcConfigs) {
+        if self.rtc.set(configs).is_err() {
+            warn!("a second source of ICE servers was ignored");
+        }
+    }
+
+    /// Where ICE servers come from; `None` where WebRTC cannot be used.
+    #[must_use]
+    pub fn rtc(&self) -> Option<&RtcConfigs> {
+        self.rtc.get()
+    }
+
     /// Who decides what becomes of a plugin after a fault; without one it is always started again. Called once, before
     /// the studio starts.
     pub fn judge_faults(&self, judge: impl Fn(&PluginFault) -> FaultVerdict + Send + Sync + 'static) {
@@ -112,6 +127,9 @@ impl Hub {
     /// Lets a plugin be used again that a fault barred.
     pub fn admit_plugin(&self, plugin: &str) {
         self.with_studio(|studio| studio.admit(plugin));
+        if let Some(rtc) = self.rtc() {
+            rtc.admit(plugin);
+        }
     }
 
     /// Takes a new version of a plugin into use, see [`Studio::renew`]; 0 places when there is no studio.
@@ -123,8 +141,8 @@ impl Hub {
         self.with_studio(|studio| newcomer = Some(studio.newcomer(plugin)));
         // Without the studio: input must not wait for a device that is slow to be found.
         let Some(renewal) = newcomer.map(Newcomer::probe).transpose()? else { return Ok(0) };
-        let mut places = 0;
-        self.with_studio(|studio| places = studio.renew(renewal));
+        let mut places = self.rtc().map_or(0, |rtc| rtc.renew(plugin));
+        self.with_studio(|studio| places += studio.renew(renewal));
         Ok(places)
     }
 

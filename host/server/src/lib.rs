@@ -15,6 +15,7 @@ mod server;
 mod sink;
 mod socket;
 mod socketio;
+mod turn;
 
 pub use auth::BasicAuth;
 pub use hub::Hub;

@@ -26,6 +26,7 @@ use crate::{
     hub::Hub,
     socket::Sockets,
     socketio::{Origins, PATHS, SocketIo},
+    turn::Turn,
 };
 
 /// Connections that may wait to be accepted.
@@ -263,6 +264,8 @@ fn routes(
     let app = app
         .at("/api/health", get(make_sync(|_| "ok\n")))
         .at("/api/status", get(make_sync(move |_| Json(status.status()))))
+        .at("/turn", get(Turn { hub: hub.clone() }))
+        .at("/api/turn", get(Turn { hub: hub.clone() }))
         .at("/api/websockets", get(Sockets { hub: hub.clone() }))
         .at("/api/websockets/", get(Sockets { hub }))
         .at("/*path", assets.clone())
