@@ -141,6 +141,7 @@ pub(crate) fn command() -> Command {
                     ),
                 ),
         )
+        .subcommand(crate::rtc::command())
 }
 
 /// The folders given with `--plugins`.

@@ -8,6 +8,18 @@ use selkies_plugin_host::environment;
 pub(crate) const DESKTOP_PLUGIN: &str = "selkies.x11";
 /// Transports, in order.
 pub(crate) const TRANSPORT_PLUGIN: &str = "selkies.websocket";
+/// Where ICE servers come from, by what the settings name.
+pub(crate) const CLOUDFLARE_PLUGIN: &str = "selkies.cloudflare-turn";
+/// See [`CLOUDFLARE_PLUGIN`].
+pub(crate) const RTC_FILE_PLUGIN: &str = "selkies.static-rtc";
+/// See [`CLOUDFLARE_PLUGIN`].
+pub(crate) const TURN_REST_PLUGIN: &str = "selkies.coturn-rest";
+/// See [`CLOUDFLARE_PLUGIN`].
+pub(crate) const TURN_LONGTERM_PLUGIN: &str = "selkies.turn-longterm";
+/// See [`CLOUDFLARE_PLUGIN`].
+pub(crate) const TURN_SECRET_PLUGIN: &str = "selkies.turn-hmac";
+/// See [`CLOUDFLARE_PLUGIN`].
+pub(crate) const STUN_PLUGIN: &str = "selkies.stun-list";
 /// Size of a display of our own before the first browser asks for another, in pixels.
 pub(crate) const OWN_DISPLAY_SIZE: (u32, u32) = (1920, 1080);
 

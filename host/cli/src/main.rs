@@ -10,6 +10,7 @@ mod desktop;
 mod failure;
 mod keeper;
 mod logging;
+mod rtc;
 mod run;
 mod signaling;
 mod stage;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Some(("plugins", matches)) => commands::plugins(matches),
         Some(("config", matches)) => commands::config(matches),
         Some(("signaling", matches)) => signaling::run(matches),
+        Some(("rtc-config", matches)) => rtc::run(matches),
         _ => run::run(&matches),
     };
     outcome.unwrap_or_else(Failure::report)

@@ -9,8 +9,8 @@ use std::{
 
 use clap::ArgMatches;
 use selkies_config::Config;
-use selkies_media::{Studio, StudioParts};
-use selkies_plugin_host::{HostServices, Origin, SlabPool, TransportInstance, environment, ids};
+use selkies_media::{Backend, RtcThreads, Studio, StudioParts};
+use selkies_plugin_host::{HostServices, Inventory, Origin, SlabPool, TransportInstance, environment, ids};
 use selkies_server::{BasicAuth, Hub, HubSink, Listening, ServerOptions};
 use selkies_session::{Policy, Session};
 use selkies_signaling::Relay;
@@ -22,7 +22,7 @@ use crate::{
     defaults,
     desktop::Desktop,
     failure::Failure,
-    logging, signaling,
+    logging, rtc, signaling,
     stage::{self, Stage},
     stop::Stop,
     supervision::Supervision,
@@ -108,7 +108,9 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         return Err("CL032 --desktop has no display to run on; name one with --display".into());
     }
     let supervision = Supervision::new(&inventory, matches, config.plugin_rules(), &services);
-    let parts = Parts { listening, config, stage, services, own, command, desktop, stop, supervision };
+    let rtc_sources = rtc_sources(&config, &inventory, &services)?;
+    let parts =
+        Parts { listening, config, stage, services, own, command, desktop, stop, supervision, rtc_sources };
     Ok(runtime.block_on(serve(parts, &display))?)
 }
 
@@ -123,15 +125,19 @@ struct Parts {
     desktop: Arc<Mutex<Option<Desktop>>>,
     stop: Stop,
     supervision: Supervision,
+    /// `None` where WebRTC cannot be used.
+    rtc_sources: Option<Vec<Backend>>,
 }
 
 async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
-    let Parts { listening, config, stage, services, own, command, desktop, stop, supervision } = parts;
+    let Parts { listening, config, stage, services, own, command, desktop, stop, supervision, rtc_sources } =
+        parts;
     let hub = Hub::new(config.clone(), session(&config, stage.backends.display.is_some()));
     let transport = transport(&stage, &services, &hub)?;
     hub.attach_transport(transport);
     let judge = supervision.clone();
     hub.judge_faults(move |fault| judge.judge(fault));
+    let _rtc = rtc_sources.map(|sources| start_rtc(sources, &config, &services, &hub)).transpose()?;
     let server = listening.serve(hub.clone());
 
     let access_file = own.as_ref().map(|own| own.access_file().to_owned());
@@ -168,6 +174,43 @@ async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
     // The studio has ended: there are no more faults. Last, because the file may be another host's for a while.
     supervision.finish();
     Ok(ExitCode::SUCCESS)
+}
+
+/// The sources of ICE servers, where WebRTC can be used. One that the file names and that cannot be loaded is a mistake.
+fn rtc_sources(
+    config: &Config,
+    inventory: &Inventory,
+    services: &HostServices,
+) -> Result<Option<Vec<Backend>>, String> {
+    if !config.uses_webrtc() {
+        return Ok(None);
+    }
+    for warning in config.rtc_servers().warnings {
+        warn!("{warning}");
+    }
+    let is_named = !config.file().rtc_config.is_empty();
+    let mut loaded = Vec::new();
+    for source in stage::rtc_sources(config, inventory, services) {
+        match source {
+            Ok(source) => loaded.push(source),
+            Err(text) if is_named => return Err(text),
+            Err(text) => warn!("{text}"),
+        }
+    }
+    Ok(Some(loaded))
+}
+
+/// Keeps ICE servers ready for pages and transports.
+fn start_rtc(
+    sources: Vec<Backend>,
+    config: &Config,
+    services: &HostServices,
+    hub: &Arc<Hub>,
+) -> Result<RtcThreads, String> {
+    let threads = RtcThreads::start(sources, services, rtc::options(config), hub.clone());
+    let threads = threads.map_err(|error| error.to_string())?;
+    hub.attach_rtc(threads.configs());
+    Ok(threads)
 }
 
 /// Brings our own display back, and what ran on it.

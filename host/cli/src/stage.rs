@@ -7,7 +7,7 @@ use selkies_media::{Backend, Backends, EncoderBackend};
 use selkies_plugin_host::{HostServices, Inventory, Manifest, Plugin, ids};
 use tracing::{debug, info, warn};
 
-use crate::defaults;
+use crate::{defaults, rtc};
 
 /// What the session is made of.
 pub(crate) struct Stage {
@@ -108,6 +108,16 @@ pub(crate) fn set(
     let transport = loader.backend(&transport_use)?;
     let encoders = encoders(config, &mut loader)?;
     Ok(Stage { backends: Backends { capture, display: display_part, cursor, input, encoders }, transport })
+}
+
+/// Loads the sources of ICE servers, each of which may fail for itself.
+pub(crate) fn rtc_sources(
+    config: &Config,
+    inventory: &Inventory,
+    services: &HostServices,
+) -> Vec<Result<Backend, String>> {
+    let mut loader = Loader { inventory, services, display: "", loaded: BTreeMap::new() };
+    rtc::sources(config).iter().map(|source| loader.backend(source)).collect()
 }
 
 /// True for a plugin that loads libraries at run time or opens devices.
