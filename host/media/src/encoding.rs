@@ -6,12 +6,17 @@ use std::{
 };
 
 use selkies_config::StreamSettings;
-use selkies_plugin_abi::{CHROMA_444, CODEC_JPEG, ENCODER_INTRA_ONLY, RATE_CBR, UNSET};
+use selkies_plugin_abi::{
+    CHROMA_444, CODEC_JPEG, ENCODER_INTRA_ONLY, ENCODER_REFINES, RATE_CBR, RATE_QUALITY, UNSET,
+};
 use selkies_plugin_host::{
     CaptureInfo, EncodedPacket, EncoderInstance, EncoderOffer, EncoderSettings, EncoderSink, FaultClass,
     FrameFinished, HostServices, PluginError, RateChange, SubmitOptions, VideoFrame,
 };
-use selkies_session::{fallback::Severity, pacing::BitrateSteps};
+use selkies_session::{
+    fallback::Severity,
+    pacing::{BitrateSteps, QualitySteps},
+};
 use tracing::debug;
 
 use crate::{
@@ -41,6 +46,8 @@ pub(crate) struct Encoding {
     backend: Backend,
     /// What a constant bit rate is lowered to.
     steps: Option<BitrateSteps>,
+    /// The same for a constant quality.
+    quality: Option<QualitySteps>,
 }
 
 /// What new settings mean for a running encoder.
@@ -126,10 +133,10 @@ impl Encoding {
     ) -> Result<Self, PluginError> {
         let basket = Arc::new(Basket::default());
         let wanted = wanted(&encoder.offer, settings, capture);
-        let steps = steps(&wanted);
+        let (steps, quality) = (steps(&wanted), quality_steps(&encoder.offer, &wanted));
         let origin = encoder.backend.origin(services);
         let instance = EncoderInstance::create(&origin, &encoder.offer, wanted, basket.clone())?;
-        Ok(Self { instance, basket, chosen, backend: encoder.backend.clone(), steps })
+        Ok(Self { instance, basket, chosen, backend: encoder.backend.clone(), steps, quality })
     }
 
     /// Takes new settings over.
@@ -149,16 +156,24 @@ impl Encoding {
         let same = EncoderSettings { fps: wanted.fps, bitrate_kbps: wanted.bitrate_kbps, ..before.clone() };
         let seen = if wanted == same { Change::Unseen } else { Change::Seen };
         let bitrate = before.bitrate_kbps;
+        let qualities =
+            |settings: &EncoderSettings| (settings.rate, settings.quality, settings.refine_quality);
+        let same_quality = qualities(before) == qualities(&wanted);
         self.instance.configure(wanted.clone())?;
         if wanted.bitrate_kbps != bitrate || self.steps.is_none() {
             self.steps = steps(&wanted);
         } else if let Some(kbps) = self.steps.as_ref().map(BitrateSteps::target) {
             self.set_bitrate(kbps)?;
         }
+        if !same_quality || self.quality.is_none() {
+            self.quality = quality_steps(self.instance.offer(), &wanted);
+        } else if let Some(quality) = self.quality.as_ref().map(QualitySteps::target) {
+            self.set_quality(quality)?;
+        }
         Ok(seen)
     }
 
-    /// Lowers a constant bit rate to what the lead's path takes, or raises it again; `wait` is how much longer than at best
+    /// Lowers a constant bit rate or quality to what the lead's path takes, or raises it again; `wait` is how much longer than at best
     /// frames are on the way to it.
     ///
     /// # Errors
@@ -166,6 +181,12 @@ impl Encoding {
     pub(crate) fn steer(&mut self, now: Instant, wait: Option<Duration>) -> Result<(), PluginError> {
         let (fps, per) = self.instance.settings().fps;
         let period = Duration::from_secs(per.into()) / fps.max(1);
+        if let Some((steps, wait)) = self.quality.as_mut().zip(wait)
+            && let Some(quality) = steps.look(now, wait, period)
+        {
+            debug!(quality, of = steps.finest(), "the quality follows the path");
+            self.set_quality(quality)?;
+        }
         let Some((steps, wait)) = self.steps.as_mut().zip(wait) else { return Ok(()) };
         let Some(kbps) = steps.look(now, wait, period) else { return Ok(()) };
         debug!(kbps, of = steps.ceiling(), "the bit rate follows the path");
@@ -175,6 +196,21 @@ impl Encoding {
     /// The bit rate in use, kbit/s, where it is constant.
     pub(crate) fn bitrate(&self) -> Option<u32> {
         self.steps.as_ref().map(BitrateSteps::target)
+    }
+
+    /// The quality in use, in the encoder's own scale, where it is constant.
+    pub(crate) fn quality(&self) -> Option<u32> {
+        let settings = self.instance.settings();
+        let constant = (settings.rate == RATE_QUALITY).then_some(settings.quality);
+        self.quality.as_ref().map(QualitySteps::target).or(constant)
+    }
+
+    fn set_quality(&mut self, quality: u32) -> Result<(), PluginError> {
+        if !self.instance.set_rate(RateChange { quality: Some(quality), ..RateChange::default() })? {
+            // It cannot: the quality of the settings stays.
+            self.quality = None;
+        }
+        Ok(())
     }
 
     fn set_bitrate(&mut self, kbps: u32) -> Result<(), PluginError> {
@@ -251,6 +287,14 @@ impl Encoding {
 
 fn steps(wanted: &EncoderSettings) -> Option<BitrateSteps> {
     (wanted.rate == RATE_CBR && wanted.bitrate_kbps > 0).then(|| BitrateSteps::new(wanted.bitrate_kbps))
+}
+
+/// Only where what rests is refined: else it would stay as coarse as it was in motion.
+fn quality_steps(offer: &EncoderOffer, wanted: &EncoderSettings) -> Option<QualitySteps> {
+    let refines = offer.flags & ENCODER_REFINES != 0 && wanted.refine_quality != UNSET;
+    // A quantiser: JPEG's scale has its best at the other end.
+    let quantiser = wanted.rate == RATE_QUALITY && offer.codec != CODEC_JPEG;
+    (refines && quantiser).then(|| QualitySteps::new(wanted.quality, offer.quality_max))
 }
 
 fn wanted(offer: &EncoderOffer, settings: &StreamSettings, capture: &CaptureInfo) -> EncoderSettings {

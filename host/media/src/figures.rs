@@ -20,6 +20,7 @@ pub struct Figures {
     encoder: Mutex<String>,
     encoders: AtomicU64,
     bitrate_kbps: AtomicU64,
+    quality: AtomicU64,
     stages: Arc<Stages>,
 }
 
@@ -46,6 +47,8 @@ pub struct Snapshot {
     pub encoders: u64,
     /// The constant bit rate in use, kbit/s; 0 where the rate is not constant.
     pub bitrate_kbps: u64,
+    /// The constant quality in use, in the encoder's own scale; 0 where the bit rate is constant.
+    pub quality: u64,
 }
 
 impl Figures {
@@ -74,6 +77,7 @@ impl Figures {
             encode_ns: read(&self.encode_ns),
             encoders: read(&self.encoders),
             bitrate_kbps: read(&self.bitrate_kbps),
+            quality: read(&self.quality),
             encoder: self.encoder.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
@@ -97,6 +101,10 @@ impl Figures {
 
     pub(crate) fn limits(&self, kbps: Option<u32>) {
         self.bitrate_kbps.store(kbps.unwrap_or_default().into(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn looks(&self, quality: Option<u32>) {
+        self.quality.store(quality.unwrap_or_default().into(), Ordering::Relaxed);
     }
 
     pub(crate) fn uses(&self, encoder: String) {

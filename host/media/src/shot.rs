@@ -102,6 +102,7 @@ impl Video {
             return Ok(self.survive(&EncodeError::Plugin(error), run, encoding));
         }
         self.figures.limits(encoding.bitrate());
+        self.figures.looks(encoding.quality());
         self.frame_id += 1;
         let known_frame_id =
             if run.keyframe || refine { None } else { self.stream.known_frame(self.frame_id - 1) };

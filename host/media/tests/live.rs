@@ -7,8 +7,12 @@ use std::time::{Duration, Instant};
 
 use bench::{Bench, Client, Delivery, SOON, settings};
 use selkies_config::StreamSettings;
+use selkies_media::Snapshot;
 use selkies_plugin_abi::PACKET_KEY;
 use selkies_session::pacing::Priority;
+
+/// How late a path answers that is too narrow.
+const LATE: Duration = Duration::from_millis(120);
 
 fn h264() -> StreamSettings {
     StreamSettings { encoder: "x264enc".into(), h264_crf: 10, framerate: 60, ..settings() }
@@ -30,6 +34,38 @@ fn deltas(client: &mut Client<'_>, count: usize) -> usize {
         bytes(&delivery)
     });
     sizes.sum()
+}
+
+/// Answers the marks of a client.
+#[derive(Default)]
+struct Path {
+    answered: usize,
+}
+
+impl Path {
+    /// Draws on, and answers the marks so much later, until the figures are as wanted.
+    fn until(
+        &mut self,
+        bench: &Bench,
+        client: &mut Client<'_>,
+        late: Duration,
+        done: impl Fn(&Snapshot) -> bool,
+    ) {
+        let limit = Instant::now() + 3 * SOON;
+        let mut due = None;
+        while !done(&bench.figures()) {
+            assert!(Instant::now() < limit, "{:?}", bench.figures());
+            client.draw(Duration::from_millis(5));
+            let marks = bench.recorder.marks(client.id);
+            if due.is_none() && marks.len() > self.answered {
+                due = Some(Instant::now() + late);
+            }
+            if due.take_if(|at| *at <= Instant::now()).is_some() {
+                bench.stream.delivered(client.id, marks[self.answered]);
+                self.answered = marks.len();
+            }
+        }
+    }
 }
 
 #[test]
@@ -82,27 +118,37 @@ fn a_constant_bit_rate_follows_the_settings_and_the_path() {
     bench.studio.apply(cbr(2000));
     deltas(&mut client, 10);
     assert_eq!(bench.figures().bitrate_kbps, 2000);
-    // Draws on, and answers the marks so much later, until the rate is as wanted.
-    let mut until = |late: Duration, done: &dyn Fn(u64) -> bool| {
-        let (mut answered, limit) = (bench.recorder.marks(client.id).len(), Instant::now() + 3 * SOON);
-        let mut due = None;
-        while !done(bench.figures().bitrate_kbps) {
-            assert!(Instant::now() < limit, "{} kbit/s", bench.figures().bitrate_kbps);
-            client.draw(Duration::from_millis(5));
-            let marks = bench.recorder.marks(client.id);
-            if due.is_none() && marks.len() > answered {
-                due = Some(Instant::now() + late);
-            }
-            if due.take_if(|at| *at <= Instant::now()).is_some() {
-                bench.stream.delivered(client.id, marks[answered]);
-                answered = marks.len();
-            }
-        }
+    let (start, mut path) = (Instant::now(), Path::default());
+    path.until(&bench, &mut client, Duration::ZERO, |_| start.elapsed() > Duration::from_secs(2));
+    path.until(&bench, &mut client, LATE, |figures| figures.bitrate_kbps <= 1000);
+    path.until(&bench, &mut client, Duration::ZERO, |figures| figures.bitrate_kbps > 1000);
+    let figures = bench.figures();
+    assert_eq!((figures.encoders, figures.keyframes), (1, 1), "{figures:?}");
+}
+
+#[test]
+fn a_constant_quality_follows_the_path_where_what_rests_is_refined() {
+    let paints = |use_paint_over_quality| StreamSettings {
+        use_paint_over_quality,
+        h264_crf: 25,
+        h264_paintover_crf: 18,
+        ..h264()
     };
-    let start = Instant::now();
-    until(Duration::ZERO, &|_| start.elapsed() > Duration::from_secs(2));
-    until(Duration::from_millis(120), &|kbps| kbps <= 1000);
-    until(Duration::ZERO, &|kbps| kbps > 1000);
+    let bench = Bench::h264(60, paints(true));
+    let mut client = bench.join(1, Priority::Lead);
+    client.draw(SOON).expect("a picture");
+    let (start, mut path) = (Instant::now(), Path::default());
+    path.until(&bench, &mut client, Duration::ZERO, |_| start.elapsed() > Duration::from_secs(2));
+    assert_eq!(bench.figures().quality, 25);
+    path.until(&bench, &mut client, LATE, |figures| figures.quality == 33);
+    // A new frame rate leaves it as it is.
+    bench.studio.apply(StreamSettings { framerate: 50, ..paints(true) });
+    deltas(&mut client, 10);
+    assert!(bench.figures().quality > 25);
+    path.until(&bench, &mut client, Duration::ZERO, |figures| figures.quality <= 29);
+    bench.studio.apply(paints(false));
+    deltas(&mut client, 10);
+    assert_eq!(bench.figures().quality, 25, "nothing would refine what was coarse");
     let figures = bench.figures();
     assert_eq!((figures.encoders, figures.keyframes), (1, 1), "{figures:?}");
 }

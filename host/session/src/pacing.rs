@@ -2,7 +2,7 @@
 //!
 //! - [`ClientPacer`] decides when one client may take another batch.
 //! - [`StripeCache`] holds the newest packets of every stripe; a [`ClientView`] remembers what one client has.
-//! - [`BitrateSteps`] lowers a constant bit rate to what a path takes.
+//! - [`BitrateSteps`] lowers a constant bit rate to what a path takes, [`QualitySteps`] a constant quality.
 //! - [`FanOut`] puts them together per stream: when to encode, and who gets what.
 
 mod bitrate;
@@ -12,6 +12,7 @@ mod fanout;
 mod member;
 mod pacer;
 mod page;
+mod quality;
 mod recovery;
 mod repeats;
 mod sent;
@@ -22,6 +23,7 @@ mod window;
 pub use bitrate::BitrateSteps;
 pub use fanout::{Demand, FanOut, Priority};
 pub use pacer::ClientPacer;
+pub use quality::QualitySteps;
 pub(crate) use sent::is_after;
 pub use stats::PacerStats;
 pub use stripes::{Batch, Bounds, ClientView, Needs, Packet, StripeCache};

@@ -1,101 +1,39 @@
 //! The choice of a bit rate in virtual time: a path that turns narrow and wide again, and pages that are slow themselves.
 
-use std::collections::VecDeque;
+mod path;
+
 use std::time::{Duration, Instant};
 
-use selkies_session::pacing::{BitrateSteps, ClientPacer};
+use path::{Control, MS, PERIOD, Path};
+use selkies_session::pacing::BitrateSteps;
 
-const MS: Duration = Duration::from_millis(1);
-const PERIOD: Duration = Duration::from_micros(16_667);
+impl Control for BitrateSteps {
+    fn look(&mut self, now: Instant, wait: Duration) -> Option<u32> {
+        self.look(now, wait, PERIOD)
+    }
 
-/// A path of changing width, and a page that needs `decode` for a frame; the frames have what the rate gives them.
-struct Path {
-    start: Instant,
-    now: Instant,
-    pacer: ClientPacer,
-    steps: BitrateSteps,
-    decode: Duration,
-    wire_free: Instant,
-    decoder_free: Instant,
-    drains: Option<Instant>,
-    acks: VecDeque<(Instant, u16)>,
-    marks: VecDeque<(Instant, u16)>,
-    next_damage: Instant,
-    id: u16,
-    changes: Vec<(Duration, u32)>,
+    fn bytes(&self) -> usize {
+        self.target() as usize * 1000 / 8 / 60
+    }
 }
 
-impl Path {
-    fn new(decode: Duration) -> Self {
-        let start = Instant::now();
-        Self {
-            start,
-            now: start,
-            pacer: ClientPacer::new(),
-            steps: BitrateSteps::new(8000),
-            decode,
-            wire_free: start,
-            decoder_free: start,
-            drains: None,
-            acks: VecDeque::new(),
-            marks: VecDeque::new(),
-            next_damage: start,
-            id: 0,
-            changes: Vec::new(),
-        }
-    }
-
-    /// Runs for a while on a path of so many kbit/s; answers frames per second.
-    fn run(&mut self, seconds: u32, kbps: f64) -> f64 {
-        let (end, first) = (self.now + Duration::from_secs(seconds.into()), self.id);
-        let way = 10 * MS;
-        while self.now < end {
-            let now = self.now;
-            if self.drains.take_if(|at| *at <= now).is_some() {
-                self.pacer.on_drained(now);
-            }
-            while self.marks.front().is_some_and(|mark| mark.0 <= now) {
-                self.pacer.on_delivered(now, self.marks.pop_front().unwrap().1);
-            }
-            while self.acks.front().is_some_and(|ack| ack.0 <= now) {
-                self.pacer.on_ack(now, self.acks.pop_front().unwrap().1, Some(0));
-            }
-            if let Some(kbps) = self.steps.look(now, self.pacer.wait(now), PERIOD) {
-                self.changes.push((now - self.start, kbps));
-            }
-            if now >= self.next_damage && self.pacer.can_take(now) {
-                self.next_damage = (self.next_damage + PERIOD).max(now);
-                self.id += 1;
-                let bytes = self.steps.target() as usize * 1000 / 8 / 60;
-                self.pacer.on_sent(now, self.id, 1080, bytes);
-                let serial = Duration::from_secs_f64(bytes as f64 * 8.0 / (kbps * 1000.0));
-                self.wire_free = self.wire_free.max(now) + serial;
-                self.drains = Some(now);
-                if self.pacer.wants_mark(now, self.id) {
-                    self.marks.push_back((self.wire_free + 2 * way, self.id));
-                }
-                self.decoder_free = self.decoder_free.max(self.wire_free + way) + self.decode;
-                self.acks.push_back((self.decoder_free + way, self.id));
-            }
-            self.now += MS / 4;
-        }
-        f64::from(self.id - first) / f64::from(seconds)
-    }
+fn path(decode: Duration) -> Path<BitrateSteps> {
+    Path::new(BitrateSteps::new(8000), decode)
 }
 
 #[test]
 fn a_path_that_takes_the_rate_changes_nothing() {
-    let mut path = Path::new(4 * MS);
+    let mut path = path(4 * MS);
     let fps = path.run(60, 50_000.0);
     assert!(fps > 58.0 && path.changes.is_empty(), "{fps} fps, {:?}", path.changes);
 }
 
 #[test]
 fn a_narrow_path_gets_fewer_bits_and_keeps_its_frames() {
-    let mut path = Path::new(4 * MS);
+    let mut path = path(4 * MS);
     path.run(10, 50_000.0);
     path.run(15, 3000.0);
-    let (fps, target) = (path.run(15, 3000.0), path.steps.target());
+    let (fps, target) = (path.run(15, 3000.0), path.control.target());
     assert!((1500..=3300).contains(&target), "{target} kbit/s: {:?}", path.changes);
     assert!(fps > 50.0, "{fps} fps: {:?}", path.changes);
     // It is tried again, and ever more seldom.
@@ -104,12 +42,12 @@ fn a_narrow_path_gets_fewer_bits_and_keeps_its_frames() {
     let tried = path.changes.len() - before;
     assert!(tried <= 60, "{tried} steps in two minutes: {:?}", path.changes);
     path.run(60, 50_000.0);
-    assert_eq!(path.steps.target(), 8000, "{:?}", path.changes);
+    assert_eq!(path.control.target(), 8000, "{:?}", path.changes);
 }
 
 #[test]
 fn a_slow_page_is_not_helped_by_fewer_bits() {
-    let mut path = Path::new(45 * MS);
+    let mut path = path(45 * MS);
     path.run(30, 50_000.0);
     assert!(path.changes.is_empty(), "{:?}", path.changes);
 }

@@ -29,6 +29,7 @@ impl Hub {
                 "packets": figures.packets,
                 "bytes": figures.bytes,
                 "bitrate_kbps": figures.bitrate_kbps,
+                "quality": figures.quality,
                 "grab_seconds": seconds(figures.grab_ns),
                 "encode_seconds": seconds(figures.encode_ns),
             },

@@ -32,6 +32,7 @@ const LEAST: (u32, u32) = (8, 100);
 #[derive(Debug, Clone)]
 pub struct BitrateSteps {
     ceiling: u32,
+    least: u32,
     target: u32,
     judged: Option<Instant>,
     full: u32,
@@ -46,8 +47,14 @@ impl BitrateSteps {
     /// Begins with the rate in the settings, kbit/s.
     #[must_use]
     pub fn new(ceiling: u32) -> Self {
+        Self::between((ceiling / LEAST.0).max(LEAST.1).min(ceiling), ceiling)
+    }
+
+    /// The same with another limit below, in any unit.
+    pub(super) fn between(least: u32, ceiling: u32) -> Self {
         Self {
             ceiling,
+            least,
             target: ceiling,
             judged: None,
             full: 0,
@@ -84,8 +91,7 @@ impl BitrateSteps {
             self.full = 0;
             let share = SPARE * period.as_secs_f64() / wait.as_secs_f64();
             let share = share.clamp(STEP_DOWN.0, STEP_DOWN.1);
-            let least = (self.ceiling / LEAST.0).max(LEAST.1).min(self.ceiling);
-            self.target = ((f64::from(self.target) * share) as u32).max(least);
+            self.target = ((f64::from(self.target) * share) as u32).max(self.least);
             let early = self.climbed && self.rises.is_some_and(|at| now < at + self.rest);
             self.rest = if early { (self.rest * 2).min(LAST_REST) } else { FIRST_REST };
             (self.rises, self.climbed) = (Some(now + self.rest), false);
