@@ -6,20 +6,28 @@
 #![forbid(unsafe_code)]
 
 mod allowance;
+mod backoff;
 mod client;
+mod dial;
 mod engine;
 mod identity;
 mod link;
+mod node;
+mod outpost;
 mod packet;
 mod peer;
 mod relay;
 mod signal;
 mod socket;
 mod token;
+mod url;
 
 pub use client::Client;
 pub use engine::MAX_PACKET;
 pub use link::Refusal;
+pub use node::NodeRole;
+pub use outpost::{HostSession, NodeOptions, run_node};
 pub use relay::{Relay, RelayOptions, Times};
 pub use signal::{MAX_DEPTH, MAX_TEXT, Rejection, Signal, SignalData};
 pub use token::Token;
+pub use url::{RelayUrl, RelayUrlError};
