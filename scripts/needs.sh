@@ -6,10 +6,10 @@ for manifest in plugins/*/selkies-plugin.json; do
     PLUGIN_CRATES+=("$(sed -n 's/^name = "\(selkies-plugin-[^"]*\)"/\1/p' "${manifest%/*}/Cargo.toml" | head -n 1)")
 done
 
-# What the encoder plugins over GStreamer link, and the elements that they use. -bad brings a GPL library (x265): it is
+# What the plugins over GStreamer link (of -bad: WebRTC), and the elements that they use. -bad brings a GPL library (x265): it is
 # installed beside the host, and no part of it.
-GSTREAMER_PACKAGES=(libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev gstreamer1.0-plugins-base gstreamer1.0-plugins-good
-    gstreamer1.0-plugins-bad)
+GSTREAMER_PACKAGES=(libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
+    gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-nice)
 
 # Installs Debian packages that are missing, with sudo when not root.
 need_packages() {

@@ -1,0 +1,203 @@
+//! A client's answer, judged before webrtcbin sees it: webrtcbin trusts what it is given.
+
+use selkies_plugin_sdk::{Error, Result};
+
+use crate::{
+    candidate::{Policy, Refusal},
+    codec::Codec,
+};
+
+/// Longest answer in bytes.
+const MAX_SDP: usize = 64 * 1024;
+/// Longest line in bytes.
+const MAX_LINE: usize = 8 * 1024;
+/// Most candidates in an answer, and of one client altogether.
+pub(crate) const MAX_CANDIDATES: usize = 200;
+
+/// A media line of an offer or an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Media {
+    /// `video`, `audio`, `application`.
+    pub(crate) kind: String,
+    /// `a=mid`.
+    pub(crate) mid: String,
+    /// It is not refused (port 0).
+    pub(crate) accepted: bool,
+    /// The codec that stands first, with its payload type.
+    pub(crate) codec: Option<(Codec, u8)>,
+    /// Header extensions: number and URI.
+    pub(crate) extensions: Vec<(u8, String)>,
+}
+
+/// An answer that fits its offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// The text without the candidates that are not used.
+    pub(crate) sdp: String,
+    /// Its lines, as many as the offer has.
+    pub(crate) media: Vec<Media>,
+    /// How many candidates it brought, whatever became of them.
+    pub(crate) candidates: usize,
+    /// Those that were refused for more than being an mDNS name.
+    pub(crate) refused: Vec<Refusal>,
+}
+
+/// The media lines of a description.
+pub(crate) fn media_lines(sdp: &str) -> Vec<Media> {
+    let mut media: Vec<Media> = Vec::new();
+    let mut first_payload = None;
+    for line in sdp.lines() {
+        if let Some(rest) = line.strip_prefix("m=") {
+            let mut words = rest.split_ascii_whitespace();
+            let kind = words.next().unwrap_or("").to_owned();
+            let accepted = words.next() != Some("0");
+            first_payload = words.nth(1).and_then(|payload| payload.parse::<u8>().ok());
+            media.push(Media { kind, mid: String::new(), accepted, codec: None, extensions: Vec::new() });
+            continue;
+        }
+        let Some(last) = media.last_mut() else { continue };
+        if let Some(mid) = line.strip_prefix("a=mid:") {
+            last.mid = mid.trim().to_owned();
+        } else if let Some(map) = line.strip_prefix("a=rtpmap:") {
+            let Some((payload, encoding)) = map.split_once(' ') else { continue };
+            if payload.parse().ok() == first_payload && last.codec.is_none() {
+                let encoding = encoding.split('/').next().unwrap_or("").trim();
+                last.codec = Codec::of_encoding(encoding).zip(first_payload);
+            }
+        } else if let Some(map) = line.strip_prefix("a=extmap:") {
+            let Some((id, uri)) = map.split_once(' ') else { continue };
+            let id = id.split('/').next().and_then(|id| id.parse().ok());
+            if let Some(id) = id.filter(|id| (1..=14).contains(id)) {
+                last.extensions.push((id, uri.split_ascii_whitespace().next().unwrap_or("").to_owned()));
+            }
+        }
+    }
+    media
+}
+
+impl Answer {
+    /// Judges an answer to `offered`.
+    ///
+    /// # Errors
+    /// When it is too large, or does not answer that offer.
+    pub(crate) fn judge(sdp: &str, offered: &[Media], policy: Policy) -> Result<Self> {
+        let refuse = |why: String| Err(Error::invalid(format!("webrtc-answer: {why}")));
+        if sdp.len() > MAX_SDP {
+            return refuse(format!("{} bytes, at most {MAX_SDP} are taken", sdp.len()));
+        }
+        if !sdp.starts_with("v=0") || sdp.contains('\0') {
+            return refuse("this is no SDP".to_owned());
+        }
+        let (mut kept, mut candidates, mut refused) = (String::with_capacity(sdp.len()), 0_usize, Vec::new());
+        for line in sdp.lines() {
+            if line.len() > MAX_LINE {
+                return refuse(format!("a line of {} bytes, at most {MAX_LINE} are taken", line.len()));
+            }
+            let line = line.trim_end();
+            if line.is_empty() {
+                continue;
+            }
+            if line.starts_with("a=candidate:") {
+                candidates += 1;
+                match policy.judge(line) {
+                    Ok(plain) => kept.extend(["a=", &plain, "\r\n"]),
+                    Err(Refusal::Mdns) => {}
+                    Err(why) => refused.push(why),
+                }
+                continue;
+            }
+            kept.extend([line, "\r\n"]);
+        }
+        if candidates > MAX_CANDIDATES {
+            return refuse(format!("{candidates} candidates, at most {MAX_CANDIDATES} are taken"));
+        }
+        let media = media_lines(&kept);
+        if media.len() != offered.len() {
+            return refuse(format!("{} media lines for {} that were offered", media.len(), offered.len()));
+        }
+        for (answer, offer) in media.iter().zip(offered) {
+            // A line that is refused need not have a name.
+            let named = answer.mid == offer.mid || (answer.mid.is_empty() && !answer.accepted);
+            if answer.kind != offer.kind || !named {
+                return refuse(format!(
+                    "media line {:.20}/{:.20} answers {}/{}",
+                    answer.kind, answer.mid, offer.kind, offer.mid
+                ));
+            }
+        }
+        let has = |name: &str| kept.lines().any(|line| line.starts_with(name));
+        for needed in ["a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:"] {
+            if !has(needed) {
+                return refuse(format!("it has no {needed}"));
+            }
+        }
+        Ok(Self { sdp: kept, media, candidates, refused })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OFFER: &str = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96 97 98\r\na=mid:video0\r\na=rtpmap:96 H264/90000\r\n\
+        a=rtpmap:98 VP8/90000\r\nm=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:application1\r\n";
+    const HEAD: &str =
+        "v=0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=fingerprint:sha-256 00\r\n";
+    const VIDEO: &str = "m=video 9 UDP/TLS/RTP/SAVPF 98 99\r\na=mid:video0\r\na=rtpmap:99 rtx/90000\r\n\
+        a=rtpmap:98 vp8/90000\r\na=extmap:1 http://x/transport-cc\r\na=extmap:99 http://x/large\r\n";
+    const DATA: &str = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:application1\r\n";
+    const POLICY: Policy = Policy { loopback: false };
+
+    fn judge(parts: &[&str]) -> Result<Answer> {
+        Answer::judge(&parts.concat(), &media_lines(OFFER), POLICY)
+    }
+
+    #[test]
+    fn an_answer_says_the_codec_and_the_extensions() {
+        let answer = judge(&[HEAD, VIDEO, DATA]).expect("it fits");
+        assert_eq!(answer.media[0].codec, Some((Codec::Vp8, 98)));
+        assert_eq!(answer.media[0].extensions, [(1, "http://x/transport-cc".to_owned())]);
+        assert!(answer.media.iter().all(|line| line.accepted));
+        assert_eq!(answer.sdp, [HEAD, VIDEO, DATA].concat());
+    }
+
+    #[test]
+    fn candidates_are_judged_and_counted() {
+        let candidates = "a=candidate:1 1 udp 1 x.local 5 typ host\r\na=candidate:2 1 udp 1 10.0.0.1 5 typ host generation 0\r\n\
+            a=candidate:3 1 udp 1 169.254.169.254 80 typ host\r\n";
+        let answer = judge(&[HEAD, VIDEO, candidates, DATA]).expect("it fits");
+        assert_eq!((answer.candidates, answer.refused.as_slice()), (3, [Refusal::Address].as_slice()));
+        assert!(!answer.sdp.contains(".local") && !answer.sdp.contains("169.254"));
+        assert!(answer.sdp.contains("a=candidate:2 1 UDP 1 10.0.0.1 5 typ host\r\n"));
+        let many = "a=candidate:1 1 udp 1 x.local 5 typ host\r\n".repeat(MAX_CANDIDATES + 1);
+        assert!(judge(&[HEAD, VIDEO, &many, DATA]).is_err());
+    }
+
+    #[test]
+    fn what_does_not_answer_the_offer_is_refused() {
+        let other = VIDEO.replace("video0", "video7");
+        let lines = DATA.repeat(10_000 / DATA.len());
+        let long = format!("a={}\r\n", "x".repeat(MAX_LINE));
+        let nothing = "v=0\r\n";
+        for parts in [
+            vec![HEAD, VIDEO],
+            vec![HEAD, DATA, VIDEO],
+            vec![HEAD, &other, DATA],
+            vec![HEAD, VIDEO, &lines],
+            vec![HEAD, VIDEO, DATA, &long],
+            vec![nothing, VIDEO, DATA],
+            vec!["nonsense"],
+            vec![""],
+        ] {
+            assert!(judge(&parts).is_err(), "{parts:?}");
+        }
+        assert!(Answer::judge(&"v=0\r\n".repeat(20_000), &[], POLICY).is_err());
+    }
+
+    #[test]
+    fn a_line_may_be_declined() {
+        let declined = "m=video 0 UDP/TLS/RTP/SAVPF 0\r\n";
+        let answer = judge(&[HEAD, declined, DATA]).expect("it fits");
+        assert!(!answer.media[0].accepted && answer.media[0].codec.is_none());
+    }
+}

@@ -1,0 +1,244 @@
+//! Congestion control: what the path to a client takes, from when its packets arrived.
+//!
+//! Sans-IO. Times are arguments, in nanoseconds of any clock that does not go back; arrival times are those of the client's
+//! clock, of which only differences matter.
+//!
+//! The shape is that of draft-ietf-rmcat-gcc-02: a delay-based estimate (`trend.rs`: a queue that grows) and a loss-based one
+//! (`loss.rs`), of which the lower holds. Two things are added, because a screen's stream is bursts with pauses between:
+//!
+//! - **Every frame is a probe.** Its packets leave together, and arrive as far apart as the bottleneck spaces them
+//!   (`delivery.rs`). So it is known how far the estimate may rise, and it rises fast up to there, slowly beyond.
+//! - **The queue itself is measured** (`queue.rs`), against the shortest delay of late. One that stands, without growing, is
+//!   emptied; and what is under way is limited to what the path takes in its round trip and a bit.
+
+mod delivery;
+mod loss;
+mod queue;
+mod trend;
+
+use delivery::Delivery;
+use loss::Loss;
+use queue::Queue;
+use trend::{Trend, Usage};
+
+/// A packet of which the client reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// When it left, by this side's clock.
+    pub sent_ns: u64,
+    /// When it arrived, by the client's clock; `None` when it did not.
+    pub arrived_ns: Option<u64>,
+    /// Bytes.
+    pub size: u32,
+}
+
+const MILLISECOND: u64 = 1_000_000;
+/// The estimate before anything is known, bit/s.
+const START: f64 = 6e6;
+/// Its bounds, bit/s.
+const BOUNDS: (f64, f64) = (150e3, 300e6);
+/// What is left of the measured rate when there is too much.
+const BACK_OFF: f64 = 0.85;
+/// Growth per second: while there is room as far as bursts tell, near the limit, and beyond it.
+const GROWTH: [f64; 3] = [4.0, 1.15, 1.04];
+/// A queue that is longer is emptied, one that is shorter lets the rate grow.
+const QUEUE: (u64, u64) = (45 * MILLISECOND, 22 * MILLISECOND);
+/// What may be under way beyond the round trip's worth, as time.
+const SLACK: u64 = 60 * MILLISECOND;
+/// Reports come every 50 to 100 ms; without any for this long, something is wrong.
+const SILENCE: u64 = 500 * MILLISECOND;
+
+/// The estimate of one path.
+#[derive(Debug)]
+pub struct Controller {
+    estimate: f64,
+    trend: Trend,
+    queue: Queue,
+    delivery: Delivery,
+    loss: Loss,
+    rtt: RoundTrip,
+    updated_ns: u64,
+    decreased_ns: u64,
+    /// The queue when the estimate was last lowered.
+    decreased_queue: u64,
+    reported_ns: u64,
+    /// Bytes that left since the last report.
+    unreported: u64,
+}
+
+impl Default for Controller {
+    fn default() -> Self {
+        Self {
+            estimate: START,
+            trend: Trend::default(),
+            queue: Queue::default(),
+            delivery: Delivery::default(),
+            loss: Loss::new(BOUNDS),
+            rtt: RoundTrip::default(),
+            updated_ns: 0,
+            decreased_ns: 0,
+            decreased_queue: 0,
+            reported_ns: 0,
+            unreported: 0,
+        }
+    }
+}
+
+impl Controller {
+    /// A packet leaves.
+    pub fn sent(&mut self, now_ns: u64, size: u32) {
+        if self.unreported == 0 {
+            self.reported_ns = self.reported_ns.max(now_ns.saturating_sub(SILENCE / 2));
+        }
+        self.unreported += u64::from(size);
+    }
+
+    /// The client reports on packets, in the order in which they left.
+    pub fn feedback(&mut self, now_ns: u64, arrivals: &[Arrival]) {
+        if arrivals.is_empty() {
+            return;
+        }
+        self.unreported = 0;
+        self.reported_ns = now_ns;
+        let (mut first_delay, mut newest) = (i64::MAX, None);
+        for arrival in arrivals {
+            self.loss.add(arrival.arrived_ns.is_none());
+            let Some(arrived_ns) = arrival.arrived_ns else { continue };
+            let delay = difference(arrived_ns, arrival.sent_ns);
+            first_delay = first_delay.min(delay);
+            newest = Some(arrival.sent_ns);
+            self.queue.add(now_ns, delay);
+            self.trend.add(arrival.sent_ns, arrived_ns);
+            self.delivery.add(arrival.sent_ns, arrived_ns, arrival.size);
+        }
+        if let Some(sent_ns) = newest {
+            self.rtt.add(now_ns, now_ns.saturating_sub(sent_ns));
+            self.queue.report(first_delay);
+        }
+        self.follow(now_ns);
+    }
+
+    fn follow(&mut self, now_ns: u64) {
+        let elapsed = now_ns.saturating_sub(self.updated_ns).min(200 * MILLISECOND);
+        self.updated_ns = now_ns;
+        let rate = self.delivery.rate();
+        let burst = self.delivery.capacity();
+        // Reports on what left before the last decrease say nothing about it.
+        let settled = now_ns.saturating_sub(self.decreased_ns) > self.rtt.least() + 60 * MILLISECOND;
+        let queue = self.queue.length();
+        if queue < QUEUE.1 {
+            self.decreased_queue = 0;
+        }
+        let over = self.trend.usage() == Usage::Over || queue > QUEUE.0;
+        if over {
+            if settled {
+                self.decrease(now_ns, rate, self.delivery.newest(), queue);
+            }
+        } else if queue < QUEUE.1 && self.trend.usage() == Usage::Normal && settled {
+            self.increase(elapsed, burst);
+        }
+        self.estimate = self.loss.limit(self.estimate, burst, now_ns).clamp(BOUNDS.0, BOUNDS.1);
+    }
+
+    fn decrease(&mut self, now_ns: u64, rate: f64, burst: Option<f64>, queue: u64) {
+        // What arrives is what the path takes, if that is filled; how fast bursts arrive, tells sooner.
+        let measured = burst.unwrap_or(rate);
+        // The longer the queue, the less, so that it is gone within half a second.
+        let drained = 1.0 - queue as f64 / 500e6;
+        let target = measured * BACK_OFF.min(drained.max(0.5));
+        if target < self.estimate {
+            self.estimate = target;
+        } else if queue >= self.decreased_queue {
+            // Bursts find a free path, and yet the queue grows: there are others.
+            self.estimate *= BACK_OFF;
+        } else {
+            return;
+        }
+        self.decreased_queue = queue;
+        self.decreased_ns = now_ns;
+    }
+
+    fn increase(&mut self, elapsed: u64, burst: Option<f64>) {
+        let seconds = elapsed as f64 / 1e9;
+        let room = burst.map_or(1.0, |burst| 0.95 * burst / self.estimate);
+        let growth = match burst {
+            Some(_) if room > 1.1 => GROWTH[0],
+            Some(_) if room < 1.0 => GROWTH[2],
+            _ => GROWTH[1],
+        };
+        let grown = self.estimate * growth.powf(seconds);
+        // A stream that does not fill the estimate proves nothing about more.
+        let proven = 1.5 * self.delivery.peak() + 100e3;
+        let grown = if room > 1.0 { grown.min(self.estimate * room) } else { grown };
+        self.estimate = grown.min(proven.max(self.estimate));
+    }
+
+    /// Time passes; at least ten times a second while packets leave.
+    pub fn tick(&mut self, now_ns: u64) {
+        let silent = now_ns.saturating_sub(self.reported_ns.max(self.decreased_ns));
+        if self.unreported > 0 && silent > SILENCE.max(3 * self.rtt.least()) {
+            self.estimate = (self.estimate * 0.8).max(BOUNDS.0);
+            self.decreased_ns = now_ns;
+        }
+    }
+
+    /// What the path takes, kbit/s.
+    #[must_use]
+    pub fn estimate_kbps(&self) -> u32 {
+        (self.estimate / 1000.0) as u32
+    }
+
+    /// The round trip, nanoseconds; 0 when unknown. It has the time that a report takes to be made.
+    #[must_use]
+    pub fn rtt_ns(&self) -> u64 {
+        self.rtt.least()
+    }
+
+    /// How long packets wait on the path, nanoseconds.
+    #[must_use]
+    pub fn queue_ns(&self) -> u64 {
+        self.queue.length()
+    }
+
+    /// The same in bytes.
+    #[must_use]
+    pub fn queue_bytes(&self) -> u64 {
+        (self.queue.length() as f64 * self.estimate / 8e9) as u64
+    }
+
+    /// Bytes that may be under way before the next frame has to wait.
+    #[must_use]
+    pub fn window_bytes(&self) -> u64 {
+        let time = self.rtt.least() + SLACK + 50 * MILLISECOND;
+        (time as f64 * self.estimate / 8e9) as u64
+    }
+}
+
+/// `later - earlier`, of different clocks.
+fn difference(later: u64, earlier: u64) -> i64 {
+    later.wrapping_sub(earlier).cast_signed()
+}
+
+/// The shortest round trip of the last seconds.
+#[derive(Debug, Default)]
+struct RoundTrip {
+    halves: [u64; 2],
+    began_ns: u64,
+}
+
+impl RoundTrip {
+    const HALF: u64 = 2_000 * MILLISECOND;
+
+    fn add(&mut self, now_ns: u64, sample: u64) {
+        if now_ns.saturating_sub(self.began_ns) > Self::HALF {
+            self.halves = [0, self.halves[0]];
+            self.began_ns = now_ns;
+        }
+        let least = &mut self.halves[0];
+        *least = if *least == 0 { sample } else { sample.min(*least) };
+    }
+
+    fn least(&self) -> u64 {
+        self.halves.iter().copied().filter(|half| *half > 0).min().unwrap_or(0)
+    }
+}

@@ -1,0 +1,276 @@
+//! One media line of a connection: `appsrc ! payloader ! caps ! webrtcbin`.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Instant,
+};
+
+use gst::prelude::*;
+use gst_webrtc::{WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection};
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+use gstreamer_webrtc as gst_webrtc;
+use selkies_plugin_sdk::{Error, PacketRef, Result, abi};
+
+use crate::{
+    answer::Media,
+    codec::Codec,
+    keyframes::Coalescer,
+    passage::{Chain, Passage},
+    path::Path,
+    playout_delay,
+    voice::Voice,
+};
+
+/// Transport-wide congestion control (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+/// Numbers of the extensions in the offer.
+const EXTENSIONS: [(u8, &str); 2] = [(1, TRANSPORT_CC), (2, playout_delay::URI)];
+/// Frames that may wait in the source before the next is dropped; they leave it at once unless something is wrong.
+const MAX_WAITING: u64 = 8;
+/// A timestamp that is older is none of the system's clock.
+const OLDEST_NS: u64 = 2_000_000_000;
+
+/// What is known once an answer chose a codec.
+#[derive(Debug)]
+struct Outlet {
+    codec: Codec,
+    source: gst_app::AppSrc,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    outlet: Option<Outlet>,
+    chain: Chain,
+    keyframes: Coalescer,
+    last_pts: u64,
+}
+
+/// A media line.
+#[derive(Debug)]
+pub(crate) struct Line {
+    /// Number of the stream, as in packets.
+    stream: u32,
+    is_video: bool,
+    ssrc: u32,
+    pad: gst::Pad,
+    voice: Arc<Voice>,
+    path: Arc<Path>,
+    state: Mutex<State>,
+}
+
+impl Line {
+    /// Adds a line to an offer that is not made yet.
+    ///
+    /// # Errors
+    /// When webrtcbin has no place for it.
+    pub(crate) fn offer(
+        webrtcbin: &gst::Element,
+        stream: u32,
+        codecs: &[Codec],
+        ssrc: u32,
+        voice: &Arc<Voice>,
+        path: &Arc<Path>,
+    ) -> Result<Arc<Self>> {
+        let pad = webrtcbin
+            .request_pad_simple("sink_%u")
+            .ok_or_else(|| Error::retry("gst-webrtc: webrtcbin has no place for a stream"))?;
+        let is_video = codecs.iter().all(|codec| codec.is_video());
+        let mut caps = gst::Caps::new_empty();
+        for codec in codecs {
+            if let Some(caps) = caps.get_mut() {
+                caps.append_structure(offered(*codec, ssrc));
+            }
+        }
+        let transceiver = pad.property::<WebRTCRTPTransceiver>("transceiver");
+        transceiver.set_property("direction", WebRTCRTPTransceiverDirection::Sendonly);
+        transceiver.set_property("do-nack", is_video);
+        transceiver.set_property("codec-preferences", &caps);
+        Ok(Arc::new(Self {
+            stream,
+            is_video,
+            ssrc,
+            pad,
+            voice: voice.clone(),
+            path: path.clone(),
+            state: Mutex::default(),
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Number of the stream, as in packets.
+    pub(crate) fn stream(&self) -> u32 {
+        self.stream
+    }
+
+    pub(crate) fn is_video(&self) -> bool {
+        self.is_video
+    }
+
+    /// True for the line of packets like these.
+    pub(crate) fn carries(&self, stream: u32, codec: u32) -> bool {
+        self.stream == stream && self.is_video == (codec != abi::CODEC_OPUS)
+    }
+
+    /// Builds what stands before webrtcbin, for the codec that the client chose. True when it chose one.
+    ///
+    /// # Errors
+    /// When elements are missing.
+    pub(crate) fn answered(self: &Arc<Self>, pipeline: &gst::Pipeline, media: &Media) -> Result<bool> {
+        let Some((codec, payload)) =
+            media.codec.filter(|(codec, _)| media.accepted && codec.is_video() == self.is_video)
+        else {
+            return Ok(false);
+        };
+        let source = gst_app::AppSrc::builder()
+            .caps(&codec.input_caps()?)
+            .format(gst::Format::Time)
+            .is_live(true)
+            .do_timestamp(false)
+            .block(false)
+            .max_buffers(0)
+            .max_bytes(0)
+            .max_time(gst::ClockTime::ZERO)
+            .build();
+        let payloader = codec.payloader(payload, self.ssrc)?;
+        let mut structure = offered(codec, self.ssrc);
+        structure.set("payload", i32::from(payload));
+        for (id, uri) in EXTENSIONS {
+            let agreed = media.extensions.iter().find(|(_, name)| name == uri);
+            structure.remove_field(format!("extmap-{id}"));
+            if let Some((id, _)) = agreed {
+                structure.set(format!("extmap-{id}"), uri);
+            }
+            if let Some((id, _)) = agreed.filter(|_| uri == playout_delay::URI) {
+                payloader.emit_by_name::<()>("add-extension", &[&playout_delay::extension(*id)]);
+            }
+        }
+        let filter = gst::ElementFactory::make("capsfilter")
+            .property("caps", gst::Caps::from(structure))
+            .build()
+            .map_err(|_| Error::fatal("gst-missing: GStreamer has no element capsfilter"))?;
+        let transport_id = media.extensions.iter().find(|(_, uri)| uri == TRANSPORT_CC).map(|(id, _)| *id);
+        self.path.register(self.ssrc, self.stream, transport_id.filter(|_| self.is_video));
+        self.listen(&source);
+        let elements = [source.upcast_ref::<gst::Element>(), &payloader, &filter];
+        let linked = pipeline
+            .add_many(elements)
+            .and_then(|()| gst::Element::link_many(elements))
+            .map_err(|error| Error::retry(format!("gst-webrtc: a {} stream: {error}", codec.name())))
+            .and_then(|()| {
+                let from = filter.static_pad("src");
+                let linked = from.is_some_and(|from| from.link(&self.pad).is_ok());
+                linked.then_some(()).ok_or_else(|| Error::retry("gst-webrtc: webrtcbin takes no such stream"))
+            });
+        linked?;
+        for element in elements.iter().rev() {
+            element
+                .sync_state_with_parent()
+                .map_err(|error| Error::retry(format!("gst-webrtc: a {} stream: {error}", codec.name())))?;
+        }
+        let mut state = self.state();
+        state.outlet = Some(Outlet { codec, source });
+        state.chain.break_off();
+        drop(state);
+        self.voice.codec(self.stream, codec.id());
+        Ok(true)
+    }
+
+    /// Hears what comes back from webrtcbin: requests for key frames, and which packets arrived.
+    fn listen(self: &Arc<Self>, source: &gst_app::AppSrc) {
+        let Some(pad) = source.static_pad("src") else { return };
+        let this: Weak<Self> = Arc::downgrade(self);
+        pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+            let Some((this, event)) = this.upgrade().zip(info.event()) else {
+                return gst::PadProbeReturn::Ok;
+            };
+            match event.structure() {
+                Some(structure) if structure.name() == "GstForceKeyUnit" => this.key_wanted(),
+                Some(structure) if structure.name() == "RTPTWCCPackets" => this.path.reported(structure),
+                _ => {}
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    /// The client cannot go on without a key frame.
+    pub(crate) fn key_wanted(&self) {
+        if self.is_video && self.state().keyframes.ask(Instant::now()) {
+            self.voice.request_keyframe(self.stream);
+        }
+    }
+
+    /// Makes requests that had to wait.
+    pub(crate) fn tick(&self) {
+        if self.is_video && self.state().keyframes.due(Instant::now()) {
+            self.voice.request_keyframe(self.stream);
+        }
+    }
+
+    /// Sends a packet, or drops it when the client could not decode it or has no place for it. `shared` are its bytes.
+    pub(crate) fn push(&self, packet: &PacketRef<'_>, shared: &gst::Buffer, now_ns: u64) {
+        let mut state = self.state();
+        let State { outlet, chain, keyframes, last_pts } = &mut *state;
+        let Some(outlet) = outlet.as_ref().filter(|outlet| outlet.codec.id() == packet.info.codec) else {
+            return chain.break_off();
+        };
+        let has_place =
+            outlet.source.current_level_buffers() < MAX_WAITING && self.path.has_place(self.is_video, now_ns);
+        let passage = if self.is_video { chain.next(&packet.info, has_place) } else { sound(has_place) };
+        if passage != Passage::Pass {
+            let ask = passage == Passage::Undecodable && has_place && keyframes.ask(Instant::now());
+            drop(state);
+            self.path.dropped(packet.payload.len());
+            if ask {
+                self.voice.request_keyframe(self.stream);
+            }
+            return;
+        }
+        if packet.info.flags & abi::PACKET_KEY != 0 {
+            keyframes.served();
+        }
+        // GStreamer's clock is the host's; but times must rise, and must not be those of another clock.
+        let time = packet.info.timestamp_ns;
+        let time = if time > now_ns || now_ns - time > OLDEST_NS { now_ns } else { time };
+        *last_pts = time.max(*last_pts + 1);
+        let mut buffer = shared.copy();
+        if let Some(buffer) = buffer.get_mut() {
+            buffer.set_pts(gst::ClockTime::from_nseconds(*last_pts));
+            if packet.info.flags & abi::PACKET_KEY == 0 {
+                buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
+            }
+        }
+        if self.is_video {
+            self.path.sending(self.stream, packet.info.frame_id, *last_pts);
+        }
+        // Under the lock, so that packets keep their order; appsrc only queues them.
+        if outlet.source.push_buffer(buffer).is_err() {
+            chain.break_off();
+        }
+    }
+}
+
+fn sound(has_place: bool) -> Passage {
+    if has_place { Passage::Pass } else { Passage::Held }
+}
+
+/// The caps that a line offers for a codec.
+fn offered(codec: Codec, ssrc: u32) -> gst::Structure {
+    let mut structure = codec.rtp_structure();
+    structure.set("ssrc", ssrc);
+    structure.set("rtcp-fb-transport-cc", true);
+    if codec.is_video() {
+        for feedback in ["rtcp-fb-nack", "rtcp-fb-nack-pli", "rtcp-fb-ccm-fir"] {
+            structure.set(feedback, true);
+        }
+    }
+    for (id, uri) in EXTENSIONS {
+        if codec.is_video() || uri == TRANSPORT_CC {
+            structure.set(format!("extmap-{id}"), uri);
+        }
+    }
+    structure
+}

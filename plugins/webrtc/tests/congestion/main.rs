@@ -1,0 +1,98 @@
+//! Congestion control in virtual time, over a simulated bottleneck.
+
+mod link;
+
+use link::{Link, Run, run};
+
+const MBIT: f64 = 1e6;
+
+fn after(run: &Run, seconds: f64) -> Run {
+    run.between(seconds, f64::MAX)
+}
+
+#[test]
+fn a_constant_path_is_filled_without_a_queue() {
+    let run = run(Link::constant(10.0 * MBIT), 30.0);
+    let steady = after(&run, 3.0);
+    assert!(steady.utilisation() > 0.85, "{:.2}", steady.utilisation());
+    assert!(steady.queue_ms(0.95) < 50.0, "{:.1} ms", steady.queue_ms(0.95));
+    assert!(steady.least_estimate() > 7.0 * MBIT, "{:.1}", steady.least_estimate() / MBIT);
+}
+
+#[test]
+fn a_step_down_and_up_is_followed() {
+    let run = run(Link::steps(&[(0.0, 10.0 * MBIT), (10.0, 2.0 * MBIT), (20.0, 10.0 * MBIT)]), 30.0);
+    assert!(run.queue_ms(0.95) < 100.0, "{:.1} ms", run.queue_ms(0.95));
+    let low = run.between(12.0, 20.0);
+    assert!(low.utilisation() > 0.8, "{:.2}", low.utilisation());
+    let again = run.between(23.0, 30.0);
+    assert!(again.utilisation() > 0.9, "{:.2}", again.utilisation());
+}
+
+#[test]
+fn the_long_queue_after_a_step_down_is_gone_within_a_second() {
+    let run = run(Link::steps(&[(0.0, 10.0 * MBIT), (10.0, 2.0 * MBIT)]), 20.0);
+    let later = run.between(11.0, 20.0);
+    assert!(later.queue_ms(0.95) < 80.0, "{:.1} ms", later.queue_ms(0.95));
+}
+
+#[test]
+fn random_loss_costs_little_more_than_what_is_lost() {
+    for (loss, least) in [(0.01, 0.85), (0.05, 0.75), (0.20, 0.5)] {
+        let run = run(Link { loss, ..Link::constant(10.0 * MBIT) }, 60.0);
+        let steady = after(&run, 20.0);
+        assert!(steady.utilisation() > least, "{loss}: {:.2}", steady.utilisation());
+        assert!(steady.queue_ms(0.95) < 60.0, "{loss}: {:.1} ms", steady.queue_ms(0.95));
+    }
+}
+
+#[test]
+fn a_path_that_drops_instead_of_queueing_is_not_flooded() {
+    let run = run(Link { buffer_ms: 30.0, ..Link::constant(2.0 * MBIT) }, 30.0);
+    let steady = after(&run, 10.0);
+    assert!(steady.loss() < 0.15, "{:.2}", steady.loss());
+    assert!(steady.utilisation() > 0.6, "{:.2}", steady.utilisation());
+}
+
+#[test]
+fn a_long_round_trip_is_no_queue() {
+    let run = run(Link { delay_ms: 150.0, ..Link::constant(10.0 * MBIT) }, 40.0);
+    let steady = after(&run, 10.0);
+    assert!(steady.utilisation() > 0.8, "{:.2}", steady.utilisation());
+    assert!(steady.queue_ms(0.95) < 100.0, "{:.1} ms", steady.queue_ms(0.95));
+}
+
+#[test]
+fn cross_traffic_leaves_the_rest() {
+    let link = Link { cross: vec![(10.0, 20.0, 6.0 * MBIT)], ..Link::constant(10.0 * MBIT) };
+    let run = run(link, 30.0);
+    assert!(run.queue_ms(0.95) < 100.0, "{:.1} ms", run.queue_ms(0.95));
+    let beside = run.between(12.0, 20.0);
+    assert!(beside.utilisation() > 0.25, "{:.2}", beside.utilisation());
+    let alone = run.between(24.0, 30.0);
+    assert!(alone.utilisation() > 0.85, "{:.2}", alone.utilisation());
+}
+
+#[test]
+fn jitter_and_reordering_are_no_congestion() {
+    let run = run(Link { jitter_ms: 8.0, ..Link::constant(10.0 * MBIT) }, 40.0);
+    let steady = after(&run, 10.0);
+    assert!(steady.utilisation() > 0.6, "{:.2}", steady.utilisation());
+}
+
+#[test]
+fn silence_lowers_the_rate_and_reports_bring_it_back() {
+    let run = run(Link { gaps: vec![(10.0, 15.0)], ..Link::constant(10.0 * MBIT) }, 30.0);
+    let silent = run.between(14.0, 15.0);
+    assert!(silent.highest_estimate() < 4.0 * MBIT, "{:.1}", silent.highest_estimate() / MBIT);
+    let again = run.between(18.0, 30.0);
+    assert!(again.utilisation() > 0.85, "{:.2}", again.utilisation());
+}
+
+#[test]
+fn a_stream_that_needs_little_keeps_its_estimate_and_cannot_raise_it_without_end() {
+    let run = run(Link { demand: 0.5 * MBIT, ..Link::constant(10.0 * MBIT) }, 60.0);
+    let steady = after(&run, 5.0);
+    assert!(steady.least_estimate() > 2.0 * MBIT, "{:.1}", steady.least_estimate() / MBIT);
+    assert!(steady.highest_estimate() < 12.0 * MBIT, "{:.1}", steady.highest_estimate() / MBIT);
+}
