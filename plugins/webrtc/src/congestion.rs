@@ -39,6 +39,8 @@ const START: f64 = 6e6;
 const BOUNDS: (f64, f64) = (150e3, 300e6);
 /// What is left of the measured rate when there is too much.
 const BACK_OFF: f64 = 0.85;
+/// Share of the estimate that a stream uses when it fills the path.
+const FILLED: f64 = 0.5;
 /// Growth per second: while there is room as far as bursts tell, near the limit, and beyond it.
 const GROWTH: [f64; 3] = [4.0, 1.15, 1.04];
 /// A queue that is longer is emptied, one that is shorter lets the rate grow.
@@ -146,11 +148,15 @@ impl Controller {
         // The longer the queue, the less, so that it is gone within half a second.
         let drained = 1.0 - queue as f64 / 500e6;
         let target = measured * BACK_OFF.min(drained.max(0.5));
-        if target < self.estimate {
+        // A stream that needs little fills no path: what it measured is what it needed.
+        let is_filled = burst.is_some() || rate > self.estimate * FILLED;
+        if is_filled && target < self.estimate {
             self.estimate = target;
         } else if queue >= self.decreased_queue {
-            // Bursts find a free path, and yet the queue grows: there are others.
-            self.estimate *= BACK_OFF;
+            // Bursts find a free path, or there is too little to tell, and yet the queue grows: there are others. Or it is
+            // jitter; a stream that is not the cause does not give way without end.
+            let least = if is_filled { 0.0 } else { 4.0 * self.delivery.peak() + 500e3 };
+            self.estimate = (self.estimate * BACK_OFF).max(least.min(self.estimate));
         } else {
             return;
         }

@@ -96,3 +96,9 @@ fn a_stream_that_needs_little_keeps_its_estimate_and_cannot_raise_it_without_end
     assert!(steady.least_estimate() > 2.0 * MBIT, "{:.1}", steady.least_estimate() / MBIT);
     assert!(steady.highest_estimate() < 12.0 * MBIT, "{:.1}", steady.highest_estimate() / MBIT);
 }
+
+#[test]
+fn jitter_does_not_take_the_estimate_from_a_stream_that_needs_little() {
+    let run = run(Link { demand: 0.25 * MBIT, jitter_ms: 40.0, ..Link::constant(10.0 * MBIT) }, 60.0);
+    assert!(run.least_estimate() > 1.2 * MBIT, "{:.1}", run.least_estimate() / MBIT);
+}

@@ -1,118 +1,15 @@
 //! The transport beside real clients in the same process.
 
 mod client;
+mod stage;
 mod stream;
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
-use client::{Client, PATIENCE, wait_for};
-use selkies_plugin_sdk::{
-    ClientState, Message, abi,
-    test_host::{TestHost, TestTransport, TransportEvent},
-};
-use selkies_webrtc::WebRtc;
+use client::{Client, wait_for};
+use selkies_plugin_sdk::{ClientState, Message, abi, test_host::TransportEvent};
+use stage::{H264, Stage, VP8};
 use stream::Stream;
-
-/// A host with a transport, a stream, and clients.
-struct Stage {
-    host: TestHost,
-    transport: TestTransport,
-    stream: Stream,
-    clients: HashMap<u64, Client>,
-    heard: usize,
-    /// Who gets packets: clients that said what they take.
-    ready: Vec<u64>,
-    wants_key: bool,
-}
-
-impl Stage {
-    fn new(stream: Stream) -> Self {
-        let host = TestHost::new();
-        let transport = TestTransport::of::<WebRtc>(&host, "{}").expect("a transport");
-        Self {
-            host,
-            transport,
-            stream,
-            clients: HashMap::new(),
-            heard: 0,
-            ready: Vec::new(),
-            wants_key: false,
-        }
-    }
-
-    fn join(&mut self, client: u64, codecs: &str, codec: &'static str) {
-        self.clients.insert(client, Client::new(codec));
-        let hello = format!(r#"{{"codecs": {codecs}, "loopback": true}}"#);
-        self.transport.client_open(client, &hello).expect("it is taken");
-    }
-
-    fn leave(&mut self, client: u64) {
-        self.transport.client_close(client, "it left");
-        self.ready.retain(|ready| *ready != client);
-        self.clients.remove(&client);
-    }
-
-    /// Carries what the two sides have to say.
-    fn exchange(&mut self) {
-        let events = self.host.transport_events();
-        for event in &events[self.heard..] {
-            match event {
-                TransportEvent::Signal(client, json) => {
-                    if let Some(client) = self.clients.get(client) {
-                        client.hear(json);
-                    }
-                }
-                TransportEvent::KeyframeRequest(..) => self.wants_key = true,
-                TransportEvent::State(client, ClientState::Connected, _) => self.ready.push(*client),
-                TransportEvent::State(client, ClientState::Failed, reason) => {
-                    panic!("client {client} failed: {reason}");
-                }
-                _ => {}
-            }
-        }
-        self.heard = events.len();
-        for (number, client) in &self.clients {
-            for signal in client.take_signals() {
-                self.transport.signal(*number, &signal).expect("it is taken");
-            }
-        }
-    }
-
-    /// One frame goes to everybody.
-    fn frame(&mut self) -> u64 {
-        let key = std::mem::take(&mut self.wants_key);
-        let (transport, ready) = (&self.transport, &self.ready);
-        self.stream.next(key, |packet| transport.send_packet(ready, packet).expect("it is sent"))
-    }
-
-    /// Streams until something holds.
-    fn stream_until(&mut self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
-        let until = Instant::now() + PATIENCE;
-        while !condition(self) {
-            assert!(Instant::now() < until, "streamed in vain for {what}");
-            self.exchange();
-            self.frame();
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn pictures(&self, client: u64) -> u64 {
-        self.clients[&client].pictures()
-    }
-
-    fn agreed(&self, client: u64) -> Option<u32> {
-        self.host.transport_events().iter().find_map(|event| match event {
-            TransportEvent::Codec(who, 0, codec) if *who == client => Some(*codec),
-            _ => None,
-        })
-    }
-}
-
-const H264: &str = "H264";
-const VP8: &str = "VP8";
 
 #[test]
 fn h264_arrives_is_decoded_and_reported() {
@@ -203,4 +100,62 @@ fn a_restart_makes_a_new_connection_with_a_new_offer() {
     assert_eq!(offers(&stage), 2);
     stage.transport.send_message(&[7], abi::CHANNEL_CONTROL, Message::Text("again")).expect("it is sent");
     wait_for("the text", || stage.clients[&7].texts().iter().any(|(_, text)| text == "again"));
+}
+
+#[test]
+fn a_hostile_client_harms_nobody() {
+    let mut stage = Stage::new(Stream::vp8());
+    stage.join(7, r#"["vp8"]"#, VP8);
+    stage.stream_until("pictures", |stage| stage.pictures(7) >= 5);
+    // One that never answers what it was offered, and one that does so with something else.
+    for client in [8, 9] {
+        stage.transport.client_open(client, r#"{"codecs": ["vp8", "h264", "opus"]}"#).expect("it is taken");
+    }
+    let failed = |stage: &Stage, client: u64| {
+        let is_failure = |event: &TransportEvent| matches!(event, TransportEvent::State(who, ClientState::Failed, _) if *who == client);
+        stage.host.transport_events().iter().any(is_failure)
+    };
+    wait_for("the offers", || {
+        let is_offer = |event: &&TransportEvent| matches!(event, TransportEvent::Signal(8 | 9, json) if json.contains("offer"));
+        stage.host.transport_events().iter().filter(is_offer).count() == 2
+    });
+    let answer = |sdp: &str| serde_json::json!({ "sdp": { "type": "answer", "sdp": sdp } }).to_string();
+    stage.transport.signal(9, &answer("v=0\r\nm=video 9 x 1\r\n")).expect("it is well-formed");
+    wait_for("the end of the one", || failed(&stage, 9));
+    let mut refused = 0;
+    for i in 0..20_000 {
+        let place = if i % 2 == 0 { "169.254.169.254" } else { "a.local" };
+        let ice = serde_json::json!({ "ice": { "candidate": format!("candidate:1 1 UDP 1 {place} 80 typ host"), "sdpMLineIndex": i } });
+        refused += u32::from(stage.transport.signal(8, &ice.to_string()).is_err());
+        if i % 10 == 0 {
+            refused += u32::from(stage.transport.signal(8, r#"{"restart": true}"#).is_err());
+        }
+    }
+    let long = answer(&"a=x\r\n".repeat(100_000));
+    for json in
+        ["", "[", "{}", r#"{"ice": {"candidate": 7}}"#, r#"{"sdp": {"type": "offer", "sdp": ""}}"#, &long]
+    {
+        refused += u32::from(stage.transport.signal(8, json).is_err());
+    }
+    assert!(refused >= 6, "{refused}");
+    let before = stage.pictures(7);
+    stage.stream_until("pictures as before", |stage| stage.pictures(7) >= before + 10);
+    assert!(!failed(&stage, 7));
+    for client in [8, 9] {
+        stage.transport.client_close(client, "enough");
+    }
+    // A flood of requests for key frames is five a second.
+    let requests = |stage: &Stage| {
+        let is_request = |event: &&TransportEvent| **event == TransportEvent::KeyframeRequest(7, 0);
+        stage.host.transport_events().iter().filter(is_request).count()
+    };
+    let (before, begin) = (requests(&stage), std::time::Instant::now());
+    for _ in 0..500 {
+        stage.clients[&7].lose_picture();
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    stage.stream_until("a request", |stage| requests(stage) > before);
+    let most = begin.elapsed().as_millis() / 200 + 2;
+    assert!((requests(&stage) - before) as u128 <= most, "{} in {most}", requests(&stage) - before);
+    assert_eq!(stage.host.misuse(), Vec::<String>::new());
 }
