@@ -91,7 +91,8 @@ export class Firefox {
   /** Opens a page as Browser.open does, with storage of its own. */
   async open(url, { size = [1280, 720], selector = "#screen, #video", prepare = null } = {}) {
     const { userContext } = await this.send("browser.createUserContext", {});
-    const { context } = await this.send("browsingContext.create", { type: "tab", userContext });
+    // A tab would hide the page before it.
+    const { context } = await this.send("browsingContext.create", { type: "window", userContext });
     const page = new FirefoxPage(this, context, userContext);
     const desk = new Desk(page);
     await page.setViewportSize({ width: size[0], height: size[1] });
@@ -134,11 +135,12 @@ class FirefoxPage {
     };
   }
 
-  /** Only errors that no script caught. */
+  /** Only errors that no script caught; Firefox tells what a refused socket is in the same way. */
   on(name, listener) {
     if (name !== "pageerror") throw new Error(`no event ${name} here`);
     this.firefox.listen(({ method, params }) => {
-      if (method === "log.entryAdded" && params.type === "javascript" && params.level === "error" && params.source.context === this.id) listener(params.text);
+      if (method !== "log.entryAdded" || params.source.context !== this.id || /^Firefox can.t establish a connection/.test(params.text)) return;
+      if (params.type === "javascript" && params.level === "error") listener(params.text);
     });
   }
 

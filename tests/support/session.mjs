@@ -10,13 +10,13 @@ import { XServer } from "./xserver.mjs";
 export class Session {
   stage = new Stage();
 
-  /** `x`, `host`, `page`: options of XServer.start, Host.start and Browser.open. */
-  static async start({ x = {}, host = {}, page = {}, path = "" } = {}) {
+  /** `x`, `host`, `page`: options of XServer.start, Host.start and `browser`'s open. */
+  static async start({ x = {}, host = {}, page = {}, path = "", browser = Browser } = {}) {
     const session = new Session();
     try {
       session.x = session.stage.add(await XServer.start(x));
       session.host = session.stage.add(await Host.start({ x: session.x, ...host }));
-      session.browser = session.stage.add(await Browser.start());
+      session.browser = session.stage.add(await browser.start());
       session.desk = await session.open(path, page);
     } catch (error) {
       await session.close();
