@@ -42,11 +42,15 @@ const BACK_OFF: f64 = 0.85;
 /// Share of the estimate that a stream uses when it fills the path.
 const FILLED: f64 = 0.5;
 /// Growth per second: while there is room as far as bursts tell, near the limit, and beyond it.
-const GROWTH: [f64; 3] = [4.0, 1.15, 1.04];
+const GROWTH: [f64; 3] = [6.0, 1.15, 1.04];
+/// The estimate grows to this many times what arrives: where bursts find room, and otherwise.
+const PROVEN: [f64; 2] = [2.2, 1.5];
 /// A queue that is longer is emptied, one that is shorter lets the rate grow.
 const QUEUE: (u64, u64) = (45 * MILLISECOND, 22 * MILLISECOND);
+/// Decreases in a row that leave a queue as it is, before it is taken for a longer way.
+const UNMOVED: u32 = 3;
 /// What may be under way beyond the round trip's worth, as time.
-const SLACK: u64 = 60 * MILLISECOND;
+const SLACK: u64 = 110 * MILLISECOND;
 /// Reports come every 50 to 100 ms; without any for this long, something is wrong.
 const SILENCE: u64 = 500 * MILLISECOND;
 
@@ -63,6 +67,8 @@ pub struct Controller {
     decreased_ns: u64,
     /// The queue when the estimate was last lowered.
     decreased_queue: u64,
+    /// How often in a row it was lowered, and the queue stayed as it was.
+    unmoved: u32,
     reported_ns: u64,
     /// Bytes that left since the last report.
     unreported: u64,
@@ -80,6 +86,7 @@ impl Default for Controller {
             updated_ns: 0,
             decreased_ns: 0,
             decreased_queue: 0,
+            unmoved: 0,
             reported_ns: 0,
             unreported: 0,
         }
@@ -143,13 +150,18 @@ impl Controller {
     }
 
     fn decrease(&mut self, now_ns: u64, rate: f64, burst: Option<f64>, queue: u64) {
+        // A stream that needs little fills no path: what it measured is what it needed.
+        let fills = rate > self.estimate * FILLED;
         // What arrives is what the path takes, if that is filled; how fast bursts arrive, tells sooner.
-        let measured = burst.unwrap_or(rate);
+        let measured = match burst {
+            Some(burst) if fills => burst.min(rate),
+            Some(burst) => burst,
+            None => rate,
+        };
         // The longer the queue, the less, so that it is gone within half a second.
         let drained = 1.0 - queue as f64 / 500e6;
         let target = measured * BACK_OFF.min(drained.max(0.5));
-        // A stream that needs little fills no path: what it measured is what it needed.
-        let is_filled = burst.is_some() || rate > self.estimate * FILLED;
+        let is_filled = burst.is_some() || fills;
         if is_filled && target < self.estimate {
             self.estimate = target;
         } else if queue >= self.decreased_queue {
@@ -159,6 +171,13 @@ impl Controller {
             self.estimate = (self.estimate * BACK_OFF).max(least.min(self.estimate));
         } else {
             return;
+        }
+        // A queue that does not care what is sent is none: the way has become longer.
+        let is_same = queue.abs_diff(self.decreased_queue) < queue / 5;
+        self.unmoved = if is_same { self.unmoved + 1 } else { 0 };
+        if self.unmoved == UNMOVED {
+            self.queue.forget();
+            self.unmoved = 0;
         }
         self.decreased_queue = queue;
         self.decreased_ns = now_ns;
@@ -174,7 +193,7 @@ impl Controller {
         };
         let grown = self.estimate * growth.powf(seconds);
         // A stream that does not fill the estimate proves nothing about more.
-        let proven = 1.5 * self.delivery.peak() + 100e3;
+        let proven = PROVEN[usize::from(room <= 1.1)] * self.delivery.peak() + 100e3;
         let grown = if room > 1.0 { grown.min(self.estimate * room) } else { grown };
         self.estimate = grown.min(proven.max(self.estimate));
     }
@@ -212,11 +231,17 @@ impl Controller {
         (self.queue.length() as f64 * self.estimate / 8e9) as u64
     }
 
-    /// Bytes that may be under way before the next frame has to wait.
+    /// Whether one more frame may leave while so many bytes are under way; `least` may always be.
+    ///
+    /// More than the path takes in its round trip is no harm by itself: reports come late, too. It is when packets wait on
+    /// the path, or when nothing is heard of it.
     #[must_use]
-    pub fn window_bytes(&self) -> u64 {
-        let time = self.rtt.least() + SLACK + 50 * MILLISECOND;
-        (time as f64 * self.estimate / 8e9) as u64
+    pub fn has_place(&self, now_ns: u64, in_flight: u64, least: u64) -> bool {
+        let time = self.rtt.least() + SLACK;
+        let window = (time as f64 * self.estimate / 8e9) as u64;
+        let is_silent =
+            self.unreported > 0 && now_ns.saturating_sub(self.reported_ns) > SILENCE / 2 + self.rtt.least();
+        in_flight <= window.max(least) || !(is_silent || self.queue.length() > QUEUE.0)
     }
 }
 

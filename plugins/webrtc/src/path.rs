@@ -152,8 +152,8 @@ impl Path {
         if !self.controls {
             return true;
         }
-        let window = state.controller.window_bytes().max(LEAST).max(state.largest + LEAST / 2);
-        state.arrivals.in_flight() <= window
+        let least = LEAST.max(state.largest + LEAST / 2);
+        state.controller.has_place(now, state.arrivals.in_flight(), least)
     }
 
     /// The client's report on packets: `RTPTWCCPackets`.

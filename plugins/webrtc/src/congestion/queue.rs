@@ -35,6 +35,12 @@ impl Queue {
         self.length = u64::try_from(delay.saturating_sub(floor)).unwrap_or(0);
     }
 
+    /// What was known of the path does not hold any more.
+    pub(super) fn forget(&mut self) {
+        self.parts.clear();
+        self.length = 0;
+    }
+
     /// Nanoseconds.
     pub(super) fn length(&self) -> u64 {
         self.length

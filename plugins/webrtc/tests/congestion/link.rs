@@ -14,6 +14,8 @@ pub(crate) struct Link {
     pub(crate) rates: Vec<(f64, f64)>,
     /// One way.
     pub(crate) delay_ms: f64,
+    /// From when on the way is longer, and by how many milliseconds.
+    pub(crate) longer: Option<(f64, f64)>,
     /// Packets that would wait longer are dropped.
     pub(crate) buffer_ms: f64,
     /// Share of packets that get lost whatever is sent.
@@ -33,6 +35,7 @@ impl Link {
         Self {
             rates: rates.to_vec(),
             delay_ms: 20.0,
+            longer: None,
             buffer_ms: 1000.0,
             loss: 0.0,
             jitter_ms: 0.0,
@@ -44,6 +47,12 @@ impl Link {
 
     pub(crate) fn constant(rate: f64) -> Self {
         Self::steps(&[(0.0, rate)])
+    }
+
+    /// One way, in seconds.
+    fn delay(&self, now: f64) -> f64 {
+        let more = self.longer.filter(|(from, _)| *from <= now).map_or(0.0, |(_, more)| more);
+        (self.delay_ms + more) / 1000.0
     }
 
     fn rate(&self, now: f64) -> f64 {
@@ -150,7 +159,7 @@ pub(crate) fn run(link: Link, seconds: f64) -> Run {
             }
         }
         let in_flight: u64 = under_way.iter().map(|packet| u64::from(packet.size)).sum();
-        let has_place = in_flight <= controller.window_bytes().max(48 * 1024);
+        let has_place = controller.has_place(ns(now), in_flight, 48 * 1024);
         if now >= frame_at {
             frame_at += FRAME;
             if has_place {
@@ -168,7 +177,7 @@ pub(crate) fn run(link: Link, seconds: f64) -> Run {
                         queue += size;
                     }
                     let jitter = chance.next() * link.jitter_ms / 1000.0;
-                    let arrives = now + queue * 8.0 / rate + link.delay_ms / 1000.0 + jitter;
+                    let arrives = now + queue * 8.0 / rate + link.delay(now) + jitter;
                     let arrives = (!is_lost).then_some(arrives);
                     under_way.push(Packet { sent: now, arrives, size: size as u32 });
                 }

@@ -102,3 +102,10 @@ fn jitter_does_not_take_the_estimate_from_a_stream_that_needs_little() {
     let run = run(Link { demand: 0.25 * MBIT, jitter_ms: 40.0, ..Link::constant(10.0 * MBIT) }, 60.0);
     assert!(run.least_estimate() > 1.2 * MBIT, "{:.1}", run.least_estimate() / MBIT);
 }
+
+#[test]
+fn a_way_that_becomes_longer_is_no_queue_for_long() {
+    let link = Link { longer: Some((10.0, 250.0)), ..Link::constant(10.0 * MBIT) };
+    let again = run(link, 30.0).between(16.0, 30.0);
+    assert!(again.utilisation() > 0.8, "{:.2}", again.utilisation());
+}
