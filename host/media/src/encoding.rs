@@ -289,9 +289,10 @@ fn steps(wanted: &EncoderSettings) -> Option<BitrateSteps> {
     (wanted.rate == RATE_CBR && wanted.bitrate_kbps > 0).then(|| BitrateSteps::new(wanted.bitrate_kbps))
 }
 
-/// Only where what rests is refined: else it would stay as coarse as it was in motion.
+/// Only where what rests is refined to what it would have otherwise: else it would stay as coarse as it was in motion.
 fn quality_steps(offer: &EncoderOffer, wanted: &EncoderSettings) -> Option<QualitySteps> {
-    let refines = offer.flags & ENCODER_REFINES != 0 && wanted.refine_quality != UNSET;
+    // Without refinement, that is the highest number.
+    let refines = offer.flags & ENCODER_REFINES != 0 && wanted.refine_quality <= wanted.quality;
     // A quantiser: JPEG's scale has its best at the other end.
     let quantiser = wanted.rate == RATE_QUALITY && offer.codec != CODEC_JPEG;
     (refines && quantiser).then(|| QualitySteps::new(wanted.quality, offer.quality_max))
