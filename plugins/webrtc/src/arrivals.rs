@@ -31,6 +31,8 @@ struct Frame {
     missing: Vec<u16>,
     /// Its last packet left.
     is_whole: bool,
+    /// When its newest packet left.
+    left_ns: u64,
 }
 
 #[derive(Debug, Default)]
@@ -77,7 +79,7 @@ impl Arrivals {
         if frames.len() == MAX_FRAMES {
             frames.pop_front();
         }
-        frames.push_back(Frame { frame_id, pts, missing: Vec::new(), is_whole: false });
+        frames.push_back(Frame { frame_id, pts, missing: Vec::new(), is_whole: false, left_ns: 0 });
     }
 
     /// A packet left. `pts` is that of its frame, `original` the RTP number that a retransmission begins with.
@@ -97,6 +99,7 @@ impl Arrivals {
                 if let Some(frame) = frame {
                     frame.missing.push(header.sequence);
                     frame.is_whole |= header.marker;
+                    frame.left_ns = now_ns;
                 }
                 Some((stream, header.sequence))
             }
@@ -170,6 +173,12 @@ impl Arrivals {
         self.streams.get(&stream).map_or(0, |stream| stream.arrived)
     }
 
+    /// When the newest frame of a stream left, where something of it is not known to have arrived.
+    pub(crate) fn unfinished(&self, stream: u32) -> Option<u64> {
+        let frame = self.streams.get(&stream)?.frames.back()?;
+        (frame.is_whole && !frame.missing.is_empty()).then_some(frame.left_ns)
+    }
+
     /// Bytes that left and are not reported on.
     pub(crate) fn in_flight(&self) -> u64 {
         self.in_flight
@@ -225,6 +234,16 @@ mod tests {
         arrive(&mut arrivals, 1);
         arrive(&mut arrivals, 0);
         assert_eq!((arrivals.arrived(0), arrivals.in_flight()), (101, 0));
+    }
+
+    #[test]
+    fn the_newest_frame_is_unfinished_until_all_of_it_arrived() {
+        let mut arrivals = two_frames();
+        assert_eq!(arrivals.unfinished(0), Some(3));
+        arrive(&mut arrivals, 0);
+        assert_eq!(arrivals.unfinished(0), Some(3));
+        arrive(&mut arrivals, 1);
+        assert_eq!(arrivals.unfinished(0), None);
     }
 
     #[test]

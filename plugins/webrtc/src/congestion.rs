@@ -41,6 +41,8 @@ const BOUNDS: (f64, f64) = (150e3, 300e6);
 const BACK_OFF: f64 = 0.85;
 /// Share of the estimate that a stream uses when it fills the path.
 const FILLED: f64 = 0.5;
+/// Up to here the estimate grows without proof: a picture at rest proves nothing, and must not be stuck with a low one.
+const UNPROVEN: f64 = 3e6;
 /// Growth per second: while there is room as far as bursts tell, near the limit, and beyond it.
 const GROWTH: [f64; 3] = [6.0, 1.15, 1.04];
 /// The estimate grows to this many times what arrives: where bursts find room, and otherwise.
@@ -150,8 +152,8 @@ impl Controller {
     }
 
     fn decrease(&mut self, now_ns: u64, rate: f64, burst: Option<f64>, queue: u64) {
-        // A stream that needs little fills no path: what it measured is what it needed.
-        let fills = rate > self.estimate * FILLED;
+        // A stream that needs little fills no path: what it measured is what it needed. Unless it waits for long.
+        let fills = rate > self.estimate * FILLED || queue > 2 * QUEUE.0;
         // What arrives is what the path takes, if that is filled; how fast bursts arrive, tells sooner.
         let measured = match burst {
             Some(burst) if fills => burst.min(rate),
@@ -194,6 +196,7 @@ impl Controller {
         let grown = self.estimate * growth.powf(seconds);
         // A stream that does not fill the estimate proves nothing about more.
         let proven = PROVEN[usize::from(room <= 1.1)] * self.delivery.peak() + 100e3;
+        let proven = proven.max(UNPROVEN);
         let grown = if room > 1.0 { grown.min(self.estimate * room) } else { grown };
         self.estimate = grown.min(proven.max(self.estimate));
     }

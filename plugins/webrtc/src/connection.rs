@@ -241,8 +241,8 @@ impl Connection {
         if !self.is_connected.load(SeqCst) {
             return Vec::new();
         }
-        self.lines.iter().for_each(|line| line.tick());
         let now = now_ns();
+        self.lines.iter().for_each(|line| line.tick(now));
         self.lines
             .iter()
             .filter(|line| line.is_video())

@@ -34,6 +34,7 @@ mod playout_delay;
 mod plugin;
 mod rtp;
 mod signal;
+mod tail;
 mod voice;
 
 pub use config::Config;

@@ -203,9 +203,17 @@ impl Line {
         }
     }
 
-    /// Makes requests that had to wait.
-    pub(crate) fn tick(&self) {
-        if self.is_video && self.state().keyframes.due(Instant::now()) {
+    /// Makes requests that had to wait, and those that the client cannot know of.
+    pub(crate) fn tick(&self, now_ns: u64) {
+        if !self.is_video {
+            return;
+        }
+        let is_lost = self.path.lost_tail(self.stream, now_ns);
+        let mut state = self.state();
+        let now = Instant::now();
+        let is_due = if is_lost { state.keyframes.ask(now) } else { state.keyframes.due(now) };
+        drop(state);
+        if is_due {
             self.voice.request_keyframe(self.stream);
         }
     }

@@ -16,6 +16,7 @@ use crate::{
     arrivals::{Arrivals, Fate, Report},
     congestion::{Arrival, Controller},
     rtp::Header,
+    tail::Tail,
 };
 
 /// A path on which nothing is heard of for this long takes nothing more.
@@ -40,6 +41,7 @@ struct State {
     counts: [(u64, u64); 2],
     interval_begin: u64,
     dropped: u64,
+    tails: HashMap<u32, Tail>,
     /// What was told last of each stream.
     told: HashMap<u32, [u64; 5]>,
 }
@@ -182,6 +184,16 @@ impl Path {
             }
         }
         state.controller.feedback(now, &arrivals);
+    }
+
+    /// Whether the newest frame of a stream is lost, and nothing follows by which the client would see it.
+    pub(crate) fn lost_tail(&self, stream: u32, now: u64) -> bool {
+        if !self.is_reported.load(Relaxed) {
+            return false;
+        }
+        let State { arrivals, controller, tails, .. } = &mut *self.state();
+        let left_ns = arrivals.unfinished(stream);
+        tails.entry(stream).or_default().look(left_ns, controller.rtt_ns(), now)
     }
 
     /// What the host is to know, if it changed; of one stream, beside the whole path.

@@ -109,3 +109,14 @@ fn a_way_that_becomes_longer_is_no_queue_for_long() {
     let again = run(link, 30.0).between(16.0, 30.0);
     assert!(again.utilisation() > 0.8, "{:.2}", again.utilisation());
 }
+
+#[test]
+fn an_estimate_that_fell_comes_back_while_little_is_sent() {
+    let rates = [(0.0, 10.0 * MBIT), (5.0, 0.3 * MBIT), (10.0, 10.0 * MBIT)];
+    let link = Link { demand: 0.5 * MBIT, ..Link::steps(&rates) };
+    let run = run(link, 40.0);
+    let low = run.between(7.0, 10.0);
+    assert!(low.highest_estimate() < 0.8 * MBIT, "{:.1}", low.highest_estimate() / MBIT);
+    let again = run.between(35.0, 40.0);
+    assert!(again.least_estimate() > 2.0 * MBIT, "{:.1}", again.least_estimate() / MBIT);
+}
