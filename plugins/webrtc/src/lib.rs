@@ -36,6 +36,7 @@ mod rtp;
 mod signal;
 mod tail;
 mod voice;
+mod warm;
 
 pub use config::Config;
 pub use plugin::WebRtc;

@@ -21,6 +21,7 @@ use crate::{
     peer::Peer,
     signal::Signal,
     voice::Voice,
+    warm,
 };
 
 /// Clients at once; each costs threads, memory and a port.
@@ -44,7 +45,7 @@ pub struct WebRtc {
     codecs: Vec<Codec>,
     peers: RwLock<HashMap<u64, Arc<Peer>>>,
     orders: Mutex<mpsc::Sender<Order>>,
-    control: Option<thread::JoinHandle<()>>,
+    threads: Vec<thread::JoinHandle<()>>,
 }
 
 /// # Errors
@@ -87,14 +88,19 @@ impl Transport for WebRtc {
         gst::init()
             .map_err(|error| Error::fatal_plugin(format!("gst-init: GStreamer does not start: {error}")))?;
         look_for_elements()?;
-        let (orders, control) = Control::start(options)
-            .map_err(|error| Error::retry(format!("webrtc-control: no thread: {error}")))?;
+        let no_thread = |error| Error::retry(format!("webrtc-control: no thread: {error}"));
+        let codecs = Codec::available();
+        let first = codecs.iter().copied().find(|codec| codec.is_video()).unwrap_or(Codec::Vp8);
+        let nobody = Voice::new(link, 0);
+        nobody.close();
+        let warm = warm::start(options.clone(), first, nobody).map_err(no_thread)?;
+        let (orders, control) = Control::start(options).map_err(no_thread)?;
         Ok(Self {
             link,
-            codecs: Codec::available(),
+            codecs,
             peers: RwLock::default(),
             orders: Mutex::new(orders),
-            control: Some(control),
+            threads: vec![control, warm],
         })
     }
 
@@ -180,8 +186,8 @@ impl Drop for WebRtc {
         let peers = std::mem::take(self.peers.get_mut().unwrap_or_else(PoisonError::into_inner));
         peers.values().for_each(|peer| peer.voice.close());
         let _ = self.order(Order::Stop);
-        if let Some(control) = self.control.take() {
-            let _ = control.join();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
         }
     }
 }
