@@ -16,6 +16,7 @@ mod sink;
 mod socket;
 mod socketio;
 mod turn;
+mod turn_rest;
 
 pub use auth::BasicAuth;
 pub use hub::Hub;
@@ -24,3 +25,4 @@ pub use relay::{SignalingOptions, SignalingServer};
 pub use server::{Listening, Server, ServerError, ServerOptions};
 pub use sink::HubSink;
 pub use socketio::Origins;
+pub use turn_rest::TurnRestServer;

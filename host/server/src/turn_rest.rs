@@ -1,0 +1,144 @@
+//! A TURN REST service on a port of its own: `GET` and `POST /`, parameters from query, form, JSON or headers.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener as StdListener},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use poem::{
+    Endpoint, EndpointExt, Request, Response, Route,
+    endpoint::make_sync,
+    get,
+    http::{StatusCode, header},
+};
+use selkies_turn::rest::{Question, Service};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tracing::{debug, info};
+
+use crate::{
+    accept::{self, App},
+    server::{ServerError, listen_all},
+};
+
+/// Longest body of a request, in bytes.
+const MAX_BODY: usize = 16 * 1024;
+
+/// A service that listens and serves from [`TurnRestServer::run`] on.
+pub struct TurnRestServer {
+    listeners: Vec<StdListener>,
+    local: Vec<SocketAddr>,
+    app: App,
+}
+
+impl std::fmt::Debug for TurnRestServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TurnRestServer").field("local", &self.local).finish_non_exhaustive()
+    }
+}
+
+impl TurnRestServer {
+    /// Listens on every address.
+    ///
+    /// # Errors
+    /// [`ServerError::Listen`] when one of them cannot be used.
+    pub fn bind(addresses: &[String], port: u16, service: Service) -> Result<Self, ServerError> {
+        let (listeners, local) = listen_all(addresses, port)?;
+        let rest = Rest { service: Arc::new(service) };
+        let app =
+            Route::new().at("/health", get(make_sync(|_| "ok\n"))).at("/", get(rest.clone()).post(rest));
+        Ok(Self { listeners, local, app: Arc::new(app.map_to_response().boxed()) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local(&self) -> &[SocketAddr] {
+        &self.local
+    }
+
+    /// Serves until `stop` completes; open requests get a moment.
+    ///
+    /// # Errors
+    /// When a socket cannot be handed to the runtime; nothing was served then.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let (stopping, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        for listener in self.listeners {
+            tasks.spawn(accept::serve(TcpListener::from_std(listener)?, self.app.clone(), stopped.clone()));
+        }
+        stop.await;
+        info!("stopping");
+        stopping.send_replace(true);
+        while tasks.join_next().await.is_some() {}
+        Ok(())
+    }
+}
+
+#[derive(Clone)]
+struct Rest {
+    service: Arc<Service>,
+}
+
+impl Endpoint for Rest {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let refuse = |status, text: String| {
+            Response::builder().status(status).header(header::CACHE_CONTROL, "no-store").body(text)
+        };
+        let Some(question) = question(&mut request).await else {
+            let text = "TR004 the body is no form or JSON object of texts, or is longer than 16 KiB\n";
+            return Ok(refuse(StatusCode::BAD_REQUEST, text.into()));
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Ok(match self.service.answer(&question, now, &somebody()) {
+            Ok(json) => Response::builder()
+                .content_type("application/json")
+                .header(header::CACHE_CONTROL, "no-store")
+                .body(json),
+            Err(refusal) => {
+                debug!(%refusal, "refused");
+                let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+                refuse(status, format!("{refusal}\n"))
+            }
+        })
+    }
+}
+
+/// What a request asks: query, then body, then headers; the first that says something counts.
+async fn question(request: &mut Request) -> Option<Question> {
+    let query = request.uri().query().unwrap_or_default();
+    let mut given: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let is_json = request.content_type().is_some_and(|kind| kind.starts_with("application/json"));
+    let body = request.take_body().into_bytes_limit(MAX_BODY).await.ok()?;
+    if is_json && !body.is_empty() {
+        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&body).ok()?;
+        given.extend(object.into_iter().filter_map(|(name, value)| match value {
+            serde_json::Value::String(text) => Some((name, text)),
+            serde_json::Value::Bool(on) => Some((name, on.to_string())),
+            _ => None,
+        }));
+    } else {
+        given.extend(form_urlencoded::parse(&body).into_owned());
+    }
+    let named = |name: &str| given.iter().find(|(known, text)| known == name && !text.is_empty());
+    let parameter = |names: &[&str]| names.iter().find_map(|name| Some(named(name)?.1.clone()));
+    let header = |names: &[&str]| {
+        names.iter().find_map(|name| Some(request.headers().get(*name)?.to_str().ok()?.to_owned()))
+    };
+    Some(Question {
+        service: parameter(&["service"]),
+        username: parameter(&["username"]).or_else(|| header(&["x-auth-user", "x-turn-username"])),
+        key: parameter(&["key", "api"]),
+        protocol: parameter(&["protocol"]).or_else(|| header(&["x-turn-protocol"])),
+        tls: parameter(&["tls"]).or_else(|| header(&["x-turn-tls"])),
+    })
+}
+
+/// A name for somebody who gave none: 16 hexadecimal digits that nobody had before.
+fn somebody() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    format!("{:016x}", RandomState::new().hash_one(now))
+}

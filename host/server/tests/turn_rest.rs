@@ -1,0 +1,83 @@
+//! The TURN REST service over HTTP.
+
+use std::net::SocketAddr;
+
+use selkies_server::TurnRestServer;
+use selkies_turn::rest::{Service, ServiceOptions};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::oneshot,
+};
+
+fn service(key: &str) -> Service {
+    Service::new(ServiceOptions {
+        secret: "north".into(),
+        key: key.into(),
+        turn: ("relay.example".into(), 3478),
+        tcp: false,
+        tls: false,
+        ttl: 600,
+        stun: None,
+    })
+}
+
+/// Sends a request; answers status and body.
+async fn ask(at: SocketAddr, line: &str, headers: &str, body: &str) -> (u16, String) {
+    let length = body.len();
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    );
+    let mut socket = TcpStream::connect(at).await.expect("it listens");
+    socket.write_all(request.as_bytes()).await.expect("it reads");
+    let mut text = String::new();
+    socket.read_to_string(&mut text).await.expect("it answers");
+    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn query_form_json_and_headers_are_read() {
+    let server = TurnRestServer::bind(&["127.0.0.1".into()], 0, service("sesame")).expect("a port");
+    let at = server.local()[0];
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async move {
+        let _ = stopped.await;
+    }));
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let json = "Content-Type: application/json\r\n";
+    let names = "x-auth-user: ada\r\nx-turn-protocol: tcp\r\nx-turn-tls: true\r\n";
+    for (line, headers, body) in [
+        ("GET /?service=turn&username=ada&key=sesame&protocol=tcp&tls=true", "", ""),
+        ("GET /?api=sesame", names, ""),
+        ("POST /", form, "service=turn&username=ada&key=sesame&protocol=tcp&tls=true"),
+        ("POST /", json, r#"{"service":"turn","username":"ada","api":"sesame","protocol":"tcp","tls":true}"#),
+        ("POST /?key=sesame", names, ""),
+    ] {
+        let (status, text) = ask(at, line, headers, body).await;
+        assert_eq!(status, 200, "{line} {text}");
+        let answer: Value = serde_json::from_str(&text).expect("JSON");
+        assert!(answer["username"].as_str().is_some_and(|name| name.ends_with(":ada")), "{text}");
+        assert_eq!(answer["uris"][0], "turns:relay.example:3478?transport=tcp");
+    }
+    let (status, text) = ask(at, "GET /?key=sesame", "", "").await;
+    let answer: Value = serde_json::from_str(&text).expect("JSON");
+    let name =
+        answer["username"].as_str().and_then(|name| name.split_once(':')).expect("a name").1.to_owned();
+    assert_eq!((status, name.len()), (200, 16), "{name}");
+    for (line, headers, body, status) in [
+        ("GET /?service=stun&key=sesame", "", "", 400),
+        ("GET /", "", "", 400),
+        ("GET /?key=wrong", "", "", 403),
+        ("POST /?key=sesame", json, "[1]", 400),
+        ("POST /?key=sesame", json, "{", 400),
+        ("POST /?key=sesame", form, &"x".repeat(20_000), 400),
+        ("DELETE /?key=sesame", "", "", 405),
+        ("GET /other", "", "", 404),
+    ] {
+        assert_eq!(ask(at, line, headers, body).await.0, status, "{line}");
+    }
+    stop.send(()).expect("it runs");
+    running.await.expect("it ends").expect("it served");
+}
