@@ -142,6 +142,7 @@ pub(crate) fn command() -> Command {
                 ),
         )
         .subcommand(crate::rtc::command())
+        .subcommands(crate::turn::commands())
 }
 
 /// The folders given with `--plugins`.

@@ -53,6 +53,14 @@ pub(crate) fn relay_config(matches: &ArgMatches) -> Result<Config, Failure> {
     Ok(loader(matches).for_relay().load()?)
 }
 
+/// The settings, for a command that needs no plugin.
+///
+/// # Errors
+/// Every mistake.
+pub(crate) fn settings(matches: &ArgMatches) -> Result<Config, Failure> {
+    Ok(loader(matches).load()?)
+}
+
 fn known_plugins(inventory: &Inventory) -> Vec<KnownPlugin> {
     let entries = inventory.entries().iter();
     let mut known: Vec<KnownPlugin> = entries

@@ -17,6 +17,7 @@ mod stage;
 mod stop;
 mod supervision;
 mod trust;
+mod turn;
 mod xvfb;
 
 use std::process::ExitCode;
@@ -41,6 +42,8 @@ fn main() -> ExitCode {
         Some(("config", matches)) => commands::config(matches),
         Some(("signaling", matches)) => signaling::run(matches),
         Some(("rtc-config", matches)) => rtc::run(matches),
+        Some(("turn-rest", matches)) => turn::rest(matches),
+        Some(("turn-check", matches)) => turn::check_servers(matches),
         _ => run::run(&matches),
     };
     outcome.unwrap_or_else(Failure::report)
