@@ -166,7 +166,7 @@ impl Controller {
         let is_filled = burst.is_some() || fills;
         if is_filled && target < self.estimate {
             self.estimate = target;
-        } else if queue >= self.decreased_queue {
+        } else if queue >= self.decreased_queue.max(QUEUE.1) {
             // Bursts find a free path, or there is too little to tell, and yet the queue grows: there are others. Or it is
             // jitter; a stream that is not the cause does not give way without end.
             let least = if is_filled { 0.0 } else { 4.0 * self.delivery.peak() + 500e3 };

@@ -1,6 +1,7 @@
 //! Congestion control in virtual time, over a simulated bottleneck.
 
 mod link;
+mod recorded;
 
 use link::{Link, Run, run};
 
@@ -119,4 +120,18 @@ fn an_estimate_that_fell_comes_back_while_little_is_sent() {
     assert!(low.highest_estimate() < 0.8 * MBIT, "{:.1}", low.highest_estimate() / MBIT);
     let again = run.between(35.0, 40.0);
     assert!(again.least_estimate() > 2.0 * MBIT, "{:.1}", again.least_estimate() / MBIT);
+}
+
+#[test]
+fn a_recorded_browsers_reports_are_followed() {
+    let estimates = recorded::replay(include_str!("steps.txt"));
+    let between = |from: f64, to: f64| {
+        let seen: Vec<f64> =
+            estimates.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, kbps)| *kbps).collect();
+        assert!(!seen.is_empty());
+        (seen.iter().copied().fold(f64::MAX, f64::min), seen.iter().copied().fold(0.0, f64::max))
+    };
+    assert!(between(5.5, 8.0).1 < 1.4, "{:?}", between(5.5, 8.0));
+    assert!(between(5.5, 8.0).0 > 0.3, "{:?}", between(5.5, 8.0));
+    assert!(between(11.0, 12.0).1 > 2.8, "{:?}", between(11.0, 12.0));
 }
