@@ -6,8 +6,9 @@ use selkies_plugin_host::environment;
 
 /// Capture, display, cursor and input of a machine with an X server.
 pub(crate) const DESKTOP_PLUGIN: &str = "selkies.x11";
-/// Transports, in order.
-pub(crate) const TRANSPORT_PLUGIN: &str = "selkies.websocket";
+/// The transport of each mode of streaming.
+pub(crate) const TRANSPORT_PLUGINS: [(&str, &str); 2] =
+    [("websockets", "selkies.websocket"), ("webrtc", "selkies.webrtc")];
 /// Where ICE servers come from, by what the settings name.
 pub(crate) const CLOUDFLARE_PLUGIN: &str = "selkies.cloudflare-turn";
 /// See [`CLOUDFLARE_PLUGIN`].

@@ -10,7 +10,7 @@ use std::{
 use clap::ArgMatches;
 use selkies_config::Config;
 use selkies_media::{Backend, RtcThreads, Studio, StudioParts};
-use selkies_plugin_host::{HostServices, Inventory, Origin, SlabPool, TransportInstance, environment, ids};
+use selkies_plugin_host::{HostServices, Inventory, Origin, SlabPool, TransportInstance, environment};
 use selkies_server::{BasicAuth, Hub, HubSink, Listening, ServerOptions};
 use selkies_session::{Policy, Session};
 use selkies_signaling::Relay;
@@ -133,8 +133,8 @@ async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
     let Parts { listening, config, stage, services, own, command, desktop, stop, supervision, rtc_sources } =
         parts;
     let hub = Hub::new(config.clone(), session(&config, stage.backends.display.is_some()));
-    let transport = transport(&stage, &services, &hub)?;
-    hub.attach_transport(transport);
+    attach_transports(&stage, &services, &hub)?;
+    hub.offer_codecs(stage.backends.whole_frame_codecs());
     let judge = supervision.clone();
     hub.judge_faults(move |fault| judge.judge(fault));
     let _rtc = rtc_sources.map(|sources| start_rtc(sources, &config, &services, &hub)).transpose()?;
@@ -235,17 +235,28 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn transport(stage: &Stage, services: &HostServices, hub: &Arc<Hub>) -> Result<TransportInstance, String> {
-    let backend = &stage.transport;
-    if !backend.plugin.offers(ids::TRANSPORT_V1) {
-        let id = backend.plugin.id();
-        return Err(format!(
-            "CL031 plugin {id} does not offer {}; name another under transports",
-            ids::TRANSPORT_V1
-        ));
+/// Makes the transports. One that does not work here is only missed where it alone would do.
+fn attach_transports(stage: &Stage, services: &HostServices, hub: &Arc<Hub>) -> Result<(), String> {
+    let mut failed = None;
+    for backend in &stage.transports {
+        let origin = Origin { services, plugin: &backend.plugin, config_json: &backend.config };
+        match TransportInstance::create(&origin, Arc::new(HubSink::new(hub))) {
+            Ok(transport) => hub.attach_transport(transport),
+            Err(error) => {
+                warn!(plugin = backend.plugin.id(), %error, "a transport does not work on this machine");
+                failed = Some(error.to_string());
+            }
+        }
     }
-    let origin = Origin { services, plugin: &backend.plugin, config_json: &backend.config };
-    TransportInstance::create(&origin, Arc::new(HubSink::new(hub))).map_err(|error| error.to_string())
+    if hub.serves_its_mode() {
+        return Ok(());
+    }
+    let mode = hub.mode();
+    Err(failed.unwrap_or_else(|| {
+        format!(
+            "CL052 no transport for the mode {mode} is configured; name one under transports, or another mode"
+        )
+    }))
 }
 
 /// The session as the operator allows it; what this version cannot do is off.

@@ -12,7 +12,8 @@ use crate::{defaults, rtc};
 /// What the session is made of.
 pub(crate) struct Stage {
     pub(crate) backends: Backends,
-    pub(crate) transport: Backend,
+    /// At least one.
+    pub(crate) transports: Vec<Backend>,
 }
 
 /// Loads each plugin once, however many parts it plays.
@@ -101,13 +102,54 @@ pub(crate) fn set(
         [] => offering(&capture, ids::INPUT_V1).into_iter().collect(),
         named => named.iter().map(|named| loader.backend(named)).collect::<Result<_, _>>()?,
     };
-    let transport_use = file.transports.first().cloned().unwrap_or_else(|| used(defaults::TRANSPORT_PLUGIN));
-    if file.transports.len() > 1 {
-        warn!(used = %transport_use.plugin, "only the first transport is used in this version");
-    }
-    let transport = loader.backend(&transport_use)?;
+    let transports = transports(config, &mut loader)?;
     let encoders = encoders(config, &mut loader)?;
-    Ok(Stage { backends: Backends { capture, display: display_part, cursor, input, encoders }, transport })
+    Ok(Stage { backends: Backends { capture, display: display_part, cursor, input, encoders }, transports })
+}
+
+/// The transports that the file names, or those of the modes that are served. One that is not on this machine, or does not
+/// work here, is only missed where it alone would do.
+fn transports(config: &Config, loader: &mut Loader<'_>) -> Result<Vec<Backend>, String> {
+    let named = &config.file().transports;
+    if !named.is_empty() {
+        return named.iter().map(|named| transport(config, loader, named)).collect();
+    }
+    let mut found = Vec::new();
+    for (mode, id) in defaults::TRANSPORT_PLUGINS {
+        if mode != config.mode() && !config.enable_dual_mode() {
+            continue;
+        }
+        match transport(config, loader, &used(id)) {
+            Ok(backend) => found.push(backend),
+            Err(text) if mode == config.mode() => return Err(text),
+            Err(text) => info!(mode, "not served: {text}"),
+        }
+    }
+    Ok(found)
+}
+
+/// A transport, with what the settings say of WebRTC where it has names for that.
+fn transport(config: &Config, loader: &mut Loader<'_>, wanted: &PluginUse) -> Result<Backend, String> {
+    let mut backend = loader.backend(wanted)?;
+    if !backend.plugin.offers(ids::TRANSPORT_V1) {
+        let id = backend.plugin.id();
+        return Err(format!(
+            "CL031 plugin {id} does not offer {}; name another under transports",
+            ids::TRANSPORT_V1
+        ));
+    }
+    let schema = backend.plugin.manifest().and_then(|manifest| manifest.config_schema.as_ref());
+    let known = schema.and_then(|schema| schema.get("properties")?.as_object());
+    let mut own = wanted.config.clone();
+    for (key, value) in config.webrtc() {
+        if known.is_some_and(|known| known.contains_key(&key)) {
+            own.entry(key).or_insert(value);
+        }
+    }
+    if own != wanted.config {
+        backend.config = serde_json::Value::Object(own).to_string();
+    }
+    Ok(backend)
 }
 
 /// Loads the sources of ICE servers, each of which may fail for itself.

@@ -200,6 +200,28 @@ impl Config {
         self.bool("allow_unauthenticated")
     }
 
+    /// How the stream travels: `websockets` or `webrtc`.
+    #[must_use]
+    pub fn mode(&self) -> &str {
+        self.choice("mode")
+    }
+
+    /// Both ways are served, and pages may choose.
+    #[must_use]
+    pub fn enable_dual_mode(&self) -> bool {
+        self.bool("enable_dual_mode")
+    }
+
+    /// What the settings say of WebRTC, by the names that transports have for it in their configuration; only what was given.
+    #[must_use]
+    pub fn webrtc(&self) -> serde_json::Map<String, serde_json::Value> {
+        let texts = [("port_range", "webrtc_port_range"), ("public_ip", "webrtc_public_ip")];
+        let texts = texts.into_iter().map(|(key, name)| (key.to_owned(), self.text(name)));
+        let given = texts.filter(|(_, text)| !text.is_empty()).map(|(key, text)| (key, text.into()));
+        let control = ("congestion_control".to_owned(), self.bool("congestion_control").into());
+        given.chain([control]).collect()
+    }
+
     /// X display to stream, such as `:0`; `None`: one must be started.
     #[must_use]
     pub fn display(&self) -> Option<&str> {

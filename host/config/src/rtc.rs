@@ -89,10 +89,10 @@ impl Config {
         self.starts_with_webrtc() || self.bool("enable_dual_mode")
     }
 
-    /// WebRTC is the mode that the host starts with.
+    /// WebRTC is served from the start.
     #[must_use]
     pub fn starts_with_webrtc(&self) -> bool {
-        self.choice("mode") == "webrtc"
+        self.mode() == "webrtc" || self.enable_dual_mode()
     }
 
     /// What the settings say about STUN and TURN servers.

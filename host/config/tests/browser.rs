@@ -93,7 +93,6 @@ fn what_does_not_exist_yet_is_off_and_locked() {
         "clipboard_enabled",
         "command_enabled",
         "enable_collab",
-        "enable_dual_mode",
         "use_cpu",
         "webcam_enabled",
         "printing_enabled",
@@ -104,7 +103,8 @@ fn what_does_not_exist_yet_is_off_and_locked() {
     assert_eq!(settings["file_transfers"]["value"], json!([]));
     assert_eq!(
         settings["mode"],
-        json!({ "value": "websockets", "allowed": ["websockets"], "overridden": true })
+        json!({ "value": "webrtc", "allowed": ["webrtc"], "overridden": true }),
+        "this exists"
     );
     assert_eq!(settings["rate_control_mode"]["allowed"], json!(["crf", "cbr"]));
     assert_eq!(settings["enable_shared"]["value"], true);

@@ -1,6 +1,8 @@
 //! Which plugin does what, with which configuration.
 
-use selkies_plugin_abi::{CODEC_AV1, CODEC_H264, CODEC_H265, CODEC_JPEG, CODEC_VP8, CODEC_VP9, ids};
+use selkies_plugin_abi::{
+    CODEC_AV1, CODEC_H264, CODEC_H265, CODEC_JPEG, CODEC_VP8, CODEC_VP9, ENCODER_STRIPES, ids,
+};
 use selkies_plugin_host::{EncoderOffer, HostServices, Origin, Plugin, PluginError, probe_encoder};
 use selkies_session::Codec;
 
@@ -58,6 +60,11 @@ impl EncoderBackend {
             _ => return None,
         })
     }
+
+    /// Whether its frames come in stripes.
+    pub(crate) fn is_striped(&self) -> bool {
+        self.offer.flags & ENCODER_STRIPES != 0
+    }
 }
 
 /// The plugins of one session.
@@ -73,4 +80,21 @@ pub struct Backends {
     pub input: Vec<Backend>,
     /// Encoders in the order of preference, at least one.
     pub encoders: Vec<EncoderBackend>,
+}
+
+impl Backends {
+    /// The codecs of the encoders that make whole frames, in the order of preference, each once: what a transport can be
+    /// offered that carries no stripes.
+    #[must_use]
+    pub fn whole_frame_codecs(&self) -> Vec<Codec> {
+        let mut found = Vec::new();
+        for codec in
+            self.encoders.iter().filter(|encoder| !encoder.is_striped()).filter_map(EncoderBackend::codec)
+        {
+            if !found.contains(&codec) {
+                found.push(codec);
+            }
+        }
+        found
+    }
 }

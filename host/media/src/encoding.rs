@@ -173,12 +173,17 @@ impl Encoding {
         Ok(seen)
     }
 
-    /// Lowers a constant bit rate or quality to what the lead's path takes, or raises it again; `wait` is how much longer than at best
-    /// frames are on the way to it.
+    /// Lowers a constant bit rate or quality to what the lead's path takes, or raises it again; `wait` is how much longer than
+    /// at best frames are on the way to it, `estimate` what its transport says that it takes, kbit/s.
     ///
     /// # Errors
     /// What the plugin answers.
-    pub(crate) fn steer(&mut self, now: Instant, wait: Option<Duration>) -> Result<(), PluginError> {
+    pub(crate) fn steer(
+        &mut self,
+        now: Instant,
+        wait: Option<Duration>,
+        estimate: Option<u32>,
+    ) -> Result<(), PluginError> {
         let (fps, per) = self.instance.settings().fps;
         let period = Duration::from_secs(per.into()) / fps.max(1);
         if let Some((steps, wait)) = self.quality.as_mut().zip(wait)
@@ -187,8 +192,13 @@ impl Encoding {
             debug!(quality, of = steps.finest(), "the quality follows the path");
             self.set_quality(quality)?;
         }
-        let Some((steps, wait)) = self.steps.as_mut().zip(wait) else { return Ok(()) };
-        let Some(kbps) = steps.look(now, wait, period) else { return Ok(()) };
+        let Some(steps) = self.steps.as_mut() else { return Ok(()) };
+        let changed = match (estimate, wait) {
+            (Some(estimate), _) => steps.follow(now, estimate),
+            (None, Some(wait)) => steps.look(now, wait, period),
+            (None, None) => None,
+        };
+        let Some(kbps) = changed else { return Ok(()) };
         debug!(kbps, of = steps.ceiling(), "the bit rate follows the path");
         self.set_bitrate(kbps)
     }

@@ -54,7 +54,8 @@ pub trait Observer: Send + Sync {
     fn plugin_fault(&self, fault: &PluginFault) -> FaultVerdict;
     /// This encoder is in use from now on, or still after [`Studio::choose_among`]; `codec` is `None` for what pages are
     /// not asked about. It was chosen for a page that decodes `among`, what [`Studio::choose_among`] said last by then.
-    fn encoder_used(&self, encoder: &str, codec: Option<Codec>, among: Option<Codecs>);
+    /// Its frames come whole, or `striped`.
+    fn encoder_used(&self, encoder: &str, codec: Option<Codec>, striped: bool, among: Option<Codecs>);
     /// Another encoder than before goes on with the running stream, for this reason.
     fn encoder_replaced(&self, encoder: &str, reason: &str);
 }

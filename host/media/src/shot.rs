@@ -97,7 +97,7 @@ impl Video {
             return Ok(None);
         }
         self.pace();
-        if let Err(error) = encoding.steer(grabbed, self.stream.lead_wait()) {
+        if let Err(error) = encoding.steer(grabbed, self.stream.lead_wait(), self.stream.lead_estimate()) {
             self.stream.encode_finished(Vec::new(), false);
             return Ok(self.survive(&EncodeError::Plugin(error), run, encoding));
         }

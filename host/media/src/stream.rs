@@ -13,7 +13,7 @@ use selkies_plugin_host::{EncodedPacket, Waker};
 use selkies_session::{
     ClientId,
     latency::{StageReport, Stages},
-    pacing::{Demand, FanOut, Needs, PacerStats, Packet, Priority},
+    pacing::{Demand, FanOut, Needs, PacerStats, Packet, PathReport, Priority},
 };
 
 use crate::{
@@ -67,6 +67,34 @@ impl Stream {
         self.change(|state| {
             state.fan.start(client, priority);
             state.trails.begin(client);
+        });
+    }
+
+    /// As [`Stream::start`], for a client whose transport controls congestion itself, see [`FanOut::reports`]. What it tells
+    /// goes to [`Stream::reported`].
+    pub fn start_reporting(&self, client: ClientId, priority: Priority) {
+        self.change(|state| {
+            state.fan.start(client, priority);
+            state.fan.reports(client);
+            state.trails.begin(client);
+        });
+    }
+
+    /// A client's transport tells of its path; `arrived` is the newest frame that arrived whole.
+    pub fn reported(
+        &self,
+        client: ClientId,
+        arrived: Option<u64>,
+        queued_bytes: usize,
+        estimate_kbps: Option<u32>,
+    ) {
+        let report = PathReport { arrived: arrived.map(wire_id), queued_bytes, estimate_kbps };
+        self.pace(client, |state, now| {
+            let news = state.fan.pacer(client)?.on_report(now, report);
+            if let Some(arrived) = report.arrived.filter(|_| news) {
+                state.trails.of(client)?.acked(now, arrived, None);
+            }
+            Some(())
         });
     }
 
@@ -301,6 +329,11 @@ impl Stream {
     /// How much longer than at best packets are on the way to the lead, see [`FanOut::lead_wait`].
     pub(crate) fn lead_wait(&self) -> Option<Duration> {
         self.lock().fan.lead_wait(Instant::now())
+    }
+
+    /// What the lead's transport estimates that its path takes, see [`FanOut::lead_estimate`].
+    pub(crate) fn lead_estimate(&self) -> Option<u32> {
+        self.lock().fan.lead_estimate()
     }
 
     /// Whether the encoder in use can predict from older frames than the one before.

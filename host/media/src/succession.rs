@@ -150,7 +150,9 @@ impl Video {
     /// all, the others stream for everybody else.
     pub(crate) fn serves(&self, at: usize) -> bool {
         let Some(codecs) = self.codecs else { return true };
-        let fits = |encoder: &EncoderBackend| encoder.codec().is_none_or(|codec| codecs.contains(codec));
+        let fits = |encoder: &EncoderBackend| {
+            encoder.codec().is_none_or(|codec| codecs.takes(codec, encoder.is_striped()))
+        };
         let encoders = &self.backends.encoders;
         fits(&encoders[at]) || !encoders.iter().any(fits)
     }
@@ -198,7 +200,7 @@ impl Video {
     /// Tells which encoder is in use.
     pub(crate) fn announce(&self, encoding: &Encoding) {
         let encoder = &self.backends.encoders[encoding.chosen()];
-        self.observer.encoder_used(&encoder.offer.name, encoder.codec(), self.codecs);
+        self.observer.encoder_used(&encoder.offer.name, encoder.codec(), encoder.is_striped(), self.codecs);
     }
 
     /// Takes a slow encoder into use that is there now, if it is better than the one in use. Answers why the run ends

@@ -34,7 +34,7 @@ impl Observer for Heard {
         self.0.lock().expect("no panic").push(format!("{} {}", fault.part, fault.code));
         FaultVerdict::Again
     }
-    fn encoder_used(&self, _: &str, _: Option<Codec>, _: Option<Codecs>) {}
+    fn encoder_used(&self, _: &str, _: Option<Codec>, _: bool, _: Option<Codecs>) {}
     fn encoder_replaced(&self, _: &str, _: &str) {}
 }
 

@@ -1,45 +1,48 @@
 //! Where sockets, the session and the media threads meet.
 //!
-//! The session decides; the hub carries out. Locks are taken in this order and never the other way: session, stream,
-//! clients, one client's queue. What a transport plugin calls back ([`TransportSink`]) touches the last two only,
-//! except for messages of clients, which come in on the sockets' tasks.
+//! The session decides; the hub carries out. Locks are taken in this order and never the other way: signaling, session,
+//! stream, clients, one client's queue. What a transport plugin says from within a call of the host's is put off where it
+//! would need one of the first three (`within_hub`).
 
+mod actions;
+mod clock;
 mod latency;
+mod observer;
+mod signaled;
 mod status;
+mod switch;
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasher, Hasher, RandomState},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use selkies_config::{ClientSettings, Config, StreamSettings, encoder_wire_name};
-use selkies_media::{FaultVerdict, Newcomer, Observer, PluginFault, RtcConfigs, Stream, Studio};
-use selkies_plugin_host::{Channel, MessageKind, Plugin, PluginError, TransportInstance};
+use selkies_config::{Config, StreamSettings};
+use selkies_media::{FaultVerdict, Newcomer, PluginFault, RtcConfigs, Stream, Studio};
+use selkies_plugin_host::{MessageKind, Plugin, PluginError, TransportInstance};
 use selkies_session::{
-    Action, Admission, ClientId, Codec, Codecs, CursorShape, Event, Session,
-    pacing::Priority,
-    wire::{RateControl, Tuning},
+    Admission, ClientId, Codec, Event, Session,
+    signaling::{Signaling, SocketId},
 };
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
 use crate::{
     faults::FaultLog,
-    post::{CLOSE_POLICY, Post},
-    queue::{ClientQueue, Outgoing},
+    modes::{Modes, StreamMode},
+    offers::Offers,
+    post::{Addressee, CLOSE_POLICY, Post},
+    queue::ClientQueue,
     sink::{Said, within_hub},
 };
 
-/// What this version knows of a client: pages of this protocol decode JPEG.
+/// What is known of a client that comes over a WebSocket: pages of this protocol decode JPEG.
 const HELLO: &str = r#"{"displays":["primary"],"codecs":["jpeg"]}"#;
-/// Messages of a transport that may be put off.
-const MAX_DEFERRED: usize = 1024;
-/// How long the host waits for clients to take their farewell.
-const SETTLE: Duration = Duration::from_millis(1500);
 
 /// A connected client, as its socket task sees it.
 #[derive(Clone, Debug)]
@@ -61,6 +64,12 @@ pub struct Hub {
     deferred: Mutex<VecDeque<Said>>,
     faults: FaultLog,
     rtc: OnceLock<RtcConfigs>,
+    modes: Modes,
+    offers: Offers,
+    /// Taken before every other lock.
+    signaling: Mutex<Signaling>,
+    /// The signaling sockets that are open.
+    sockets: Mutex<HashMap<SocketId, Arc<ClientQueue>>>,
 }
 
 impl std::fmt::Debug for Hub {
@@ -74,6 +83,8 @@ impl Hub {
     #[must_use]
     pub fn new(config: Config, session: Session) -> Arc<Self> {
         let post: Arc<Post> = Arc::default();
+        let mode = StreamMode::from_name(config.mode()).unwrap_or(StreamMode::Websockets);
+        let modes = Modes::new(mode, config.enable_dual_mode());
         Arc::new(Self {
             settings: Mutex::new(config.stream_defaults()),
             config,
@@ -86,14 +97,29 @@ impl Hub {
             deferred: Mutex::default(),
             faults: FaultLog::default(),
             rtc: OnceLock::new(),
+            modes,
+            offers: Offers::default(),
+            signaling: Mutex::new(Signaling::new(&unique())),
+            sockets: Mutex::default(),
         })
     }
 
-    /// The transport that every client uses. Called once, before clients come.
+    /// A transport: the first that carries messages of the host's WebSockets serves the clients there, the first that
+    /// needs signaling those that come by it. Called before clients come.
     pub fn attach_transport(&self, transport: TransportInstance) {
-        if self.post.transport.set(transport).is_err() {
-            warn!("a second transport was ignored");
+        let info = transport.info();
+        let mode = if info.signaling { StreamMode::Webrtc } else { StreamMode::Websockets };
+        if !info.signaling && !info.host_connection {
+            warn!("a transport was ignored that neither uses the host's connections nor signals");
+        } else if !self.post.attach(mode, transport) {
+            warn!(mode = mode.name(), "a second transport for this mode was ignored");
         }
+    }
+
+    /// The codecs of the encoders that make whole frames, best first: what is offered where no stripes are carried. Called
+    /// before clients come.
+    pub fn offer_codecs(&self, codecs: Vec<Codec>) {
+        self.offers.set(codecs);
     }
 
     /// The media threads. Called once, before clients come.
@@ -158,12 +184,12 @@ impl Hub {
         &self.config
     }
 
-    /// Lets a client in.
+    /// Lets a client in whose WebSocket is the connection.
     pub(crate) fn open(&self, admission: Admission) -> Connected {
-        let id = self.next_client.fetch_add(1, Ordering::Relaxed);
+        let id = self.next_id();
         let queue = Arc::new(ClientQueue::default());
-        self.post.add(id, queue.clone());
-        if let Some(transport) = self.post.transport.get()
+        self.post.add(id, Addressee { queue: queue.clone(), signaled: None });
+        if let Some(transport) = self.post.transport(StreamMode::Websockets)
             && let Err(error) = transport.client_open(id, HELLO)
         {
             warn!(%error, client = id, "the transport refuses the client");
@@ -177,7 +203,7 @@ impl Hub {
 
     /// A message arrived on a client's socket.
     pub(crate) fn receive(&self, client: ClientId, kind: MessageKind, payload: &[u8]) {
-        let Some(transport) = self.post.transport.get() else { return };
+        let Some(transport) = self.post.transport(StreamMode::Websockets) else { return };
         if let Err(error) = transport.receive(client.0, kind, payload) {
             debug!(%error, client = client.0, "a message was dropped");
         }
@@ -193,14 +219,16 @@ impl Hub {
         self.stream.delivered(client, frame_id);
     }
 
-    /// A client's socket is closed.
+    /// A client is gone.
     pub(crate) fn close(&self, client: ClientId, reason: &str) {
+        // First, so that nothing lets it into the session any more.
+        let Some(addressee) = self.post.remove(client.0) else { return };
         self.handle(Event::ClientClosed { client });
         self.stream.leave(client);
-        if let Some(transport) = self.post.transport.get() {
+        let mode = if addressee.signaled.is_some() { StreamMode::Webrtc } else { StreamMode::Websockets };
+        if let Some(transport) = self.post.transport(mode) {
             transport.client_close(client.0, reason);
         }
-        self.post.remove(client.0);
         info!(client = client.0, reason, "client left");
     }
 
@@ -208,6 +236,7 @@ impl Hub {
     /// threads ended.
     pub fn shut_down(&self) {
         self.handle(Event::ShutDown { last: false });
+        self.end_signaling();
         if let Some(studio) = self.studio() {
             studio.stop();
         }
@@ -215,6 +244,26 @@ impl Hub {
 
     pub(crate) fn post(&self) -> &Post {
         &self.post
+    }
+
+    /// The name of the mode that pages are to use.
+    #[must_use]
+    pub fn mode(&self) -> &'static str {
+        self.modes.current().name()
+    }
+
+    /// Whether the mode that the settings name has a transport.
+    #[must_use]
+    pub fn serves_its_mode(&self) -> bool {
+        self.serves(self.modes.current())
+    }
+
+    pub(crate) fn modes(&self) -> &Modes {
+        &self.modes
+    }
+
+    fn next_id(&self) -> u64 {
+        self.next_client.fetch_add(1, Ordering::Relaxed)
     }
 
     fn studio(&self) -> Option<Studio> {
@@ -240,183 +289,14 @@ impl Hub {
         }
     }
 
-    fn carry_out(&self, action: Action) {
-        match action {
-            Action::SendText { to, text } => self.send_text(&to, &text),
-            Action::Close { client, code, reason } => {
-                self.post.push(client.0, Outgoing::Close(code, reason.to_owned()));
-            }
-            Action::Inject(events) => self.with_studio(|studio| studio.inject(events)),
-            Action::ReleaseAllInput => {
-                self.with_studio(|studio| studio.inject(vec![selkies_session::InputEvent::ResetKeyboard]));
-            }
-            Action::ResizeDisplay { width, height } => {
-                self.with_studio(|studio| studio.resize(width, height))
-            }
-            Action::ApplySettings { client, json } => self.apply(client, &json),
-            Action::Tune { client, tuning } => self.tune(client, &tuning),
-            Action::StartVideo { client, lead } => {
-                self.stream.start(client, if lead { Priority::Lead } else { Priority::Follower });
-            }
-            Action::SetLead { client } => self.stream.lead(client),
-            Action::StopVideo { client } => self.stream.stop(client),
-            Action::ChooseAmong(codecs) => self.with_studio(|studio| studio.choose_among(codecs)),
-            Action::RequestKeyframe => self.with_studio(Studio::request_keyframe),
-            Action::FrameAcked { client, frame_id, held_ms } => {
-                self.stream.acknowledge(client, frame_id, held_ms)
-            }
-            Action::Staged { client, reports } => self.stream.staged(client, &reports),
-            Action::FrameLost { client, frame_id } => self.stream.lose(client, frame_id),
-            Action::DecodePace { client, fps } => self.stream.decodes(client, fps),
-            Action::KeepsPackets { client } => self.stream.keeps(client),
-            Action::Refused { client, refusal } => {
-                debug!(client = client.0, ?refusal, "a message was refused")
-            }
-            Action::SetScale { client, dpi } => self.apply(client, &format!(r#"{{"scaling_dpi":{dpi}}}"#)),
-            // Features that this host does not have yet; the policy switches off what clients are told of.
-            Action::SetNativeCursor(_)
-            | Action::StartAudio { .. }
-            | Action::StopAudio { .. }
-            | Action::Clipboard { .. }
-            | Action::RunCommand { .. }
-            | Action::Upload { .. }
-            | Action::Microphone { .. } => {}
-        }
-    }
-
-    fn send_text(&self, to: &[ClientId], text: &str) {
-        let Some(transport) = self.post.transport.get() else { return };
-        let clients: Vec<u64> = to.iter().map(|client| client.0).collect();
-        if let Err(error) =
-            transport.send_message(&clients, Channel::Control, MessageKind::Text, text.as_bytes())
-        {
-            debug!(%error, "a message was not sent");
-        }
-    }
-
-    /// The owner's SETTINGS: what the operator allows of them.
-    fn apply(&self, client: ClientId, json: &str) {
-        match ClientSettings::parse(json) {
-            Ok(wishes) => self.adopt(client, &wishes),
-            Err(error) => warn!(client = client.0, %error, "settings were not taken over"),
-        }
-    }
-
-    fn tune(&self, client: ClientId, tuning: &Tuning) {
-        let wish = match tuning {
-            Tuning::Framerate(fps) => serde_json::json!({ "framerate": fps }),
-            Tuning::VideoBitrate(kbps) => serde_json::json!({ "video_bitrate": kbps }),
-            Tuning::Crf(crf) => serde_json::json!({ "video_crf": crf }),
-            Tuning::RateControl(RateControl::Cbr) => serde_json::json!({ "rate_control_mode": "cbr" }),
-            Tuning::RateControl(RateControl::Crf) => serde_json::json!({ "rate_control_mode": "crf" }),
-            // Sizes go through the session; sound and binary clipboards are not there yet.
-            Tuning::AudioBitrate(_) | Tuning::Resize { .. } | Tuning::BinaryClipboard(_) => return,
-        };
-        self.apply(client, &wish.to_string());
-    }
-
-    fn adopt(&self, client: ClientId, wishes: &ClientSettings) {
-        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
-        let judged = self.config.sanitize(&settings, wishes);
-        if !judged.adjusted.is_empty() || !judged.refused.is_empty() {
-            debug!(client = client.0, adjusted = ?judged.adjusted, refused = ?judged.refused, "settings were judged");
-        }
-        if *settings != judged.settings {
-            let dpi =
-                (settings.scaling_dpi != judged.settings.scaling_dpi).then_some(judged.settings.scaling_dpi);
-            *settings = judged.settings.clone();
-            self.with_studio(|studio| {
-                if let Some(dpi) = dpi {
-                    studio.scale(dpi);
-                }
-                studio.apply(judged.settings);
-            });
-        }
-    }
-
-    /// Puts off what a transport said while the hub was calling it, see [`within_hub`].
-    pub(crate) fn defer(&self, said: Said) {
-        let mut deferred = self.deferred.lock().unwrap_or_else(PoisonError::into_inner);
-        if deferred.len() < MAX_DEFERRED {
-            deferred.push_back(said);
-        } else {
-            warn!("a transport says too much while it is called; a message was dropped");
-        }
-        drop(deferred);
-        self.timer.notify_one();
-    }
-
-    /// Takes what a transport said.
-    pub(crate) fn hear(&self, said: &Said) {
-        match said {
-            Said::Text(client, text) => self.handle(Event::ClientText { client: *client, text }),
-            Said::Binary(client, data) => self.handle(Event::ClientBinary { client: *client, data }),
-            Said::NeedsKeyframe => self.with_studio(Studio::request_keyframe),
-        }
-    }
-
-    /// Gives the session its ticks and what was put off, until the host ends.
-    pub(crate) async fn keep_time(&self) {
-        loop {
-            loop {
-                let said = self.deferred.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                let Some(said) = said else { break };
-                self.hear(&said);
-            }
-            let due = self.session().next_wakeup();
-            let changed = self.timer.notified();
-            match due {
-                Some(due) => {
-                    tokio::select! {
-                        () = tokio::time::sleep_until(due.into()) => self.handle(Event::Tick),
-                        () = changed => {}
-                    }
-                }
-                None => changed.await,
-            }
-        }
-    }
-
-    /// Waits for the sockets of the last clients, for a moment.
-    pub(crate) async fn settle(&self) {
-        let give_up = Instant::now() + SETTLE;
-        while !self.post.is_empty() && Instant::now() < give_up {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-
     fn session(&self) -> MutexGuard<'_, Session> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Observer for Hub {
-    fn cursor(&self, shape: CursorShape) {
-        self.handle(Event::CursorChanged(shape));
-    }
-
-    fn display(&self, width: u32, height: u32) {
-        self.handle(Event::DisplayChanged { width, height });
-    }
-
-    fn video_failed(&self, reason: &str) {
-        self.handle(Event::CaptureFailed { reason: reason.to_owned() });
-    }
-
-    fn video_recovered(&self) {
-        self.handle(Event::CaptureRecovered);
-    }
-
-    fn plugin_fault(&self, fault: &PluginFault) -> FaultVerdict {
-        self.faults.judge(fault)
-    }
-
-    fn encoder_used(&self, encoder: &str, codec: Option<Codec>, among: Option<Codecs>) {
-        let encoder = encoder_wire_name(encoder).to_owned();
-        self.handle(Event::EncoderUsed { encoder, codec, among });
-    }
-
-    fn encoder_replaced(&self, encoder: &str, reason: &str) {
-        self.handle(Event::EncoderReplaced { encoder: encoder.to_owned(), reason: reason.to_owned() });
-    }
+/// Letters and digits by which pages tell this host from the one that ran before it.
+fn unique() -> String {
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    format!("{:016x}", hasher.finish())
 }

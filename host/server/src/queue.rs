@@ -119,6 +119,13 @@ impl ClientQueue {
         }
     }
 
+    /// Takes everything that waits now.
+    pub(crate) fn take_now(&self) -> VecDeque<Outgoing> {
+        let mut waiting = self.lock();
+        waiting.bytes = 0;
+        std::mem::take(&mut waiting.messages)
+    }
+
     /// Takes everything that waits, once there is something. For one reader.
     pub(crate) async fn take(&self) -> VecDeque<Outgoing> {
         loop {

@@ -13,6 +13,7 @@ use poem::{
     error::InternalServerError,
     get,
     http::{StatusCode, header},
+    post,
     web::Json,
 };
 use selkies_signaling::Relay;
@@ -24,8 +25,10 @@ use crate::{
     assets::Assets,
     auth::{BasicAuth, HostNames},
     hub::Hub,
+    signaling::{self, SignalingSockets},
     socket::Sockets,
     socketio::{Origins, PATHS, SocketIo},
+    switch::Switch,
     turn::Turn,
 };
 
@@ -171,7 +174,7 @@ impl Server {
             tasks.spawn(accept::serve(listener, self.app.clone(), stopped.clone()));
         }
         let hub = self.hub.clone();
-        let clock = tokio::spawn(async move { hub.keep_time().await });
+        let clock = tokio::spawn(async move { tokio::join!(hub.keep_time(), hub.follow_servers()) });
         stop.await;
         info!("stopping");
         let hub = self.hub.clone();
@@ -261,7 +264,11 @@ fn routes(
             app = app.at(path, SocketIo { relay: relay.clone(), origins: origins.clone() });
         }
     }
+    for path in signaling::PATHS {
+        app = app.at(path, get(SignalingSockets { hub: hub.clone() }));
+    }
     let app = app
+        .at("/api/switch", post(Switch { hub: hub.clone() }))
         .at("/api/health", get(make_sync(|_| "ok\n")))
         .at("/api/status", get(make_sync(move |_| Json(status.status()))))
         .at("/turn", get(Turn { hub: hub.clone() }))

@@ -1,4 +1,4 @@
-//! What the transport plugin calls.
+//! What the transport plugins call.
 
 use std::{
     cell::Cell,
@@ -6,11 +6,15 @@ use std::{
 };
 
 use bytes::Bytes;
+use selkies_plugin_abi::{CODEC_AV1, CODEC_H264, CODEC_H265, CODEC_JPEG, CODEC_VP8, CODEC_VP9};
 use selkies_plugin_host::{ClientState, EmitRefusal, MessageKind, PathFeedback, TransportSink};
-use selkies_session::{ClientId, Event};
+use selkies_session::{ClientId, Codec, Event};
 use tracing::debug;
 
-use crate::{hub::Hub, post::CLOSE_POLICY, queue::Outgoing};
+use crate::{hub::Hub, queue::Outgoing};
+
+/// The stream of pictures, the only one that clients of this host have.
+const PICTURE: u32 = 0;
 
 thread_local! {
     /// True while this thread holds locks of the hub.
@@ -39,7 +43,15 @@ pub(crate) enum Said {
     /// A client's bytes.
     Binary(ClientId, Vec<u8>),
     /// A client cannot decode.
-    NeedsKeyframe,
+    NeedsKeyframe(ClientId),
+    /// Signaling came to a codec.
+    Agreed(ClientId, Codec),
+    /// Packets flow to a client.
+    Connected(ClientId),
+    /// The connection to a client failed, for this reason.
+    Failed(ClientId, String),
+    /// What is known of the path to a client.
+    Path(ClientId, PathFeedback),
 }
 
 /// The hub as a transport plugin sees it.
@@ -50,12 +62,13 @@ pub struct HubSink {
 }
 
 impl HubSink {
-    /// The sink of a hub.
+    /// The sink of a hub, for one transport or several.
     #[must_use]
     pub fn new(hub: &Arc<Hub>) -> Self {
         Self { hub: Arc::downgrade(hub) }
     }
 
+    /// The hub, if it can be told at once; else what was said is put off.
     fn put_off(&self, said: impl FnOnce() -> Said) -> Option<Arc<Hub>> {
         let hub = self.hub.upgrade()?;
         if WITHIN.get() {
@@ -63,6 +76,15 @@ impl HubSink {
             return None;
         }
         Some(hub)
+    }
+
+    fn say(&self, said: Said) {
+        let Some(hub) = self.hub.upgrade() else { return };
+        if WITHIN.get() {
+            hub.defer(said);
+        } else {
+            hub.hear(said);
+        }
     }
 }
 
@@ -99,25 +121,58 @@ impl TransportSink for HubSink {
         if reached == 0 { Err(EmitRefusal::UnknownClients) } else { Ok(()) }
     }
 
-    fn signal(&self, client: u64, _: &str) {
-        debug!(client, "a transport without signaling sent a signaling message");
+    fn signal(&self, client: u64, json: &str) {
+        let Some(hub) = self.hub.upgrade() else { return };
+        let line = hub.post().with(client, |addressee| {
+            addressee.signaled.as_ref().map(|signaled| format!("{}{json}", signaled.prefix))
+        });
+        match line.flatten() {
+            Some(line) => {
+                hub.post().push(client, Outgoing::Text(line));
+            }
+            None => debug!(client, "a signaling message for a client that has no signaling"),
+        }
     }
 
     fn feedback(&self, client: u64, feedback: PathFeedback) {
-        debug!(client, ?feedback, "path feedback");
+        self.say(Said::Path(ClientId(client), feedback));
     }
 
-    fn request_keyframe(&self, _: u64) {
-        if let Some(hub) = self.put_off(|| Said::NeedsKeyframe) {
-            hub.hear(&Said::NeedsKeyframe);
+    fn request_keyframe(&self, client: u64) {
+        self.say(Said::NeedsKeyframe(ClientId(client)));
+    }
+
+    fn client_codec(&self, client: u64, stream: u32, codec: u32) {
+        match codec_of(codec) {
+            Some(codec) if stream == PICTURE => self.say(Said::Agreed(ClientId(client), codec)),
+            _ => debug!(client, stream, codec, "a codec that is none of pictures was agreed"),
         }
     }
 
     fn client_state(&self, client: u64, state: ClientState, reason: &str) {
-        if state == ClientState::Failed
-            && let Some(queue) = self.hub.upgrade().and_then(|hub| hub.post().queue(client))
-        {
-            queue.close(CLOSE_POLICY, reason);
+        match state {
+            ClientState::Connecting => debug!(client, "the connection is being made"),
+            ClientState::Connected => self.say(Said::Connected(ClientId(client))),
+            ClientState::Failed => self.say(Said::Failed(ClientId(client), reason.to_owned())),
         }
     }
+}
+
+/// The codecs of pictures by their numbers in the plugins' ABI.
+const CODECS: [(u32, Codec); 6] = [
+    (CODEC_JPEG, Codec::Jpeg),
+    (CODEC_H264, Codec::H264),
+    (CODEC_H265, Codec::H265),
+    (CODEC_VP8, Codec::Vp8),
+    (CODEC_VP9, Codec::Vp9),
+    (CODEC_AV1, Codec::Av1),
+];
+
+fn codec_of(number: u32) -> Option<Codec> {
+    CODECS.iter().find(|(known, _)| *known == number).map(|&(_, codec)| codec)
+}
+
+/// Whether a codec is one of a mask of `1 << CODEC_*`.
+pub(crate) fn is_in_mask(codec: Codec, mask: u64) -> bool {
+    CODECS.iter().any(|&(number, known)| known == codec && mask & (1 << number) != 0)
 }

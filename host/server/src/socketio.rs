@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::debug;
 
-use crate::{auth::same_origin, socket::websocket_key};
+use crate::{auth::same_origin, upgrade::websocket_key};
 
 /// Where clients look for it.
 pub(crate) const PATHS: [&str; 2] = ["/socket.io/", "/socket.io"];

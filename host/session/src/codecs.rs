@@ -48,26 +48,41 @@ impl Codec {
     }
 }
 
-/// A set of codecs.
+/// A set of codecs, and whether their pictures may come in stripes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Codecs(u8);
+pub struct Codecs {
+    set: u8,
+    whole: bool,
+}
 
 impl Codecs {
     /// No codec.
-    pub const NONE: Self = Self(0);
+    pub const NONE: Self = Self { set: 0, whole: false };
     /// What every page of 2.1.0 decodes that says nothing of it.
     pub const STOCK: Self = Self::NONE.with(Codec::Jpeg).with(Codec::H264);
 
     /// This set and one more codec.
     #[must_use]
     pub const fn with(self, codec: Codec) -> Self {
-        Self(self.0 | 1 << codec as u8)
+        Self { set: self.set | 1 << codec as u8, whole: self.whole }
+    }
+
+    /// The same codecs, in whole frames only: what a transport asks for that carries no stripes.
+    #[must_use]
+    pub const fn in_whole_frames(self) -> Self {
+        Self { set: self.set, whole: true }
+    }
+
+    /// Whether frames of this codec can be taken, `striped` or whole.
+    #[must_use]
+    pub const fn takes(self, codec: Codec, striped: bool) -> bool {
+        self.contains(codec) && !(striped && self.whole)
     }
 
     /// Whether it is one of them.
     #[must_use]
     pub const fn contains(self, codec: Codec) -> bool {
-        self.0 & (1 << codec as u8) != 0
+        self.set & (1 << codec as u8) != 0
     }
 
     /// The codecs, in the order of [`Codec::ALL`].
@@ -84,15 +99,17 @@ impl FromIterator<Codec> for Codecs {
 
 impl std::fmt::Debug for Codecs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
+        f.debug_set().entries(self.iter()).finish()?;
+        f.write_str(if self.whole { " in whole frames" } else { "" })
     }
 }
 
-/// `jpeg, h264`.
+/// `jpeg, h264`; `h264 in whole frames`.
 impl std::fmt::Display for Codecs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<_> = self.iter().map(Codec::name).collect();
-        f.write_str(&names.join(", "))
+        f.write_str(&names.join(", "))?;
+        f.write_str(if self.whole { " in whole frames" } else { "" })
     }
 }
 
@@ -116,6 +133,16 @@ mod tests {
         ] {
             assert_eq!(Codec::of_encoder(name), codec, "{name}");
         }
+    }
+
+    #[test]
+    fn stripes_are_taken_unless_whole_frames_are_asked_for() {
+        let set = Codecs::STOCK;
+        assert!(set.takes(Codec::H264, true) && set.takes(Codec::H264, false));
+        let whole = set.in_whole_frames();
+        assert!(!whole.takes(Codec::H264, true) && whole.takes(Codec::H264, false));
+        assert!(!whole.takes(Codec::Vp8, false));
+        assert_ne!(set, whole);
     }
 
     #[test]

@@ -36,11 +36,12 @@ pub mod pacing;
 pub mod roles;
 pub mod rtc;
 mod session;
+pub mod signaling;
 pub mod wire;
 
 pub use codecs::{Codec, Codecs};
 pub use roles::{Admission, Standing, VerbClass};
 pub use session::{
-    Action, Button, ClientId, ClipboardRequest, Counters, CursorShape, Event, InputEvent, PRIMARY, Policy,
-    Refusal, Session, UploadStep,
+    Action, Arrival, Button, ClientId, ClipboardRequest, Counters, CursorShape, Event, InputEvent, PRIMARY,
+    Policy, Refusal, Session, UploadStep,
 };

@@ -1,6 +1,7 @@
 //! The session's state machine: events in, actions out.
 
 mod action;
+mod arrival;
 mod dispatch;
 mod event;
 mod held;
@@ -23,8 +24,10 @@ use crate::codecs::Codecs;
 use crate::roles::{Admission, Standing};
 use crate::wire::{
     AuthSuccess, CursorImage, DisplayConfigUpdate, RoleName, RoleUpdate, ServerMessage, ServerSettings,
+    SystemAction,
 };
 pub use action::{Action, ClipboardRequest, Refusal, UploadStep};
+pub use arrival::Arrival;
 pub use event::{CursorShape, Event};
 use held::HeldInput;
 pub use input::{Button, InputEvent};
@@ -76,6 +79,10 @@ struct Client {
     told: Option<Codecs>,
     /// What a page that says nothing of it decodes.
     implied: Codecs,
+    /// What signaling came to, for a client that came by it: one codec, in whole frames.
+    agreed: Option<Codecs>,
+    /// Its stream began before its SETTINGS, which are to come.
+    settles: bool,
     /// Its page does not decode what is streamed, and knows that.
     blind: bool,
     /// The encoder that its page is set to, by the page's name, where that is known.
@@ -140,7 +147,16 @@ impl Session {
             return out;
         }
         match event {
-            Event::ClientOpened { client, admission } => self.open(client, admission, &mut out),
+            Event::ClientOpened { client, admission } => {
+                self.open(client, admission, ServerMessage::Mode, &mut out);
+            }
+            Event::ClientSignaled { client, arrival } => self.arrive(client, arrival, &mut out),
+            Event::CodecAgreed { client, codec } => self.agree(client, codec, &mut out),
+            Event::KeyframeWanted { client } => self.keyframe_wanted(now, client, &mut out),
+            Event::ModeSwitched => {
+                let reload = SystemAction { action: "reload".to_owned() };
+                self.send_all(&ServerMessage::System(reload), &mut out);
+            }
             Event::ClientText { client, text } => self.text(now, client, text, &mut out),
             Event::ClientBinary { client, data } => self.binary(client, data, &mut out),
             Event::ClientClosed { client } => self.forget(client, &mut out),
@@ -158,8 +174,8 @@ impl Session {
             }
             Event::CaptureRecovered => self.capture_recovered(&mut out),
             Event::EncoderReplaced { encoder, reason } => self.encoder_replaced(&encoder, &reason, &mut out),
-            Event::EncoderUsed { encoder, codec, among } => {
-                self.encoder_used(encoder, codec, among, &mut out)
+            Event::EncoderUsed { encoder, codec, striped, among } => {
+                self.encoder_used(encoder, codec, striped, among, &mut out)
             }
             Event::ShutDown { last } => self.shut_down(last, &mut out),
         }
@@ -200,7 +216,7 @@ impl Session {
         self.counters
     }
 
-    fn open(&mut self, client: ClientId, admission: Admission, out: &mut Vec<Action>) {
+    fn open(&mut self, client: ClientId, admission: Admission, mode: ServerMessage, out: &mut Vec<Action>) {
         if self.clients.contains_key(&client) {
             return;
         }
@@ -219,7 +235,7 @@ impl Session {
             let slot = admission.slots.first().copied();
             greeting.push(ServerMessage::AuthSuccess(AuthSuccess { role: admission.role, slot }));
         }
-        greeting.push(ServerMessage::Mode);
+        greeting.push(mode);
         if admission.secure {
             greeting.push(ServerMessage::MkAccess(self.mk_access(&admission)));
         }
@@ -244,6 +260,8 @@ impl Session {
             stats: false,
             told: None,
             implied: Codecs::STOCK,
+            agreed: None,
+            settles: false,
             blind: false,
             shown,
             steered: None,

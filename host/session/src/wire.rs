@@ -7,6 +7,7 @@
 //! Extensions to 2.1.0, none of which a stock page needs: `_ping,<t>` answered by `pong,<t>`, `_codecs`, answered by
 //! `system,{"action":"encoder,<name>"}` then and whenever another encoder is used, and `reason` in `pipeline_status`.
 
+mod channel;
 mod client;
 mod clipboard;
 mod fields;
@@ -16,6 +17,7 @@ mod schema;
 mod server;
 mod verbs;
 
+pub use channel::channel_text;
 pub use client::{ClientMessage, GamepadMessage, PointerMessage, RateControl, Tuning};
 pub use clipboard::{CLIPBOARD_CHUNK_BYTES, ClipboardMessage, clipboard_messages};
 pub use json::{

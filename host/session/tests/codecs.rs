@@ -12,7 +12,7 @@ fn codecs(names: &[Codec]) -> Codecs {
 
 fn uses(desk: &mut Desk, encoder: &str, codec: Codec) -> Vec<Action> {
     let among = desk.among;
-    desk.handle(Event::EncoderUsed { encoder: encoder.into(), codec: Some(codec), among })
+    desk.handle(Event::EncoderUsed { encoder: encoder.into(), codec: Some(codec), striped: false, among })
 }
 
 /// What is neither text nor settings.
@@ -149,7 +149,7 @@ fn the_owner_is_judged_by_the_answer_to_what_it_said_last() {
     desk.say(1, "_codecs,jpeg");
     let answer = |desk: &mut Desk, names: &[Codec]| {
         let (encoder, codec) = ("h264enc".to_owned(), Some(Codec::H264));
-        deeds(desk.handle(Event::EncoderUsed { encoder, codec, among: Some(codecs(names)) }))
+        deeds(desk.handle(Event::EncoderUsed { encoder, codec, striped: false, among: Some(codecs(names)) }))
     };
     // One of a run that began before it said so.
     assert!(answer(&mut desk, &[Codec::Jpeg, Codec::H264]).is_empty());

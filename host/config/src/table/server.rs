@@ -34,9 +34,19 @@ pub(super) const ROWS: &[Setting] = &[
         "Master token; when set, browsers must connect with tokens given out through the control plane.")
         .hidden().not_yet("secure mode"),
     row("mode", choice(&["websockets", "webrtc"]), "websockets", Section::Server,
-        "How the stream travels.").not_yet("WebRTC"),
+        "How the stream travels; pages of the other mode are refused unless enable_dual_mode is on."),
     row("enable_dual_mode", Kind::Bool, "false", Section::Server,
-        "Let the page switch between WebSockets and WebRTC.").not_yet("WebRTC"),
+        "Serve WebSockets and WebRTC; pages may choose, and switch the mode that is current."),
+    row("webrtc_port_range", Kind::Text, "", Section::Server,
+        "UDP ports for WebRTC, MIN-MAX; empty for any free ones.").hidden(),
+    row("webrtc_public_ip", Kind::Text, "", Section::Server,
+        "Address at which browsers reach this host through a NAT, told to them in WebRTC; empty for its own addresses.")
+        .hidden(),
+    row("webrtc_ice_lite", Kind::Bool, "false", Section::Server,
+        "Only answer connectivity checks in WebRTC.").hidden()
+        .not_yet("ICE-lite, which the WebRTC library cannot do"),
+    row("congestion_control", Kind::Bool, "true", Section::Server,
+        "Adapt the bit rate of WebRTC to what the path carries.").hidden(),
     row("debug", Kind::Bool, "false", Section::Server,
         "Enable debug logging.").hidden(),
     row("log_level", choice(&["info", "error", "warn", "debug", "trace"]), "info", Section::Server,

@@ -136,7 +136,7 @@ impl Observer for Heard {
         self.say(format!("{kind} {} {} {}", fault.plugin, fault.part, fault.code));
         if *self.bars.lock().unwrap() { FaultVerdict::Barred } else { FaultVerdict::Again }
     }
-    fn encoder_used(&self, encoder: &str, codec: Option<Codec>, among: Option<Codecs>) {
+    fn encoder_used(&self, encoder: &str, codec: Option<Codec>, _striped: bool, among: Option<Codecs>) {
         let among = among.map_or_else(String::new, |among| format!(" among {among}"));
         self.say(format!("uses {encoder} {}{among}", codec.map_or("-", Codec::name)));
     }

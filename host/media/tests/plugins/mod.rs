@@ -13,7 +13,7 @@ use std::{
 };
 
 use selkies_media::{Backend, EncoderBackend};
-use selkies_plugin_host::{HostServices, Inventory, Plugin, Policy, SlabPool};
+use selkies_plugin_host::{HostServices, Inventory, IsolationRules, Plugin, Policy, SlabPool};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -50,6 +50,7 @@ fn built() -> &'static Path {
         for (name, _) in PLUGINS {
             cargo.args(["-p", &format!("selkies-plugin-{name}")]);
         }
+        cargo.args(["-p", "selkies-loopback"]);
         assert!(cargo.status().expect("cargo runs").success(), "the plugins do not build");
         profile
     })
@@ -96,6 +97,22 @@ impl Plugins {
     pub(crate) fn h264(&self) -> Vec<EncoderBackend> {
         let backend = self.backend("selkies.x264", &serde_json::json!({ "threads": 1 }));
         EncoderBackend::probe(&self.services, &backend).expect("libx264 works everywhere")
+    }
+
+    /// The transport that signals and has no network.
+    pub(crate) fn loopback(&self) -> Backend {
+        const LIBRARY: &str = "libselkies_loopback.so";
+        let (source, home) = (workspace().join("tests/loopback"), self.folder.path().join("loopback"));
+        fs::create_dir(&home).expect("a folder");
+        fs::set_permissions(&home, fs::Permissions::from_mode(0o755)).expect("changed");
+        copy(&built().join(LIBRARY), &home.join(LIBRARY));
+        copy(&source.join("selkies-plugin.json"), &home.join("selkies-plugin.json"));
+        // Transports run in the host's process or not at all.
+        let isolation = IsolationRules { in_process: vec!["test.*".to_owned()], ..IsolationRules::default() };
+        let inventory = Inventory::scan(&[home], Policy { isolation, ..Policy::default() });
+        let plugin =
+            inventory.start(&self.services, "test.loopback").unwrap_or_else(|error| panic!("{error}"));
+        Backend { plugin, config: "{}".to_owned() }
     }
 
     /// What an encoder with a fault (tests/faulty) offers; the fault shows at the frame `after`.

@@ -1,6 +1,7 @@
 //! What the hub knows, for `/api/status`.
 
 use super::Hub;
+use crate::modes::StreamMode;
 
 impl Hub {
     /// What `/api/status` answers.
@@ -15,9 +16,9 @@ impl Hub {
             "name": "selkies-host",
             "version": env!("CARGO_PKG_VERSION"),
             // As Selkies 2.1.0 answers.
-            "current_mode": "websockets",
-            "available_modes": ["websockets"],
-            "enable_dual_mode": false,
+            "current_mode": self.modes.current().name(),
+            "available_modes": self.available_modes().into_iter().map(StreamMode::name).collect::<Vec<_>>(),
+            "enable_dual_mode": self.modes.dual(),
             "clients": clients,
             "watching": self.stream.active(),
             "video": {
@@ -35,6 +36,7 @@ impl Hub {
             },
             "latency": self.latency(),
             "faults": self.faults.to_json(),
+            "signaling": self.signaling_status(),
             "queued_bytes": self.post.queued(),
             "sent_bytes": self.post.sent(),
             "messages": {

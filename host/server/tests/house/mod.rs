@@ -4,6 +4,7 @@
 pub(crate) mod page;
 #[path = "../../../media/tests/plugins/mod.rs"]
 mod plugins;
+pub(crate) mod signals;
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -35,6 +36,21 @@ pub(crate) struct Pattern {
 /// Small, restless.
 pub(crate) const SMALL: Pattern = Pattern { width: 640, height: 192, fps: 60 };
 
+/// What a house is made of.
+struct Plan<'a> {
+    pattern: Pattern,
+    web_root: Option<PathBuf>,
+    auth: Option<(&'a str, &'a str)>,
+    webrtc: bool,
+    settings: Vec<(&'static str, String)>,
+}
+
+impl Default for Plan<'_> {
+    fn default() -> Self {
+        Self { pattern: SMALL, web_root: None, auth: None, webrtc: false, settings: Vec::new() }
+    }
+}
+
 /// A running server.
 pub(crate) struct House {
     pub(crate) at: SocketAddr,
@@ -56,23 +72,34 @@ impl House {
         web_root: Option<PathBuf>,
         auth: Option<(&str, &str)>,
     ) -> Self {
-        Self::furnished(pattern, web_root, auth, |_| Vec::new()).await
+        Self::furnished(Plan { pattern, web_root, auth, ..Plan::default() }, |_| Vec::new()).await
+    }
+
+    /// With a transport that signals, H.264 beside JPEG, in this mode, serving both or one.
+    pub(crate) async fn with_webrtc(mode: &str, dual: bool) -> Self {
+        let settings = vec![("mode", mode.to_owned()), ("enable_dual_mode", dual.to_string())];
+        Self::furnished(Plan { webrtc: true, settings, ..Plan::default() }, Plugins::h264).await
+    }
+
+    /// The same in mode webrtc, with user and password.
+    pub(crate) async fn with_webrtc_and_password(user: &str, password: &str) -> Self {
+        let settings = vec![("mode", "webrtc".to_owned())];
+        let plan = Plan { webrtc: true, settings, auth: Some((user, password)), ..Plan::default() };
+        Self::furnished(plan, Plugins::h264).await
     }
 
     /// With more encoders than the usual ones.
     pub(crate) async fn with_encoders(more: impl FnOnce(&Plugins) -> Vec<EncoderBackend>) -> Self {
-        Self::furnished(SMALL, None, None, more).await
+        Self::furnished(Plan::default(), more).await
     }
 
-    async fn furnished(
-        pattern: Pattern,
-        web_root: Option<PathBuf>,
-        auth: Option<(&str, &str)>,
-        more: impl FnOnce(&Plugins) -> Vec<EncoderBackend>,
-    ) -> Self {
+    async fn furnished(plan: Plan<'_>, more: impl FnOnce(&Plugins) -> Vec<EncoderBackend>) -> Self {
+        let Plan { pattern, web_root, auth, webrtc, settings } = plan;
         // Building the plugins blocks.
         let plugins = tokio::task::spawn_blocking(Plugins::prepare).await.expect("the plugins");
-        let mut config = Loader::new().load().expect("the defaults are valid");
+        let given =
+            settings.into_iter().map(|(name, value)| (format!("SELKIES_{}", name.to_uppercase()), value));
+        let mut config = Loader::new().env(given).load().expect("the settings are valid");
         config.offer_encoders(&["jpeg"]);
         let settings = match config.server_settings() {
             Value::Object(mut message) => message.remove("settings").expect("settings"),
@@ -86,6 +113,13 @@ impl House {
             Origin { services: &plugins.services, plugin: &backend.plugin, config_json: &backend.config };
         let transport = TransportInstance::create(&origin, Arc::new(HubSink::new(&hub)));
         hub.attach_transport(transport.expect("a transport"));
+        if webrtc {
+            let backend = plugins.loopback();
+            let origin =
+                Origin { services: &plugins.services, plugin: &backend.plugin, config_json: &backend.config };
+            let transport = TransportInstance::create(&origin, Arc::new(HubSink::new(&hub)));
+            hub.attach_transport(transport.expect("a transport"));
+        }
         let options = ServerOptions {
             addresses: vec!["127.0.0.1".into()],
             port: 0,
@@ -96,14 +130,16 @@ impl House {
         let listening = Listening::bind(options).expect("a free port");
         let server = listening.with_plugins(|| json!({ "plugins": ["told"] })).serve(hub.clone());
         let capture = json!({ "width": pattern.width, "height": pattern.height, "fps": pattern.fps });
+        let backends = Backends {
+            capture: plugins.backend("selkies.test-pattern", &capture),
+            display: None,
+            cursor: None,
+            input: Vec::new(),
+            encoders: [plugins.encoders(), more(&plugins)].concat(),
+        };
+        hub.offer_codecs(backends.whole_frame_codecs());
         let studio = Studio::start(StudioParts {
-            backends: Backends {
-                capture: plugins.backend("selkies.test-pattern", &capture),
-                display: None,
-                cursor: None,
-                input: Vec::new(),
-                encoders: [plugins.encoders(), more(&plugins)].concat(),
-            },
+            backends,
             services: plugins.services.clone(),
             settings: config.stream_defaults(),
             stream: hub.stream(),
@@ -137,13 +173,25 @@ impl House {
         ended(self.ask_to_end()).await;
     }
 
+    /// Asks for another mode.
+    pub(crate) async fn switch(&self, body: &str, headers: &[(&str, &str)]) -> Answer {
+        self.request("POST /api/switch", headers, body).await
+    }
+
     /// Sends a request line and headers as they are, and reads the answer to its end.
     pub(crate) async fn ask(&self, line: &str, headers: &[(&str, &str)]) -> Answer {
+        self.request(line, headers, "").await
+    }
+
+    async fn request(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut request = format!("{line} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.at);
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
         }
-        request += "\r\n";
+        if line.starts_with("POST") {
+            request += &format!("Content-Length: {}\r\n", body.len());
+        }
+        request += &format!("\r\n{body}");
         let mut socket = TcpStream::connect(self.at).await.expect("it listens");
         socket.write_all(request.as_bytes()).await.expect("it reads");
         let mut bytes = Vec::new();

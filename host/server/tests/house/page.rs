@@ -134,6 +134,17 @@ impl Page {
         }
     }
 
+    /// The next binary message.
+    pub(crate) async fn packet(&mut self) -> Vec<u8> {
+        loop {
+            match self.next().await {
+                Some(Message::Binary(bytes)) => return bytes.to_vec(),
+                Some(_) => {}
+                None => panic!("closed before a packet"),
+            }
+        }
+    }
+
     /// The next stripe, whatever comes before.
     pub(crate) async fn stripe(&mut self) -> Stripe {
         loop {

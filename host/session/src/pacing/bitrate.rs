@@ -23,6 +23,14 @@ const CLIMB: Duration = Duration::from_secs(1);
 const FIRST_REST: Duration = Duration::from_secs(4);
 /// … and twice as long each time that a climb ended at once in the next step down, up to this.
 const LAST_REST: Duration = Duration::from_secs(32);
+/// Of what a transport estimates, pictures get this share; headers and what is sent again take the rest.
+const ESTIMATE_SHARE: f64 = 0.93;
+/// The least rate under an estimate, kbit/s.
+const LEAST_ESTIMATED: u32 = 100;
+/// An estimate that differs by less than this part of the rate changes nothing, …
+const ESTIMATE_NOISE: u32 = 25;
+/// … and a higher one nothing for so long after the last change: each costs the encoder a little.
+const ESTIMATE_REST: Duration = Duration::from_millis(200);
 /// The least rate is this part of the one in the settings, and no less than the second, kbit/s.
 const LEAST: (u32, u32) = (8, 100);
 
@@ -74,6 +82,27 @@ impl BitrateSteps {
     #[must_use]
     pub fn ceiling(&self) -> u32 {
         self.ceiling
+    }
+
+    /// Takes what the lead's transport estimates that its path carries, kbit/s; answers the rate if it is another one from now
+    /// on. Used instead of [`BitrateSteps::look`] where there is such an estimate: it knows more than delays tell.
+    pub fn follow(&mut self, now: Instant, estimate_kbps: u32) -> Option<u32> {
+        let wanted =
+            ((f64::from(estimate_kbps) * ESTIMATE_SHARE) as u32).max(LEAST_ESTIMATED).min(self.ceiling);
+        let noise = self.target / ESTIMATE_NOISE;
+        let rests = self.judged.is_some_and(|at| now < at + ESTIMATE_REST);
+        let changes = if wanted > self.target {
+            // The last step reaches the ceiling, however small it is.
+            !rests && (wanted - self.target > noise || wanted == self.ceiling)
+        } else {
+            self.target - wanted > noise
+        };
+        if !changes {
+            return None;
+        }
+        self.judged = Some(now);
+        self.target = wanted;
+        Some(wanted)
     }
 
     /// Judges the path, twice a second at most; answers the rate if it is another one from now on. `wait` is how much longer

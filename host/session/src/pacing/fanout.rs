@@ -128,6 +128,15 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
         }
     }
 
+    /// The client's transport controls congestion itself and tells what arrives, see [`ClientPacer::reports`]; it loses
+    /// nothing that it does not ask for again.
+    pub fn reports(&mut self, client: C) {
+        if let Some(member) = self.members.get_mut(&client) {
+            member.pacer.reports();
+            member.repeats.drop();
+        }
+    }
+
     /// Lets clients lack what rests and is due to be sent again. To be called before [`FanOut::ready`].
     pub fn repeat(&mut self, now: Instant) {
         for member in self.members.values_mut().filter(|member| member.active) {
@@ -348,6 +357,11 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
     pub fn lead_wait(&self, now: Instant) -> Option<Duration> {
         let lead = self.members.values().find(|m| m.active && m.priority == Priority::Lead)?;
         Some(&lead.pacer).filter(|pacer| !pacer.is_stalled(now)).map(|pacer| pacer.wait(now))
+    }
+
+    /// What the lead's transport estimates that its path takes, kbit/s, where it says so.
+    pub fn lead_estimate(&self) -> Option<u32> {
+        self.members.values().find(|m| m.active && m.priority == Priority::Lead)?.pacer.estimate()
     }
 
     /// A client's pacer, for acknowledgements, drains and statistics.

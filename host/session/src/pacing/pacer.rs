@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::delay::DelayFloor;
 use super::page::PageClock;
+use super::report::{PathReport, Reported};
 use super::sent::{Sent, is_after};
 use super::stats::PacerStats;
 use super::window::{MAX_WINDOW, QUEUE_SHORT, Window};
@@ -77,6 +78,8 @@ pub struct ClientPacer {
     pace: Option<(Duration, Instant)>,
     /// The frames build on each other.
     chained: bool,
+    /// What the transport says, for a client whose transport controls congestion itself.
+    reported: Option<Reported>,
 }
 
 impl Default for ClientPacer {
@@ -99,6 +102,7 @@ impl Default for ClientPacer {
             last_acked: None,
             pace: None,
             chained: false,
+            reported: None,
         }
     }
 }
@@ -121,13 +125,16 @@ impl ClientPacer {
         if self.spaced_until().is_some_and(|at| now < at) {
             self.hurry_until = None;
         }
-        if self.in_flight.len() >= MAX_WINDOW {
+        let most = if self.reported.is_some() { Reported::MAX_IN_FLIGHT } else { MAX_WINDOW };
+        if self.in_flight.len() >= most {
             self.in_flight.pop_front();
         }
         self.page.sends(rows);
         let repeats = self.last_acked == Some(frame_id);
         self.in_flight.push_back(Sent { id: frame_id, at: now, rows, repeats });
-        self.queued_bytes = self.queued_bytes.saturating_add(bytes);
+        if self.reported.is_none() {
+            self.queued_bytes = self.queued_bytes.saturating_add(bytes);
+        }
         self.first_sent.get_or_insert(now);
         self.last_sent = Some(now);
         if self.in_flight.len() >= self.window.size() {
@@ -158,9 +165,33 @@ impl ClientPacer {
         }
     }
 
+    /// The client's transport controls congestion itself and tells what arrived ([`ClientPacer::on_report`]): frames go to it
+    /// at the stream's rate, as long as it takes and delivers them.
+    pub fn reports(&mut self) {
+        self.reported.get_or_insert_default();
+        self.queued_bytes = 0;
+    }
+
+    /// The client's transport tells of its path. True when it tells of a frame that had not arrived before.
+    pub fn on_report(&mut self, now: Instant, report: PathReport) -> bool {
+        let Some(reported) = &mut self.reported else { return false };
+        reported.take(now, report);
+        let before = self.in_flight.len();
+        if let Some(frame_id) = report.arrived {
+            self.acknowledges = true;
+            self.settle(now, frame_id, Some(Duration::ZERO));
+        }
+        self.in_flight.len() < before
+    }
+
+    /// What the transport estimates that the path takes, kbit/s.
+    pub fn estimate(&self) -> Option<u32> {
+        self.reported.as_ref()?.estimate()
+    }
+
     /// Whether a mark should follow the batch that was just sent, whose answer goes to [`ClientPacer::on_delivered`].
     pub fn wants_mark(&mut self, now: Instant, frame_id: u16) -> bool {
-        self.page.wants_mark(now, frame_id) || !self.acknowledges
+        self.reported.is_none() && (self.page.wants_mark(now, frame_id) || !self.acknowledges)
     }
 
     /// Most rows that the next batch should have; `None` without a bound.
@@ -234,6 +265,9 @@ impl ClientPacer {
 
     /// How much longer than at best batches are on the way, or in the socket's queue. Tells nothing of the page.
     pub fn wait(&self, now: Instant) -> Duration {
+        if let Some(reported) = &self.reported {
+            return reported.queue();
+        }
         let blocked = self.last_sent.filter(|_| self.queued_bytes > 0);
         let blocked = blocked.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         self.page.path_load().unwrap_or_default().max(blocked)
@@ -297,6 +331,11 @@ impl ClientPacer {
             return Some(paced);
         };
         let probe = last_sent + self.probe_after();
+        if let Some(reported) = &self.reported {
+            let probing = self.probe_wait > FIRST_PROBE;
+            let chance = reported.chance(now, oldest.at, self.in_flight.len(), self.floor.get());
+            return Some(chance.filter(|_| !probing).map_or(probe, |at| at.min(probe)).max(paced));
+        }
         let hurried =
             self.window.standing_queue() < QUEUE_SHORT && self.hurry_until.is_some_and(|until| now < until);
         let mut spaced = self.spaced_until().filter(|_| !hurried).unwrap_or(last_sent);

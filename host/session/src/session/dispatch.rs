@@ -92,7 +92,6 @@ impl Session {
 
     fn act(&mut self, now: Instant, client: ClientId, message: ClientMessage<'_>, out: &mut Vec<Action>) {
         use ClientMessage as M;
-        let is_owner = self.owner == Some(client);
         match message {
             M::Settings(json) => {
                 if !self.settings(client, json, out) {
@@ -123,13 +122,8 @@ impl Session {
                 out.push(Action::StopAudio { client });
                 send(vec![client], &ServerMessage::AudioStopped, out);
             }
-            M::RequestKeyframe if is_owner => {
-                if self.keyframes.request(now) {
-                    out.push(Action::RequestKeyframe);
-                }
-            }
             // What a viewer costs the others is the fan-out's to say.
-            M::RequestKeyframe => out.push(Action::FrameLost { client, frame_id: None }),
+            M::RequestKeyframe => self.keyframe_wanted(now, client, out),
             M::LostFrame(frame_id) => out.push(Action::FrameLost { client, frame_id: Some(frame_id) }),
             M::DecodePace(fps) => out.push(Action::DecodePace { client, fps }),
             M::Resize { width, height, display } => {

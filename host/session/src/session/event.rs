@@ -1,6 +1,6 @@
 //! What happens to a session.
 
-use super::ClientId;
+use super::{Arrival, ClientId};
 use crate::codecs::{Codec, Codecs};
 use crate::roles::Admission;
 use crate::wire::StreamStats;
@@ -32,6 +32,28 @@ pub enum Event<'a> {
         /// What it was let in as.
         admission: Admission,
     },
+    /// A client reached the stream by a transport that made its connection through signaling. Its stream begins at once:
+    /// pages of 2.1.0 ask for nothing more, and viewers among them never say a word.
+    ClientSignaled {
+        /// Its new id.
+        client: ClientId,
+        /// What is known of it.
+        arrival: Arrival,
+    },
+    /// Signaling came to another codec for a client that is there already.
+    CodecAgreed {
+        /// Whose.
+        client: ClientId,
+        /// Which.
+        codec: Codec,
+    },
+    /// A client's transport says that its decoder cannot go on without a key frame.
+    KeyframeWanted {
+        /// Who.
+        client: ClientId,
+    },
+    /// The operator, or a controller, switched the mode of streaming: pages are to look again which one it is.
+    ModeSwitched,
     /// A text message came.
     ClientText {
         /// From whom.
@@ -91,6 +113,8 @@ pub enum Event<'a> {
         encoder: String,
         /// What it makes; `None` for what pages are not asked about.
         codec: Option<Codec>,
+        /// Whether its frames come in stripes.
+        striped: bool,
         /// What was last asked for when it was chosen, by [`super::Action::ChooseAmong`]; `None` before the first.
         among: Option<Codecs>,
     },

@@ -15,12 +15,15 @@ pub(super) struct InUse {
     pub(super) name: String,
     /// `None` for one that pages are not asked about.
     pub(super) codec: Option<Codec>,
+    /// Its frames come in stripes.
+    pub(super) striped: bool,
 }
 
 impl Client {
-    /// What its page decodes: what it said, else what pages of 2.1.0 decode.
+    /// What can be sent to it: what signaling came to, else what its page said that it decodes, else what pages of 2.1.0
+    /// decode.
     pub(super) fn codecs(&self) -> Codecs {
-        self.told.unwrap_or(self.implied)
+        self.agreed.or(self.told).unwrap_or(self.implied)
     }
 }
 
@@ -49,6 +52,17 @@ impl Session {
         entry.implied = Codec::of_encoder(encoder).map_or(base, |codec| base.with(codec));
     }
 
+    /// Signaling came to another codec for a client.
+    pub(super) fn agree(&mut self, client: ClientId, codec: Codec, out: &mut Vec<Action>) {
+        let Some(entry) = self.clients.get_mut(&client) else { return };
+        entry.agreed = Some(Codecs::NONE.with(codec).in_whole_frames());
+        if self.owner == Some(client) {
+            self.negotiate(out);
+        } else if self.clients.get(&client).is_some_and(|entry| entry.video) {
+            self.review(client, out);
+        }
+    }
+
     /// Tells the media threads what the owner's page decodes, where that is news.
     pub(super) fn negotiate(&mut self, out: &mut Vec<Action>) {
         let owner = self.owner.and_then(|owner| self.clients.get(&owner));
@@ -63,11 +77,12 @@ impl Session {
         &mut self,
         name: String,
         codec: Option<Codec>,
+        striped: bool,
         among: Option<Codecs>,
         out: &mut Vec<Action>,
     ) {
         self.chosen_among = among;
-        let in_use = InUse { name, codec };
+        let in_use = InUse { name, codec, striped };
         let changed = self.in_use.as_ref() != Some(&in_use);
         if changed {
             self.in_use = Some(in_use);
@@ -125,14 +140,14 @@ impl Session {
 
     /// Whether the client's page does not decode what is streamed. The owner's is not judged while the media threads choose.
     fn sees_nothing(&self, client: ClientId) -> bool {
-        let codec = self.in_use.as_ref().and_then(|in_use| in_use.codec);
-        let (Some(codec), Some(entry)) = (codec, self.clients.get(&client)) else { return false };
+        let in_use = self.in_use.as_ref().and_then(|in_use| Some((in_use.codec?, in_use.striped)));
+        let (Some((codec, striped)), Some(entry)) = (in_use, self.clients.get(&client)) else { return false };
         let choosing = self.negotiated != self.chosen_among;
-        !(entry.codecs().contains(codec) || (choosing && self.owner == Some(client)))
+        !(entry.codecs().takes(codec, striped) || (choosing && self.owner == Some(client)))
     }
 
     fn tell_blindness(&self, client: ClientId, out: &mut Vec<Action>) {
-        let (Some(entry), Some(InUse { name, codec })) = (self.clients.get(&client), &self.in_use) else {
+        let (Some(entry), Some(InUse { name, codec, .. })) = (self.clients.get(&client), &self.in_use) else {
             return;
         };
         let decodes = entry.codecs();
@@ -142,7 +157,12 @@ impl Session {
             let codec = codec.map_or("", Codec::name);
             format!("The session streams {codec} ({name}), and this page decodes {decodes} only.")
         };
-        let reason = format!("{trouble} Open it over HTTPS or in another browser");
+        let remedy = if entry.agreed.is_some() {
+            "Choose WebSockets for it, or another encoder for the session"
+        } else {
+            "Open it over HTTPS or in another browser"
+        };
+        let reason = format!("{trouble} {remedy}");
         let status = PipelineStatus { video: Some(false), audio: None, reason: Some(reason) };
         send(vec![client], &ServerMessage::PipelineStatus(status), out);
     }

@@ -30,6 +30,13 @@ impl Session {
             Standing::Owner => {
                 self.negotiate(out);
                 out.push(Action::ApplySettings { client, json: wishes });
+                let settles =
+                    self.clients.get_mut(&client).is_some_and(|entry| std::mem::take(&mut entry.settles));
+                if let Some((width, height)) =
+                    head.initial_size.filter(|_| settles && !head.manual_resolution)
+                {
+                    self.resize(width, height, out);
+                }
             }
             Standing::Candidate => self.admit_controller(client, head, wishes, out),
         }
@@ -40,7 +47,7 @@ impl Session {
         true
     }
 
-    fn admit_controller(
+    pub(super) fn admit_controller(
         &mut self,
         client: ClientId,
         head: SettingsHead,

@@ -12,9 +12,14 @@ impl Session {
     pub(super) fn steer(&mut self, client: ClientId, out: &mut Vec<Action>) {
         let in_use = self.in_use.as_ref();
         let in_use = in_use.and_then(|in_use| Some((in_use.codec?, in_use.name.as_str())));
+        // What comes by signaling is drawn by the browser, whatever the page is set to.
         let (Some((codec, name)), Some(entry)) = (in_use, self.clients.get_mut(&client)) else { return };
         let name = page_name(codec, name);
-        if entry.told.is_some() || !entry.codecs().contains(codec) || entry.shown.as_ref() == Some(&name) {
+        if entry.told.is_some()
+            || entry.agreed.is_some()
+            || !entry.codecs().contains(codec)
+            || entry.shown.as_ref() == Some(&name)
+        {
             return;
         }
         entry.shown = Some(name.clone());

@@ -15,6 +15,8 @@ const MAX_LINE: usize = 1024;
 pub enum ServerMessage {
     /// `MODE websockets`.
     Mode,
+    /// `MODE webrtc`.
+    ModeWebrtc,
     /// `AUTH_SUCCESS,{json}`.
     AuthSuccess(AuthSuccess),
     /// `ROLE_UPDATE,{json}`.
@@ -103,6 +105,7 @@ impl ServerMessage {
     pub fn render(&self) -> String {
         match self {
             Self::Mode => "MODE websockets".to_owned(),
+            Self::ModeWebrtc => "MODE webrtc".to_owned(),
             Self::AuthSuccess(body) => with_json("AUTH_SUCCESS,", body),
             Self::RoleUpdate(body) => with_json("ROLE_UPDATE,", body),
             Self::MkAccess(granted) => format!("MK_ACCESS,{}", u8::from(*granted)),

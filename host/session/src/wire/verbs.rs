@@ -102,7 +102,7 @@ pub const VERBS: &[VerbSpec] = &[
     client("FILE_UPLOAD_START", r"^FILE_UPLOAD_START:[\s\S]*:\d+$", "Seed era: begin an upload; path and bytes.", "FILE_UPLOAD_START:notes/a.txt:120"),
     client("FILE_UPLOAD_END", r"^FILE_UPLOAD_END:[\s\S]*$", "Seed era: the upload is complete.", "FILE_UPLOAD_END:notes/a.txt"),
     client("FILE_UPLOAD_ERROR", r"^FILE_UPLOAD_ERROR:[\s\S]*$", "Seed era: the page gave up the upload.", "FILE_UPLOAD_ERROR:a.txt:read failed"),
-    server("MODE", "^MODE websockets$", "Transport of this session.", "MODE websockets"),
+    server("MODE", "^MODE (websockets|webrtc)$", "Transport of this session.", "MODE websockets"),
     server("AUTH_SUCCESS", r"^AUTH_SUCCESS,\{.*\}$", "The token was accepted.", r#"AUTH_SUCCESS,{"role":"viewer","slot":2}"#),
     server("ROLE_UPDATE", r"^ROLE_UPDATE,\{.*\}$", "The slot changed.", r#"ROLE_UPDATE,{"role":"viewer","slot":null}"#),
     server("MK_ACCESS", "^MK_ACCESS,(0|1)$", "Whether this client may use mouse and keyboard.", "MK_ACCESS,1"),

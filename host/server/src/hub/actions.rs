@@ -1,0 +1,107 @@
+//! What the session wants done.
+
+use std::sync::PoisonError;
+
+use selkies_config::ClientSettings;
+use selkies_media::Studio;
+use selkies_session::{
+    Action, ClientId,
+    pacing::Priority,
+    wire::{RateControl, Tuning},
+};
+use tracing::{debug, warn};
+
+use super::{Hub, signaled::signaled_code};
+use crate::queue::Outgoing;
+
+impl Hub {
+    pub(super) fn carry_out(&self, action: Action) {
+        match action {
+            Action::SendText { to, text } => self.post.send_text(&to, &text),
+            Action::Close { client, code, reason } => {
+                let code = if self.post.is_signaled(client.0) { signaled_code(code) } else { code };
+                self.post.push(client.0, Outgoing::Close(code, reason.to_owned()));
+            }
+            Action::Inject(events) => self.with_studio(|studio| studio.inject(events)),
+            Action::ReleaseAllInput => {
+                self.with_studio(|studio| studio.inject(vec![selkies_session::InputEvent::ResetKeyboard]));
+            }
+            Action::ResizeDisplay { width, height } => {
+                self.with_studio(|studio| studio.resize(width, height))
+            }
+            Action::ApplySettings { client, json } => self.apply(client, &json),
+            Action::Tune { client, tuning } => self.tune(client, &tuning),
+            Action::StartVideo { client, lead } => {
+                let priority = if lead { Priority::Lead } else { Priority::Follower };
+                if self.post.is_signaled(client.0) {
+                    self.stream.start_reporting(client, priority);
+                } else {
+                    self.stream.start(client, priority);
+                }
+            }
+            Action::SetLead { client } => self.stream.lead(client),
+            Action::StopVideo { client } => self.stream.stop(client),
+            Action::ChooseAmong(codecs) => self.with_studio(|studio| studio.choose_among(codecs)),
+            Action::RequestKeyframe => self.with_studio(Studio::request_keyframe),
+            Action::FrameAcked { client, frame_id, held_ms } => {
+                self.stream.acknowledge(client, frame_id, held_ms)
+            }
+            Action::Staged { client, reports } => self.stream.staged(client, &reports),
+            Action::FrameLost { client, frame_id } => self.stream.lose(client, frame_id),
+            Action::DecodePace { client, fps } => self.stream.decodes(client, fps),
+            Action::KeepsPackets { client } => self.stream.keeps(client),
+            Action::Refused { client, refusal } => {
+                debug!(client = client.0, ?refusal, "a message was refused")
+            }
+            Action::SetScale { client, dpi } => self.apply(client, &format!(r#"{{"scaling_dpi":{dpi}}}"#)),
+            // Features that this host does not have yet; the policy switches off what clients are told of.
+            Action::SetNativeCursor(_)
+            | Action::StartAudio { .. }
+            | Action::StopAudio { .. }
+            | Action::Clipboard { .. }
+            | Action::RunCommand { .. }
+            | Action::Upload { .. }
+            | Action::Microphone { .. } => {}
+        }
+    }
+
+    /// The owner's SETTINGS: what the operator allows of them.
+    fn apply(&self, client: ClientId, json: &str) {
+        match ClientSettings::parse(json) {
+            Ok(wishes) => self.adopt(client, &wishes),
+            Err(error) => warn!(client = client.0, %error, "settings were not taken over"),
+        }
+    }
+
+    fn tune(&self, client: ClientId, tuning: &Tuning) {
+        let wish = match tuning {
+            Tuning::Framerate(fps) => serde_json::json!({ "framerate": fps }),
+            Tuning::VideoBitrate(kbps) => serde_json::json!({ "video_bitrate": kbps }),
+            Tuning::Crf(crf) => serde_json::json!({ "video_crf": crf }),
+            Tuning::RateControl(RateControl::Cbr) => serde_json::json!({ "rate_control_mode": "cbr" }),
+            Tuning::RateControl(RateControl::Crf) => serde_json::json!({ "rate_control_mode": "crf" }),
+            // Sizes go through the session; sound and binary clipboards are not there yet.
+            Tuning::AudioBitrate(_) | Tuning::Resize { .. } | Tuning::BinaryClipboard(_) => return,
+        };
+        self.apply(client, &wish.to_string());
+    }
+
+    fn adopt(&self, client: ClientId, wishes: &ClientSettings) {
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let judged = self.config.sanitize(&settings, wishes);
+        if !judged.adjusted.is_empty() || !judged.refused.is_empty() {
+            debug!(client = client.0, adjusted = ?judged.adjusted, refused = ?judged.refused, "settings were judged");
+        }
+        if *settings != judged.settings {
+            let dpi =
+                (settings.scaling_dpi != judged.settings.scaling_dpi).then_some(judged.settings.scaling_dpi);
+            *settings = judged.settings.clone();
+            self.with_studio(|studio| {
+                if let Some(dpi) = dpi {
+                    studio.scale(dpi);
+                }
+                studio.apply(judged.settings);
+            });
+        }
+    }
+}
