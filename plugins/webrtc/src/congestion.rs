@@ -216,6 +216,12 @@ impl Controller {
         (self.estimate / 1000.0) as u32
     }
 
+    /// How fast packets of one frame may leave, bit/s; `None` while no frame has shown it.
+    #[must_use]
+    pub fn pace(&self) -> Option<f64> {
+        self.delivery.capacity().map(|capacity| capacity.max(2.0 * self.estimate))
+    }
+
     /// The round trip, nanoseconds; 0 when unknown. It has the time that a report takes to be made.
     #[must_use]
     pub fn rtt_ns(&self) -> u64 {

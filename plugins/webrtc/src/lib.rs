@@ -27,6 +27,7 @@ mod hello;
 mod ice_servers;
 mod keyframes;
 mod line;
+mod pace;
 mod passage;
 mod path;
 mod peer;

@@ -1,8 +1,12 @@
 //! One media line of a connection: `appsrc ! payloader ! caps ! webrtcbin`.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::Instant,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
 use gst::prelude::*;
@@ -16,8 +20,9 @@ use crate::{
     answer::Media,
     codec::Codec,
     keyframes::Coalescer,
+    pace::Pace,
     passage::{Chain, Passage},
-    path::Path,
+    path::{Path, now_ns},
     playout_delay,
     voice::Voice,
 };
@@ -28,6 +33,8 @@ const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-
 const EXTENSIONS: [(u8, &str); 2] = [(1, TRANSPORT_CC), (2, playout_delay::URI)];
 /// Frames that may wait in the source before the next is dropped; they leave it at once unless something is wrong.
 const MAX_WAITING: u64 = 8;
+/// A thread does not sleep for less; packets that would, leave with those before them.
+const LEAST_WAIT: Duration = Duration::from_millis(1);
 /// A timestamp that is older is none of the system's clock.
 const OLDEST_NS: u64 = 2_000_000_000;
 
@@ -155,6 +162,9 @@ impl Line {
         let transport_id = media.extensions.iter().find(|(_, uri)| uri == TRANSPORT_CC).map(|(id, _)| *id);
         self.path.register(self.ssrc, self.stream, transport_id.filter(|_| self.is_video));
         self.listen(&source);
+        if self.is_video {
+            self.space(&filter);
+        }
         let elements = [source.upcast_ref::<gst::Element>(), &payloader, &filter];
         let linked = pipeline
             .add_many(elements)
@@ -193,6 +203,45 @@ impl Line {
                 _ => {}
             }
             gst::PadProbeReturn::Ok
+        });
+    }
+
+    /// Holds back the packets of large frames, on the thread that packs them.
+    fn space(&self, filter: &gst::Element) {
+        let Some(pad) = filter.static_pad("sink") else { return };
+        let (path, pace) = (self.path.clone(), Mutex::new(Pace::default()));
+        let is_splitting = AtomicBool::new(false);
+        pad.add_probe(gst::PadProbeType::BUFFER_LIST | gst::PadProbeType::BUFFER, move |pad, info| {
+            // The parts of a list that is being split.
+            if is_splitting.load(SeqCst) {
+                return gst::PadProbeReturn::Ok;
+            }
+            let wait = |buffer: &gst::BufferRef| {
+                let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
+                let wait = pace.wait(buffer.size() as u64, path.pace(), now_ns());
+                Duration::from_nanos(wait).max(LEAST_WAIT) - LEAST_WAIT
+            };
+            if let Some(buffer) = info.buffer() {
+                thread::sleep(wait(buffer));
+                return gst::PadProbeReturn::Ok;
+            }
+            let Some(list) = info.take_buffer_list() else { return gst::PadProbeReturn::Ok };
+            is_splitting.store(true, SeqCst);
+            let (mut part, mut outcome) = (gst::BufferList::new(), Ok(gst::FlowSuccess::Ok));
+            for buffer in list.iter_owned() {
+                let wait = wait(&buffer);
+                if !wait.is_zero() && !part.is_empty() {
+                    outcome = outcome.and_then(|_| pad.chain_list(std::mem::take(&mut part)));
+                    thread::sleep(wait);
+                }
+                if let Some(part) = part.get_mut() {
+                    part.add(buffer);
+                }
+            }
+            outcome = outcome.and_then(|_| pad.chain_list(part));
+            is_splitting.store(false, SeqCst);
+            info.flow_res = outcome;
+            gst::PadProbeReturn::Handled
         });
     }
 

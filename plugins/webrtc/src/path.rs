@@ -140,6 +140,11 @@ impl Path {
         self.state().dropped += bytes as u64;
     }
 
+    /// How fast packets of one frame may leave, bit/s.
+    pub(crate) fn pace(&self) -> Option<f64> {
+        if self.controls { self.state().controller.pace() } else { None }
+    }
+
     /// Whether one more frame may leave.
     pub(crate) fn has_place(&self, is_video: bool, now: u64) -> bool {
         // Sound is small, and its gaps are heard.
