@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -25,8 +25,8 @@ use crate::{
 
 /// Clients that a connection needs: who offers and who answers.
 const EXPECTED: usize = 2;
-/// Sessions of one address that may wait to be let in.
-const MAX_WAITING: usize = 32;
+/// Sessions of one address that may wait to be let in, and of all together.
+const MAX_WAITING: (usize, usize) = (32, 256);
 
 /// What the protocol leaves to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,12 +119,18 @@ impl Relay {
     ) -> Result<Arc<Client>, Refusal> {
         let admitted =
             self.options.token.as_ref().zip(bearer).is_some_and(|(token, sent)| token.admits(sent));
+        let from = network(from);
         let name = || random_name().map_err(|_| Refusal::NoIdentity);
         let client = Arc::new(Client::new((name()?, name()?), from, is_socket, admitted));
         {
             let mut clients = self.clients();
-            let waits = |client: &&Arc<Client>| client.from == from && !client.peer().has_joined();
-            if clients.values().filter(waits).count() >= MAX_WAITING {
+            let waiting = clients.values().filter(|client| !client.peer().has_joined());
+            let (mut all, mut alike) = (0, 0);
+            for other in waiting {
+                all += 1;
+                alike += usize::from(other.from == from);
+            }
+            if alike >= MAX_WAITING.0 || all >= MAX_WAITING.1 {
                 return Err(Refusal::Full);
             }
             clients.insert(client.session.clone(), client.clone());
@@ -319,6 +325,14 @@ impl Relay {
         for client in all {
             self.close(&client, "the relay ends", 1001, false);
         }
+    }
+}
+
+/// The address by which clients are counted: of IPv6 the network, since one machine has all of its addresses.
+fn network(at: IpAddr) -> IpAddr {
+    match at.to_canonical() {
+        IpAddr::V6(at) => Ipv6Addr::from_bits(at.to_bits() & !u128::from(u64::MAX)).into(),
+        at => at,
     }
 }
 

@@ -129,6 +129,12 @@ async fn an_address_has_so_many_sessions_that_wait() {
     assert_eq!(relay.open(HERE, None, false).err(), Some(Refusal::Full));
     let elsewhere = IpAddr::from([192, 0, 2, 1]);
     assert!(relay.open(elsewhere, None, false).is_ok(), "others do not suffer");
+    // One machine has many addresses of IPv6.
+    let alike = |host: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, host]);
+    assert_eq!((0..100).take_while(|host| relay.open(alike(*host), None, false).is_ok()).count(), 32);
+    let many = |network: u16| IpAddr::from([0x2001, 0xdb8, 1, network, 0, 0, 0, 1]);
+    let opened = (0..1000).take_while(|network| relay.open(many(*network), None, false).is_ok()).count();
+    assert_eq!(opened, 256 - 32 - 1 - 32, "and all together");
 }
 
 #[tokio::test]
