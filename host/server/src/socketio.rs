@@ -94,7 +94,7 @@ impl Endpoint for SocketIo {
             return Ok(unserved(
                 StatusCode::FORBIDDEN,
                 4,
-                "SV023 pages of this site may not use the relay; allow it in socketio_origins, or set a token",
+                "SV030 pages of this site may not use the relay; allow it in socketio_origins, or set a token",
             ));
         }
         let mut response =
