@@ -11,9 +11,9 @@ use clap::ArgMatches;
 use selkies_config::Config;
 use selkies_media::{Backend, RtcThreads, Studio, StudioParts};
 use selkies_plugin_host::{HostServices, Inventory, Origin, SlabPool, TransportInstance, environment};
-use selkies_server::{BasicAuth, Hub, HubSink, Listening, ServerOptions};
+use selkies_server::{BasicAuth, Hub, HubSink, Listening, ServerOptions, offer_through_relay};
 use selkies_session::{Policy, Session};
-use selkies_signaling::Relay;
+use selkies_signaling::{NodeOptions, Relay};
 use tracing::warn;
 
 use crate::{
@@ -53,6 +53,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         warn!("{refusal}");
     }
 
+    let node = signaling::node_options(&config)?;
     let listening = Listening::bind(ServerOptions {
         addresses: config.addr().map(str::to_owned).collect(),
         port: config.port(),
@@ -109,8 +110,19 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     }
     let supervision = Supervision::new(&inventory, matches, config.plugin_rules(), &services);
     let rtc_sources = rtc_sources(&config, &inventory, &services)?;
-    let parts =
-        Parts { listening, config, stage, services, own, command, desktop, stop, supervision, rtc_sources };
+    let parts = Parts {
+        listening,
+        config,
+        stage,
+        services,
+        own,
+        command,
+        desktop,
+        stop,
+        supervision,
+        rtc_sources,
+        node,
+    };
     Ok(runtime.block_on(serve(parts, &display))?)
 }
 
@@ -127,11 +139,24 @@ struct Parts {
     supervision: Supervision,
     /// `None` where WebRTC cannot be used.
     rtc_sources: Option<Vec<Backend>>,
+    /// The relay to whose peer the stream is offered.
+    node: Option<NodeOptions>,
 }
 
 async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
-    let Parts { listening, config, stage, services, own, command, desktop, stop, supervision, rtc_sources } =
-        parts;
+    let Parts {
+        listening,
+        config,
+        stage,
+        services,
+        own,
+        command,
+        desktop,
+        stop,
+        supervision,
+        rtc_sources,
+        node,
+    } = parts;
     let hub = Hub::new(config.clone(), session(&config, stage.backends.display.is_some()));
     attach_transports(&stage, &services, &hub)?;
     hub.offer_codecs(stage.backends.whole_frame_codecs());
@@ -166,7 +191,9 @@ async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
     let _control = control(server.local(), &hub, &supervision);
     reload_on_hangup(&stop, &hub, supervision.clone());
     announce(server.local());
+    let outpost = node.map(|node| tokio::spawn(offer_through_relay(hub.clone(), node)));
     let served = server.run(stop.asked()).await;
+    outpost.inspect(|outpost| outpost.abort());
     served.map_err(|error| format!("CL026 the sockets could not be served: {error}. Report this defect"))?;
     // Applications end while their display is still there.
     drop(lock(&desktop).take());

@@ -1,11 +1,11 @@
-//! `signaling`: the Socket.IO relay by itself, and the relay inside the host.
+//! `signaling`: the Socket.IO relay by itself; the relay inside the host; and the host as the client of one.
 
 use std::{io::Write, process::ExitCode};
 
 use clap::{ArgMatches, Command};
 use selkies_config::{Config, Source};
 use selkies_server::{Origins, SignalingOptions, SignalingServer};
-use selkies_signaling::{RelayOptions, Token};
+use selkies_signaling::{NodeOptions, NodeRole, RelayOptions, RelayUrl, Token};
 use tracing::warn;
 
 use crate::{commands, failure::Failure, logging, stop::Stop};
@@ -70,4 +70,19 @@ pub(crate) fn relay_options(config: &Config) -> RelayOptions {
 /// Pages of which sites may use the configured relay.
 pub(crate) fn origins(config: &Config) -> Origins {
     Origins { allowed: config.socketio().origins }
+}
+
+/// The relay to whose peer the stream is offered, if one is configured.
+///
+/// # Errors
+/// When its address is none, or the stream cannot be offered.
+pub(crate) fn node_options(config: &Config) -> Result<Option<NodeOptions>, Failure> {
+    let told = config.socketio();
+    let Some(url) = told.url else { return Ok(None) };
+    let url = RelayUrl::parse(&url).map_err(|error| format!("CL070 socketio_url: {error}"))?;
+    if !config.uses_webrtc() {
+        return Err("CL071 socketio_url: the peer behind the relay needs WebRTC; add --mode webrtc or --enable-dual-mode".into());
+    }
+    let role = if told.controls { NodeRole::Controller } else { NodeRole::Viewer };
+    Ok(Some(NodeOptions { url, token: told.token.map(|token| token.expose().to_owned()), role }))
 }

@@ -65,12 +65,16 @@ impl RelayUrl {
         Ok(Self { tls, host: host.to_owned(), port, path: path.to_owned() })
     }
 
+    /// Whether the relay runs on this machine.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+
     /// Whether what is sent there can be read on the way.
     #[must_use]
     pub fn is_readable(&self) -> bool {
-        let is_local =
-            self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        !self.tls && !is_local
+        !self.tls && !self.is_local()
     }
 
     /// Host and port as they stand in an address.
