@@ -136,3 +136,18 @@ fn all_pages_are_told_to_look_again_after_a_switch() {
         assert_eq!(desk.sent_to(client), [r#"system,{"action":"reload"}"#], "{client}");
     }
 }
+
+#[test]
+fn without_an_owner_the_first_viewer_decides_what_is_encoded() {
+    let mut desk = Desk::new(Policy::default());
+    uses(&mut desk, "jpeg", Codec::Jpeg, true);
+    let chosen = |actions: &[Action]| actions.iter().any(|action| matches!(action, Action::ChooseAmong(_)));
+    let actions = arrive(&mut desk, 1, arrival(viewer(), None, Codec::H264));
+    assert!(actions.contains(&Action::ChooseAmong(WHOLE_H264)), "{actions:?}");
+    assert!(!chosen(&arrive(&mut desk, 2, arrival(viewer(), None, Codec::Vp8))), "the second one follows");
+    let whole_vp9 = Codecs::NONE.with(Codec::Vp9).in_whole_frames();
+    let actions = arrive(&mut desk, 3, arrival(controller(), Some("a"), Codec::Vp9));
+    assert!(actions.contains(&Action::ChooseAmong(whole_vp9)), "an owner decides: {actions:?}");
+    let actions = desk.handle(Event::ClientClosed { client: ClientId(3) });
+    assert!(actions.contains(&Action::ChooseAmong(WHOLE_H264)), "{actions:?}");
+}

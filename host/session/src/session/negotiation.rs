@@ -1,4 +1,5 @@
-//! Which codecs the pages decode: the owner's decide what is encoded, a page that cannot follow is told so.
+//! Which codecs the pages decode: the owner's decide what is encoded, a page that cannot follow is told so. While there is no
+//! owner, the first viewer stands for it.
 //!
 //! There is one encoder for everybody. Only one whose codec the owner's page decodes is taken, where there is any; the
 //! media threads choose among them in the configured order. A page beside it that does not decode that codec gets no
@@ -36,7 +37,7 @@ impl Session {
         if let Some(message) = self.encoder_message().filter(|_| first) {
             send(vec![client], &message, out);
         }
-        if self.owner == Some(client) {
+        if self.decider() == Some(client) {
             // What becomes of it is known when the media threads have chosen.
             self.negotiate(out);
         } else if watches {
@@ -56,17 +57,25 @@ impl Session {
     pub(super) fn agree(&mut self, client: ClientId, codec: Codec, out: &mut Vec<Action>) {
         let Some(entry) = self.clients.get_mut(&client) else { return };
         entry.agreed = Some(Codecs::NONE.with(codec).in_whole_frames());
-        if self.owner == Some(client) {
+        if self.decider() == Some(client) {
             self.negotiate(out);
         } else if self.clients.get(&client).is_some_and(|entry| entry.video) {
             self.review(client, out);
         }
     }
 
-    /// Tells the media threads what the owner's page decodes, where that is news.
+    /// Whose codecs decide what is encoded: the owner's; while nobody owns the display, of those who look on the first.
+    fn decider(&self) -> Option<ClientId> {
+        self.owner.or_else(|| {
+            let mut clients = self.clients.iter();
+            clients.find(|(_, client)| client.video).map(|(&id, _)| id)
+        })
+    }
+
+    /// Tells the media threads what the page decodes that decides, where that is news.
     pub(super) fn negotiate(&mut self, out: &mut Vec<Action>) {
-        let owner = self.owner.and_then(|owner| self.clients.get(&owner));
-        let Some(codecs) = owner.map(Client::codecs) else { return };
+        let decider = self.decider().and_then(|decider| self.clients.get(&decider));
+        let Some(codecs) = decider.map(Client::codecs) else { return };
         if self.negotiated.replace(codecs) != Some(codecs) {
             out.push(Action::ChooseAmong(codecs));
         }
@@ -138,12 +147,12 @@ impl Session {
         self.begin_packets(client, out);
     }
 
-    /// Whether the client's page does not decode what is streamed. The owner's is not judged while the media threads choose.
+    /// Whether the client's page does not decode what is streamed. The one that decides is not judged while the media threads choose.
     fn sees_nothing(&self, client: ClientId) -> bool {
         let in_use = self.in_use.as_ref().and_then(|in_use| Some((in_use.codec?, in_use.striped)));
         let (Some((codec, striped)), Some(entry)) = (in_use, self.clients.get(&client)) else { return false };
         let choosing = self.negotiated != self.chosen_among;
-        !(entry.codecs().takes(codec, striped) || (choosing && self.owner == Some(client)))
+        !(entry.codecs().takes(codec, striped) || (choosing && self.decider() == Some(client)))
     }
 
     fn tell_blindness(&self, client: ClientId, out: &mut Vec<Action>) {

@@ -97,6 +97,9 @@ impl Session {
             send(vec![client], &message, out);
         }
         send(vec![client], &ServerMessage::PipelineResetting(PRIMARY.to_owned()), out);
+        if self.owner.is_none() {
+            self.negotiate(out);
+        }
         self.begin_packets(client, out);
         if first && viewer && self.policy.audio {
             // A stock viewer never asks for audio: 2.1.0 sends it to everybody.
@@ -144,6 +147,7 @@ impl Session {
                 // Nobody is left to lift a key the input plugin may still have down.
                 out.push(Action::ReleaseAllInput);
                 self.send_all(&ServerMessage::DisplayConfig(self.display_config()), out);
+                self.negotiate(out);
             }
         }
     }
