@@ -11,7 +11,7 @@ import { startRelay, stopPeers } from "../support/signaling.mjs";
 import { ROOT, until } from "../support/tools.mjs";
 
 const CLIENT = join(ROOT, "tests", "node_modules", "socket.io-client", "dist", "socket.io.min.js");
-const config = { capture: { plugin: "selkies.test-pattern" }, input: [], settings: { encoder: "x264enc,vp8enc" } };
+const config = { capture: { plugin: "selkies.test-pattern" }, input: [] };
 
 /** The peer's side, as anybody would write it after the relay's description. Runs in a page. */
 function gcom([url, token]) {
