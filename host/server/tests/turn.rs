@@ -79,3 +79,17 @@ async fn where_there_is_nothing_to_give_the_status_says_why() {
     assert_eq!(house.ask("GET /turn", &[]).await.status, 401, "the password counts here, too");
     house.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_switch_of_the_mode_opens_the_path() {
+    let house = House::with_webrtc("websockets", true).await;
+    let source = ("selkies.stun-list", json!({ "urls": ["stun:a.example"] }));
+    let threads = furnish(&house, &[source], false);
+    assert_eq!(ask(&house, "/turn", &[]).await.status, 409);
+    let origin = format!("http://{}", house.at);
+    let headers = [("content-type", "application/json"), ("origin", origin.as_str())];
+    assert_eq!(house.switch(r#"{"mode":"webrtc"}"#, &headers).await.status, 200);
+    assert_eq!(ask(&house, "/turn", &[]).await.status, 200);
+    drop(threads);
+    house.close().await;
+}

@@ -21,6 +21,9 @@ impl Hub {
     pub(crate) fn switch(&self, mode: StreamMode) {
         if self.modes.switch(mode) {
             info!(mode = mode.name(), "the mode of streaming was switched");
+            if let Some(rtc) = self.rtc() {
+                rtc.set_in_use(mode == StreamMode::Webrtc);
+            }
             self.handle(Event::ModeSwitched);
         }
     }
