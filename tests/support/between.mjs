@@ -1,8 +1,12 @@
 // Stands between browsers and a host: everything passes, but the host's UDP candidates in signaling become those of
 // relays, and the browsers' candidates are left out, so that media can only go through the relays.
+//
+// It runs in a thread of its own: what a test computes meanwhile must not look like a bad path.
 
+import { once } from "node:events";
 import { createServer, request } from "node:http";
 import { connect } from "node:net";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import WebSocket, { WebSocketServer } from "ws";
 import { UdpRelay } from "./udp-relay.mjs";
 
@@ -12,40 +16,77 @@ const CANDIDATE = /^(candidate:\S+ \d+ )(\S+)( \d+ )(\S+) (\d+)( typ .*)$/i;
 
 /** A front of one host; pages open its `url`. */
 export class Between {
+  #answers = [];
+
+  static async start(host) {
+    const worker = new Worker(new URL(import.meta.url), { workerData: { port: host.port } });
+    const [{ url }] = await once(worker, "message");
+    return new Between(worker, url);
+  }
+
+  constructor(worker, url) {
+    this.worker = worker;
+    this.url = url;
+    worker.on("message", (answer) => this.#answers.shift()?.(answer));
+  }
+
+  /** Changes the ways of every relay, and of those to come: as UdpRelay.shape. */
+  shape(ways) {
+    this.worker.postMessage({ shape: ways });
+  }
+
+  /**
+   * Offers of the host so far, and for `up` to the host and `down` from it the sums of Way.counts, with `late`: the wait in
+   * ms that 95 % of the datagrams since the figures before stayed below.
+   */
+  async figures() {
+    const answer = new Promise((resolve) => this.#answers.push(resolve));
+    this.worker.postMessage({ figures: true });
+    return answer;
+  }
+
+  async stop() {
+    await this.worker.terminate();
+  }
+}
+
+/** The front itself, in its thread. */
+class Front {
   /** Relays by the host's address and port. */
   relays = new Map();
   /** Peer connections that the host offered. */
   offers = 0;
   #shape = {};
-  #closed = false;
+  #since = 0;
 
-  static async start(host, shape = {}) {
-    const front = new Between(host, shape);
-    await new Promise((done) => front.server.listen(0, "127.0.0.1", done));
-    return front;
-  }
-
-  constructor(host, shape) {
-    this.host = host;
-    this.#shape = shape;
+  constructor(port) {
+    this.host = { port };
     this.server = createServer((incoming, answer) => this.#pass(incoming, answer));
     this.sockets = new WebSocketServer({ noServer: true, maxPayload: 1 << 20 });
     this.server.on("upgrade", (incoming, socket, head) => this.#upgrade(incoming, socket, head));
   }
 
-  get url() {
+  async listen() {
+    this.server.listen(0, "127.0.0.1");
+    await once(this.server, "listening");
     return `http://127.0.0.1:${this.server.address().port}/`;
   }
 
-  /** Changes the ways of every relay, and of those to come: as UdpRelay.shape. */
   shape({ up = {}, down = {} }) {
     this.#shape = { up: { ...this.#shape.up, ...up }, down: { ...this.#shape.down, ...down } };
     for (const relay of this.relays.values()) relay.shape(this.#shape);
   }
 
-  /** The ways that carry or carried media, `up` to the host or `down` from it. */
-  ways(name) {
-    return [...this.relays.values()].flatMap((relay) => relay.ways(name));
+  figures() {
+    const sums = (name) => {
+      const ways = [...this.relays.values()].flatMap((relay) => relay.ways(name));
+      const total = { late: Math.max(0, ...ways.map((way) => way.percentile(0.95, this.#since))) };
+      for (const key of ["came", "lost", "overflowed", "passed", "bytes"]) total[key] = ways.reduce((sum, { counts }) => sum + counts[key], 0);
+      return total;
+    };
+    const answer = { offers: this.offers, up: sums("up"), down: sums("down") };
+    this.#since = performance.now();
+    return answer;
   }
 
   #pass(incoming, answer) {
@@ -136,20 +177,12 @@ export class Between {
     const [, head, transport, priority, host, port, rest] = found;
     const name = `${host}:${port}`;
     let relay = this.relays.get(name);
-    if (!relay && !this.#closed) {
+    if (!relay) {
       relay = await UdpRelay.start({ host, port: Number(port), seed: this.relays.size + 1 });
       relay.shape(this.#shape);
       this.relays.set(name, relay);
     }
-    return relay ? `${head}${transport}${priority}127.0.0.1 ${relay.port}${rest}` : null;
-  }
-
-  async stop() {
-    this.#closed = true;
-    for (const socket of this.sockets.clients) socket.terminate();
-    this.server.closeAllConnections();
-    await new Promise((done) => this.server.close(done));
-    for (const relay of this.relays.values()) relay.stop();
+    return `${head}${transport}${priority}127.0.0.1 ${relay.port}${rest}`;
   }
 }
 
@@ -171,4 +204,13 @@ function leaveOut(text) {
   if (typeof message?.sdp?.sdp !== "string") return text;
   message.sdp.sdp = message.sdp.sdp.split("\r\n").filter((line) => !line.startsWith("a=candidate:")).join("\r\n");
   return head + JSON.stringify(message);
+}
+
+if (!isMainThread) {
+  const front = new Front(workerData.port);
+  parentPort.on("message", ({ shape, figures }) => {
+    if (shape) front.shape(shape);
+    if (figures) parentPort.postMessage(front.figures());
+  });
+  parentPort.postMessage({ url: await front.listen() });
 }

@@ -3,6 +3,7 @@
  *   scene text                    a page of text as large as the screen; it follows the screen's size
  *   scene gradient                colour gradients and discs as large as the screen
  *   scene motion W H FPS          a square of moving bars at 0,0; SIGUSR1 stops it
+ *   scene tiles W H FPS           tiles of 16x16 at 0,0, each of another colour every time: what no encoder makes small
  *   scene clock W H FPS           the time at 0,0 as 18 upright bars: white, black, and 16 bits of its ms, highest first
  *   scene cursor HX HY X Y W H    a window whose pointer is a red 16x16 square with its hotspot at HX,HY
  */
@@ -99,6 +100,17 @@ static void draw_clock(int width, int height) {
     }
 }
 
+static void draw_tiles(int width, int height) {
+    static unsigned seed = 1;
+    for (int y = 0; y < height; y += 16) {
+        for (int x = 0; x < width; x += 16) {
+            seed = seed * 1103515245u + 12345u;
+            XSetForeground(display, gc, seed >> 8);
+            XFillRectangle(display, window, gc, x, y, 16, 16);
+        }
+    }
+}
+
 static void say_ready(void) {
     XSync(display, False);
     puts("ready");
@@ -137,12 +149,13 @@ int main(int argc, char **argv) {
         int text = !strcmp(argv[1], "text");
         open_window(0, 0, 64, 64, text ? rgb(250, 250, 245) : rgb(0, 0, 0));
         follow_screen(text ? draw_text : draw_gradient);
-    } else if ((!strcmp(argv[1], "motion") || !strcmp(argv[1], "clock")) && argc == 5 && number[2] > 0) {
-        int clock = !strcmp(argv[1], "clock");
+    } else if ((!strcmp(argv[1], "motion") || !strcmp(argv[1], "clock") || !strcmp(argv[1], "tiles")) && argc == 5 && number[2] > 0) {
+        int clock = !strcmp(argv[1], "clock"), tiles = !strcmp(argv[1], "tiles");
         signal(SIGUSR1, stop_moving);
         open_window(0, 0, number[0], number[1], 0);
         for (int frame = 0;; frame++) {
             if (clock && moving) draw_clock(number[0], number[1]);
+            else if (tiles && moving) draw_tiles(number[0], number[1]);
             else if (moving || frame == 0) draw_bars(number[0], number[1], frame);
             if (frame == 0) say_ready();
             XSync(display, True);

@@ -138,13 +138,13 @@ export class UdpRelay {
 
   /** The ways of all callers, `up` to the target and `down` from it. */
   ways(name) {
-    return [...this.#calls.values()].map((call) => call[name]);
+    return [...this.#calls.values()].filter(({ back }) => back).map((call) => call[name]);
   }
 
   /** Changes one or both ways, for present and later callers. */
   shape({ up = {}, down = {} }) {
     this.#shapes = { up: { ...this.#shapes.up, ...up }, down: { ...this.#shapes.down, ...down } };
-    for (const call of this.#calls.values()) [call.up.shape, call.down.shape] = [this.#shapes.up, this.#shapes.down];
+    for (const name of ["up", "down"]) for (const way of this.ways(name)) way.shape = this.#shapes[name];
   }
 
   async #called(datagram, { address, port }) {
@@ -152,7 +152,7 @@ export class UdpRelay {
     let call = this.#calls.get(name);
     if (!call) {
       const early = [];
-      call = { up: { push: (data) => early.push(data) }, down: { stop: () => undefined } };
+      call = { up: { push: (data) => early.push(data) } };
       this.#calls.set(name, call);
       early.push(datagram);
       const back = await bound(this.address);
@@ -170,11 +170,8 @@ export class UdpRelay {
 
   stop() {
     this.front.close();
-    for (const { up, down, back } of this.#calls.values()) {
-      up.stop?.();
-      down.stop();
-      back?.close();
-    }
+    for (const name of ["up", "down"]) for (const way of this.ways(name)) way.stop();
+    for (const { back } of this.#calls.values()) back?.close();
     this.#calls.clear();
   }
 }
