@@ -33,12 +33,15 @@ struct Frame {
     is_whole: bool,
     /// When its newest packet left.
     left_ns: u64,
+    is_key: bool,
 }
 
 #[derive(Debug, Default)]
 struct Stream {
     frames: VecDeque<Frame>,
     arrived: u64,
+    /// When the newest packet left.
+    left_ns: u64,
 }
 
 /// What a report says of one packet.
@@ -74,12 +77,12 @@ impl Arrivals {
     }
 
     /// A frame goes to the payloader.
-    pub(crate) fn frame(&mut self, stream: u32, frame_id: u64, pts: u64) {
+    pub(crate) fn frame(&mut self, stream: u32, frame_id: u64, pts: u64, is_key: bool) {
         let frames = &mut self.streams.entry(stream).or_default().frames;
         if frames.len() == MAX_FRAMES {
             frames.pop_front();
         }
-        frames.push_back(Frame { frame_id, pts, missing: Vec::new(), is_whole: false, left_ns: 0 });
+        frames.push_back(Frame { frame_id, pts, missing: Vec::new(), is_whole: false, left_ns: 0, is_key });
     }
 
     /// A packet left. `pts` is that of its frame, `original` the RTP number that a retransmission begins with.
@@ -93,9 +96,10 @@ impl Arrivals {
     ) {
         let carries = match self.ssrcs.get(&header.ssrc) {
             Some(&stream) => {
-                let frames = self.streams.get_mut(&stream).map(|stream| &mut stream.frames);
-                let frame =
-                    frames.and_then(|frames| frames.iter_mut().rev().find(|frame| Some(frame.pts) == pts));
+                let frame = self.streams.get_mut(&stream).and_then(|stream| {
+                    stream.left_ns = now_ns;
+                    stream.frames.iter_mut().rev().find(|frame| Some(frame.pts) == pts)
+                });
                 if let Some(frame) = frame {
                     frame.missing.push(header.sequence);
                     frame.is_whole |= header.marker;
@@ -152,15 +156,19 @@ impl Arrivals {
 
     fn arrive(&mut self, stream: u32, sequence: u16) {
         let Some(stream) = self.streams.get_mut(&stream) else { return };
+        let mut whole_key = 0;
         for frame in &mut stream.frames {
             if let Some(place) = frame.missing.iter().position(|missing| *missing == sequence) {
                 frame.missing.swap_remove(place);
                 if frame.missing.is_empty() && frame.is_whole {
                     stream.arrived = stream.arrived.max(frame.frame_id);
+                    whole_key = if frame.is_key { frame.frame_id } else { 0 };
                 }
                 break;
             }
         }
+        // Nobody waits for what stood before a key frame.
+        stream.frames.retain(|frame| frame.frame_id >= whole_key);
         let arrived = stream.arrived;
         while stream.frames.front().is_some_and(|frame| frame.frame_id <= arrived && frame.missing.is_empty())
         {
@@ -177,6 +185,13 @@ impl Arrivals {
     pub(crate) fn unfinished(&self, stream: u32) -> Option<u64> {
         let frame = self.streams.get(&stream)?.frames.back()?;
         (frame.is_whole && !frame.missing.is_empty()).then_some(frame.left_ns)
+    }
+
+    /// Whether all of a stream arrived that the client needs, and nothing left for so long.
+    pub(crate) fn is_at_rest(&self, stream: u32, since_ns: u64, now_ns: u64) -> bool {
+        self.streams.get(&stream).is_some_and(|stream| {
+            stream.arrived > 0 && stream.frames.is_empty() && now_ns.saturating_sub(stream.left_ns) > since_ns
+        })
     }
 
     /// Bytes that left and are not reported on.
@@ -209,8 +224,8 @@ mod tests {
     fn two_frames() -> Arrivals {
         let mut arrivals = Arrivals::default();
         arrivals.register(1, 0);
-        arrivals.frame(0, 100, 1000);
-        arrivals.frame(0, 101, 2000);
+        arrivals.frame(0, 100, 1000, false);
+        arrivals.frame(0, 101, 2000, true);
         for (i, pts) in [(0_u16, 1000), (1, 1000), (2, 2000), (3, 2000)] {
             let header = packet(1, 65_535_u16.wrapping_add(i), 65_534_u16.wrapping_add(i), i % 2 == 1);
             arrivals.packet(&header, Some(pts), None, 1000, u64::from(i));
@@ -244,6 +259,19 @@ mod tests {
         assert_eq!(arrivals.unfinished(0), Some(3));
         arrive(&mut arrivals, 1);
         assert_eq!(arrivals.unfinished(0), None);
+    }
+
+    #[test]
+    fn a_stream_is_at_rest_when_a_key_frame_arrived_or_all_did_and_nothing_followed() {
+        let mut arrivals = two_frames();
+        assert!(!arrivals.is_at_rest(0, 10, 100));
+        arrive(&mut arrivals, 0);
+        assert!(!arrivals.is_at_rest(0, 10, 100));
+        // The second frame is a key frame; what is missing of the first does not matter any more.
+        arrive(&mut arrivals, 1);
+        assert!(arrivals.is_at_rest(0, 10, 100) && !arrivals.is_at_rest(0, 10, 12));
+        arrivals.frame(0, 102, 3000, false);
+        assert!(!arrivals.is_at_rest(0, 10, 100) && !arrivals.is_at_rest(1, 10, 100));
     }
 
     #[test]

@@ -198,7 +198,13 @@ impl Line {
                 return gst::PadProbeReturn::Ok;
             };
             match event.structure() {
-                Some(structure) if structure.name() == "GstForceKeyUnit" => this.key_wanted(),
+                // Chromium misses frames where none are made: it asks 3 s after the last, and again 3 s after the answer.
+                Some(structure)
+                    if structure.name() == "GstForceKeyUnit"
+                        && !this.path.is_at_rest(this.stream, now_ns()) =>
+                {
+                    this.key_wanted();
+                }
                 Some(structure) if structure.name() == "RTPTWCCPackets" => this.path.reported(structure),
                 _ => {}
             }
@@ -301,7 +307,8 @@ impl Line {
             }
         }
         if self.is_video {
-            self.path.sending(self.stream, packet.info.frame_id, *last_pts);
+            let is_key = packet.info.flags & abi::PACKET_KEY != 0;
+            self.path.sending(self.stream, packet.info.frame_id, *last_pts, is_key);
         }
         // Under the lock, so that packets keep their order; appsrc only queues them.
         if outlet.source.push_buffer(buffer).is_err() {

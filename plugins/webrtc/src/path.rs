@@ -25,6 +25,8 @@ const SILENT_NS: u64 = 1_000_000_000;
 const HEAD: usize = 96;
 /// What may always be under way, in bytes.
 const LEAST: u64 = 48 * 1024;
+/// A picture that does not change for this long is at rest.
+const REST_NS: u64 = 2_000_000_000;
 /// Most packets of one report.
 const MAX_REPORT: usize = 4096;
 /// Loss and the like are told of the last second.
@@ -131,8 +133,8 @@ impl Path {
     }
 
     /// A frame is about to go to the payloader.
-    pub(crate) fn sending(&self, stream: u32, frame_id: u64, pts: u64) {
-        self.state().arrivals.frame(stream, frame_id, pts);
+    pub(crate) fn sending(&self, stream: u32, frame_id: u64, pts: u64, is_key: bool) {
+        self.state().arrivals.frame(stream, frame_id, pts, is_key);
     }
 
     /// A frame was dropped.
@@ -189,6 +191,11 @@ impl Path {
             }
         }
         state.controller.feedback(now, &arrivals);
+    }
+
+    /// Whether the client has the picture, and it does not move.
+    pub(crate) fn is_at_rest(&self, stream: u32, now: u64) -> bool {
+        self.state().arrivals.is_at_rest(stream, REST_NS, now)
     }
 
     /// Whether the newest frame of a stream is lost, and nothing follows by which the client would see it.

@@ -80,6 +80,7 @@ impl Client {
         pipeline.add(&webrtcbin).expect("a pipeline");
         let ice = webrtcbin.property::<gst::glib::Object>("ice-agent");
         ice.emit_by_name::<bool>("add-local-ip-address", &[&"127.0.0.1"]);
+        ice.property::<gst::glib::Object>("agent").set_property("upnp", false);
         let seen = Arc::new(Seen::default());
         let this = Self { pipeline, webrtcbin, seen };
         let seen = this.seen.clone();

@@ -71,6 +71,33 @@ fn a_client_that_lost_its_picture_is_given_a_key_frame() {
 }
 
 #[test]
+fn a_picture_at_rest_that_arrived_is_not_made_anew() {
+    let mut stage = Stage::new(Stream::vp8());
+    stage.join(7, r#"["vp8"]"#, VP8);
+    stage.stream_until("pictures", |stage| stage.pictures(7) >= 10);
+    let requests = |stage: &Stage| {
+        let is_request = |event: &&TransportEvent| **event == TransportEvent::KeyframeRequest(7, 0);
+        stage.host.transport_events().iter().filter(is_request).count()
+    };
+    let last = stage.frame();
+    let arrived = |stage: &Stage| {
+        stage.host.transport_events().iter().any(|event| {
+            matches!(event, TransportEvent::Feedback { client: 7, arrived: (0, frame), .. } if *frame >= last)
+        })
+    };
+    wait_for("the last frame to arrive", || arrived(&stage));
+    std::thread::sleep(Duration::from_millis(2100));
+    let before = requests(&stage);
+    stage.clients[&7].lose_picture();
+    std::thread::sleep(Duration::from_millis(600));
+    assert_eq!(requests(&stage), before);
+    // In motion it is.
+    stage.frame();
+    stage.clients[&7].lose_picture();
+    wait_for("a request", || requests(&stage) > before);
+}
+
+#[test]
 fn a_second_client_comes_late_and_the_first_stays_when_it_leaves() {
     let mut stage = Stage::new(Stream::h264());
     stage.join(7, r#"["h264"]"#, H264);
