@@ -61,7 +61,7 @@ pub enum HttpError {
     /// The server sends the client elsewhere, where credentials are not sent.
     #[error("the server answered {0}, a redirect, which is not followed; name the final address")]
     Redirect(u16),
-    /// More than [`MAX_ANSWER`] bytes, or no UTF-8.
+    /// More than 64 KiB, or no UTF-8.
     #[error("the answer is longer than 64 KiB, empty or no text")]
     Unreadable,
     /// Anything else.

@@ -1,7 +1,7 @@
 //! ICE servers of a JSON file, which is watched.
 //!
-//! The file is read only where nobody else could have written it ([`file`]); a change is seen through inotify
-//! ([`watch`]). What is wrong with the file fails the call, and the host keeps what it had.
+//! The file is read only where nobody else could have written it; a change is seen through inotify.
+//! What is wrong with the file fails the call, and the host keeps what it had.
 
 mod file;
 mod plugin;
