@@ -33,23 +33,23 @@ pub static DESCRIPTION: Description = Description {
         // Keyframes only where the host asks for them, or this often.
         Property::new("keyframe-max-dist", &["{keyframes|1000000}"]),
     ],
-    // As with libvpx: one quantiser for all that changes, 4 to 63 in its own scale.
+    // As with libvpx: one quantiser for all that changes.
     quality: Quality {
-        best: 3,
-        worst: 51,
+        best: 4,
+        worst: 63,
         properties: &[
             Property::new("end-usage", &["vbr"]),
             Property::new("target-bitrate", &["1000000"]),
             Property::needed("max-quantizer", &["63"]),
-            Property::needed("min-quantizer", &["{quality_63}"]),
-            Property::needed("max-quantizer", &["{quality_63}"]),
+            Property::needed("min-quantizer", &["{quality}"]),
+            Property::needed("max-quantizer", &["{quality}"]),
         ],
         live: true,
     },
     bitrate: &[
         Property::new("end-usage", &["cbr"]),
-        Property::new("max-quantizer", &["{max_qp_63|63}"]),
-        Property::new("min-quantizer", &["{min_qp_63|4}"]),
+        Property::new("max-quantizer", &["{max_qp|63}"]),
+        Property::new("min-quantizer", &["{min_qp|4}"]),
         Property::new("buf-sz", &["{vbv_ms}"]),
         Property::new("buf-initial-sz", &["{vbv_ms}"]),
         Property::new("buf-optimal-sz", &["{vbv_ms}"]),

@@ -11,8 +11,8 @@ pub const SOFTWARE_CONVERTERS: &[&str] = &["videoconvert"];
 ///
 /// A value is text in GStreamer's own form (numbers, nicks of enumerations), with places that the host's request fills:
 /// `{quality}`, `{kbps}`, `{bps}`, `{max_kbps}`, `{max_bps}`, `{vbv_ms}`, `{vbv_kbit}`, `{min_qp}`, `{max_qp}`,
-/// `{keyframes}`, `{threads}`, `{fps}`; `{quality_63}`, `{min_qp_63}` and `{max_qp_63}`, and the same with 255, are quantisers
-/// on a scale that ends there, made of the host's of 51. After `|` stands what is meant when the request leaves it open; without one, the
+/// `{keyframes}`, `{threads}`, `{fps}`; `{quality_255}`, `{min_qp_255}` and `{max_qp_255}` are quantisers on a scale of 255,
+/// made of the host's of 51. After `|` stands what is meant when the request leaves it open; without one, the
 /// property is then not set.
 #[derive(Clone, Copy, Debug)]
 pub struct Property {
@@ -62,12 +62,12 @@ impl Property {
     }
 }
 
-/// The scale of constant quality, in quantisers of H.264, which is what the host counts with.
+/// The scale of constant quality.
 #[derive(Clone, Copy, Debug)]
 pub struct Quality {
     /// Best value.
     pub best: u32,
-    /// Worst value: 51.
+    /// Worst value.
     pub worst: u32,
     /// What is set, in this order; also while the element runs, if `live`.
     pub properties: &'static [Property],

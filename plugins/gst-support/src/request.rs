@@ -10,10 +10,8 @@ const MAX_OWN_THREADS: usize = 4;
 const MAX_THREADS: u32 = 16;
 /// Rows for each thread: OpenH264 refuses slices of less than a few rows of macroblocks, and others gain nothing by them.
 const THREAD_ROWS: u32 = 128;
-/// Where the scale of qualities and quantisers ends that the host counts with: H.264's.
+/// Where the quality scale of encoders ends whose quantisers go up to 255: what the host is told is one of H.264's.
 const SCALE: u64 = 51;
-/// Ends of other codecs' scales, with the ends of their places' names.
-const SCALES: [(&str, u64); 2] = [("_63", 63), ("_255", 255)];
 /// Buffer of a constant bit rate when nobody says how long, milliseconds.
 const VBV_MS: u32 = 100;
 
@@ -186,10 +184,8 @@ impl Request {
     }
 
     fn number(&self, place: &str) -> Option<u64> {
-        if let Some((quantiser, end)) =
-            SCALES.iter().find_map(|(suffix, end)| Some((place.strip_suffix(suffix)?, end)))
-        {
-            return self.number(quantiser).map(|number| ((number * end + SCALE / 2) / SCALE).min(*end));
+        if let Some(quantiser) = place.strip_suffix("_255") {
+            return self.number(quantiser).map(|number| (number * 255 / SCALE).min(255));
         }
         let kbps = match self.control {
             Control::Bitrate(kbps) => Some(u64::from(kbps)),
@@ -257,33 +253,24 @@ mod tests {
     }
 
     #[test]
-    fn a_quality_is_spread_over_longer_scales() {
-        for (quality, to_63, to_255) in
-            [(1, "1", "5"), (18, "22", "90"), (25, "31", "125"), (51, "63", "255"), (60, "63", "255")]
-        {
+    fn a_quality_is_spread_over_a_scale_that_ends_at_255() {
+        for (quality, wanted) in [(1, "5"), (18, "90"), (25, "125"), (51, "255"), (60, "255")] {
             let request = request(Control::Quality(quality));
-            assert_eq!(request.fill("{quality_63}").as_deref(), Some(to_63), "{quality}");
-            assert_eq!(request.fill("{quality_255}").as_deref(), Some(to_255), "{quality}");
+            assert_eq!(request.fill("{quality_255}").as_deref(), Some(wanted), "{quality}");
         }
         let bits = request(Control::Bitrate(4000));
-        assert_eq!(bits.fill("{min_qp_63} {min_qp_255}").as_deref(), Some("4 15"));
-        assert_eq!(bits.fill("{max_qp_63|63}").as_deref(), Some("63"));
-        assert_eq!((bits.fill("{max_qp_255}"), bits.fill("{quality_63}")), (None, None));
+        assert_eq!(bits.fill("{min_qp_255}").as_deref(), Some("15"));
+        assert_eq!((bits.fill("{max_qp_255}"), bits.fill("{quality_255}")), (None, None));
     }
 
     #[test]
-    fn the_worst_quality_is_the_end_of_the_codecs_scale() {
-        for (quality, end) in [
-            (crate::nvcodec::QUALITY, "51"),
-            (crate::nvcodec::QUALITY_AV1, "255"),
-            (crate::va::OPEN_QUALITY, "255"),
-            (crate::vpx::QUALITY, "63"),
-        ] {
+    fn quantisers_up_to_255_are_offered_as_up_to_51() {
+        for quality in [crate::nvcodec::QUALITY_AV1, crate::va::OPEN_QUALITY] {
+            assert_eq!((quality.best, quality.worst), (1, 51));
             let worst = request(Control::Quality(quality.worst));
-            let quantisers =
-                quality.properties.iter().filter(|property| property.values[0].contains("quality"));
+            let quantisers = quality.properties.iter().filter(|property| property.name.contains("qp"));
             for property in quantisers.clone() {
-                assert_eq!(worst.fill(property.values[0]).as_deref(), Some(end), "{property:?}");
+                assert_eq!(worst.fill(property.values[0]).as_deref(), Some("255"), "{property:?}");
             }
             assert!(quantisers.count() > 0);
         }

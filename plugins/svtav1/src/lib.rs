@@ -30,20 +30,19 @@ pub static DESCRIPTION: Description = Description {
         Property::new("intra-period-length", &["{keyframes|-1}"]),
         Property::new("intra-refresh-type", &["IDR"]),
     ],
-    // SVT-AV1's own scale ends at 63.
     quality: Quality {
         best: 1,
-        worst: 51,
+        worst: 63,
         properties: &[
-            Property::needed("crf", &["{quality_63}"]),
+            Property::needed("crf", &["{quality}"]),
             Property::needed("parameters-string", &["pred-struct=1:lookahead=0:scd=0:enable-tf=0"]),
         ],
         live: false,
     },
     bitrate: &[
         Property::needed("target-bitrate", &["{kbps}"]),
-        Property::new("min-qp-allowed", &["{min_qp_63}"]),
-        Property::new("max-qp-allowed", &["{max_qp_63}"]),
+        Property::new("min-qp-allowed", &["{min_qp}"]),
+        Property::new("max-qp-allowed", &["{max_qp}"]),
         Property::needed("parameters-string", &["pred-struct=1:lookahead=0:scd=0:enable-tf=0:rc=2"]),
         Property::new("maximum-buffer-size", &["{vbv_ms}"]),
     ],
