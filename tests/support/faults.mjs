@@ -29,6 +29,9 @@ export const FAULTS = {
   forks: { says: /SIGSYS/ },
 };
 
+/** The frame at which an encoder fails: late enough for a busy machine to watch the picture by then. */
+const AT_FRAME = 240;
+
 let place;
 const built = new Map();
 
@@ -109,7 +112,7 @@ export async function forgetGaps(desk) {
  */
 export async function liveThrough(session, name, { typed } = {}) {
   const { says, first, slow } = FAULTS[name];
-  const host = await faultyHost(session.x, name, { after: first ? 1 : 150 });
+  const host = await faultyHost(session.x, name, { after: first ? 1 : AT_FRAME });
   let desk;
   try {
     desk = await session.browser.open(host.url, {});
@@ -132,11 +135,11 @@ export async function liveThrough(session, name, { typed } = {}) {
       await until(() => `the host tells of ${name}: ${host.log.slice(-1500)}`, async () => {
         const { faults } = await host.status();
         return (fault = faults.find((entry) => entry.plugin === `faulty.${name}`)) !== undefined;
-      }, 15_000);
+      }, 30_000);
     } else {
       // As many frames as the fault needs, and more.
       const from = await host.encodedFrames();
-      await until("frames go on", async () => (await host.encodedFrames()) > from + 150, 15_000);
+      await until("frames go on", async () => (await host.encodedFrames()) > from + AT_FRAME, 30_000);
     }
     const { changes: before } = await desk.page.evaluate(() => window.testGaps);
     await sleep(1000);
