@@ -20,7 +20,7 @@ use crate::{
 const MAX_USES: usize = 256;
 
 /// Most ids that an error lists.
-const MAX_IDS: usize = 20;
+const MAX_IDS: usize = 40;
 
 /// Where plugins are found, and which of them may be used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
