@@ -3,7 +3,7 @@
 //! It is ours and not poem's, because poem's sets neither `TCP_NODELAY` nor a limit on the time a client may take for
 //! its request headers.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::TcpListener as StdListener, sync::Arc, time::Duration};
 
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -36,8 +36,35 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 /// The router, as every connection sees it.
 pub(crate) type App = Arc<BoxEndpoint<'static, Response>>;
 
+/// Listeners that are being served.
+pub(crate) struct Serving {
+    stopping: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Serving {
+    /// Serves these listeners from now on.
+    ///
+    /// # Errors
+    /// When a socket cannot be handed to the runtime; nothing is served then.
+    pub(crate) fn start(listeners: Vec<StdListener>, app: &App) -> io::Result<Self> {
+        let (stopping, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        for listener in listeners {
+            tasks.spawn(serve(TcpListener::from_std(listener)?, app.clone(), stopped.clone()));
+        }
+        Ok(Self { stopping, tasks })
+    }
+
+    /// Takes no more connections, and completes when open requests have ended.
+    pub(crate) async fn stop(mut self) {
+        self.stopping.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
 /// Serves until `stop` turns true, then lets open requests end.
-pub(crate) async fn serve(listener: TcpListener, app: App, mut stop: watch::Receiver<bool>) {
+async fn serve(listener: TcpListener, app: App, mut stop: watch::Receiver<bool>) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {

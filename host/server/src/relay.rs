@@ -9,11 +9,10 @@ use std::{
 use poem::{EndpointExt, Route, endpoint::make_sync, get, web::Json};
 use selkies_signaling::{Relay, RelayOptions};
 use serde_json::json;
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tracing::info;
 
 use crate::{
-    accept::{self, App},
+    accept::{App, Serving},
     auth::HostNames,
     server::{Guard, Guarded, ServerError, listen_all},
     socketio::{Origins, PATHS, SocketIo},
@@ -80,16 +79,11 @@ impl SignalingServer {
     /// # Errors
     /// When a socket cannot be handed to the runtime; nothing was served then.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let (stopping, stopped) = watch::channel(false);
-        let mut tasks = JoinSet::new();
-        for listener in self.listeners {
-            tasks.spawn(accept::serve(TcpListener::from_std(listener)?, self.app.clone(), stopped.clone()));
-        }
+        let serving = Serving::start(self.listeners, &self.app)?;
         stop.await;
         info!("stopping");
         self.relay.shut_down();
-        stopping.send_replace(true);
-        tokio::join!(async { while tasks.join_next().await.is_some() {} }, self.relay.settle());
+        tokio::join!(serving.stop(), self.relay.settle());
         Ok(())
     }
 }

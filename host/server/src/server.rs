@@ -17,11 +17,10 @@ use poem::{
     web::Json,
 };
 use selkies_signaling::Relay;
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tracing::info;
 
 use crate::{
-    accept::{self, App},
+    accept::{App, Serving},
     assets::Assets,
     auth::{BasicAuth, HostNames},
     hub::Hub,
@@ -167,12 +166,7 @@ impl Server {
     /// # Errors
     /// When a socket cannot be handed to the runtime; nothing was served then.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let (stopping, stopped) = watch::channel(false);
-        let mut tasks = JoinSet::new();
-        for listener in self.listeners {
-            let listener = TcpListener::from_std(listener)?;
-            tasks.spawn(accept::serve(listener, self.app.clone(), stopped.clone()));
-        }
+        let serving = Serving::start(self.listeners, &self.app)?;
         let hub = self.hub.clone();
         let clock = tokio::spawn(async move { tokio::join!(hub.keep_time(), hub.follow_servers()) });
         stop.await;
@@ -183,13 +177,12 @@ impl Server {
         if let Some(relay) = &self.relay {
             relay.shut_down();
         }
-        stopping.send_replace(true);
         let relayed = async {
             if let Some(relay) = &self.relay {
                 relay.settle().await;
             }
         };
-        tokio::join!(async { while tasks.join_next().await.is_some() {} }, self.hub.settle(), relayed);
+        tokio::join!(serving.stop(), self.hub.settle(), relayed);
         clock.abort();
         Ok(())
     }

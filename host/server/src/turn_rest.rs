@@ -14,11 +14,10 @@ use poem::{
     http::{StatusCode, header},
 };
 use selkies_turn::rest::{Question, Service};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tracing::{debug, info};
 
 use crate::{
-    accept::{self, App},
+    accept::{App, Serving},
     server::{ServerError, listen_all},
 };
 
@@ -62,15 +61,10 @@ impl TurnRestServer {
     /// # Errors
     /// When a socket cannot be handed to the runtime; nothing was served then.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let (stopping, stopped) = watch::channel(false);
-        let mut tasks = JoinSet::new();
-        for listener in self.listeners {
-            tasks.spawn(accept::serve(TcpListener::from_std(listener)?, self.app.clone(), stopped.clone()));
-        }
+        let serving = Serving::start(self.listeners, &self.app)?;
         stop.await;
         info!("stopping");
-        stopping.send_replace(true);
-        while tasks.join_next().await.is_some() {}
+        serving.stop().await;
         Ok(())
     }
 }
