@@ -12,6 +12,7 @@ mod keeper;
 mod logging;
 mod rtc;
 mod run;
+mod serving;
 mod signaling;
 mod stage;
 mod stop;

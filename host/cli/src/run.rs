@@ -22,7 +22,7 @@ use crate::{
     defaults,
     desktop::Desktop,
     failure::Failure,
-    logging, rtc, signaling,
+    logging, rtc, serving, signaling,
     stage::{self, Stage},
     stop::Stop,
     supervision::Supervision,
@@ -79,14 +79,10 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     {
         return Err("CL023 XAUTHORITY could not be set: other threads run already. Report this defect".into());
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_name("tokio")
-        .build()
-        .map_err(|error| format!("CL024 no runtime: {error}. Raise the limits of the host"))?;
+    let runtime = serving::runtime()?;
     let stop = {
         let _entered = runtime.enter();
-        Stop::listen().map_err(|error| format!("CL025 signals: {error}. Report this defect"))?
+        serving::listen()?
     };
     let desktop: Arc<Mutex<Option<Desktop>>> = Arc::default();
     stop.cleans_up(desktop.clone(), own.as_ref().map(|own| own.access_file().to_owned()));
@@ -194,7 +190,7 @@ async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
     let outpost = node.map(|node| tokio::spawn(offer_through_relay(hub.clone(), node)));
     let served = server.run(stop.asked()).await;
     outpost.inspect(|outpost| outpost.abort());
-    served.map_err(|error| format!("CL026 the sockets could not be served: {error}. Report this defect"))?;
+    serving::served(served)?;
     // Applications end while their display is still there.
     drop(lock(&desktop).take());
     drop(own);

@@ -1,6 +1,6 @@
 //! `signaling`: the Socket.IO relay by itself; the relay inside the host; and the host as the client of one.
 
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 use selkies_config::{Config, Source};
@@ -8,7 +8,7 @@ use selkies_server::{Origins, SignalingOptions, SignalingServer};
 use selkies_signaling::{NodeOptions, NodeRole, RelayOptions, RelayUrl, Token};
 use tracing::warn;
 
-use crate::{commands, failure::Failure, logging, stop::Stop};
+use crate::{commands, failure::Failure, logging, serving};
 
 /// The port where nothing else is said.
 const PORT: u16 = 8080;
@@ -44,20 +44,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     if config.socketio().token.is_none() {
         warn!("the relay asks nobody for a token: whoever can connect hears all signals; set socketio_token");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_name("tokio")
-        .build()
-        .map_err(|error| format!("CL024 no runtime: {error}. Raise the limits of the host"))?;
-    runtime.block_on(async {
-        let stop = Stop::listen().map_err(|error| format!("CL025 signals: {error}. Report this defect"))?;
-        for at in server.local() {
-            // Where standard output is closed, the log is what is left.
-            let _ = writeln!(std::io::stdout(), "signaling at http://{at}/");
-        }
-        let served = server.run(stop.asked()).await;
-        served.map_err(|error| format!("CL026 the sockets could not be served: {error}. Report this defect"))
-    })?;
+    let local = server.local().to_vec();
+    serving::serve("signaling", &local, |stop| async move { server.run(stop.asked()).await })?;
     Ok(ExitCode::SUCCESS)
 }
 

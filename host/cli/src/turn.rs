@@ -1,6 +1,6 @@
 //! `turn-rest` and `turn-check`.
 
-use std::{collections::BTreeSet, io::Write, net::SocketAddr, process::ExitCode};
+use std::{collections::BTreeSet, net::SocketAddr, process::ExitCode};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use selkies_config::{Config, RtcServers, TurnLogin};
@@ -16,8 +16,7 @@ use tracing::warn;
 use crate::{
     commands,
     failure::{Failure, print},
-    logging, rtc,
-    stop::Stop,
+    logging, rtc, serving,
 };
 
 /// The port of Selkies' service.
@@ -75,20 +74,8 @@ pub(crate) fn rest(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     }
     let server = TurnRestServer::bind(&[listen.ip().to_string()], listen.port(), service);
     let server = server.map_err(|error| error.to_string())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_name("tokio")
-        .build()
-        .map_err(|error| format!("CL024 no runtime: {error}. Raise the limits of the host"))?;
-    runtime.block_on(async {
-        let stop = Stop::listen().map_err(|error| format!("CL025 signals: {error}. Report this defect"))?;
-        for at in server.local() {
-            // Where standard output is closed, the log is what is left.
-            let _ = writeln!(std::io::stdout(), "TURN REST at http://{at}/");
-        }
-        let served = server.run(stop.asked()).await;
-        served.map_err(|error| format!("CL026 the sockets could not be served: {error}. Report this defect"))
-    })?;
+    let local = server.local().to_vec();
+    serving::serve("TURN REST", &local, |stop| async move { server.run(stop.asked()).await })?;
     Ok(ExitCode::SUCCESS)
 }
 
