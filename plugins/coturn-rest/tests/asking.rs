@@ -106,6 +106,33 @@ fn a_service_that_is_silent_or_absent_holds_nobody_up() {
     assert!(failure.text.contains("http://HOST"), "{}", failure.text);
 }
 
+#[test]
+fn a_proxy_of_the_environment_is_not_asked() {
+    const TEST: &str = "a_proxy_of_the_environment_is_not_asked";
+    const SERVICE: &str = "SELKIES_TEST_SERVICE";
+    if let Ok(uri) = std::env::var(SERVICE) {
+        let config = json!({ "uri": uri, "api_key": CANARY }).to_string();
+        let mut source = TestRtcConfig::of::<CoturnRest>(&TestHost::new(), &config).expect("a source");
+        let request =
+            RtcRequest { tls: false, user: "u".into(), protocol: "udp".into(), deadline_ns: u64::MAX };
+        assert!(source.fetch(&request).expect("the service answers").contains("stun:direct"));
+        return;
+    }
+    // Variables belong to a process, so that this test runs itself in another one.
+    let answer = r#"{"uris":["stun:direct"]}"#;
+    let (service, _requests) = serve(vec![Reply::ok(answer)]);
+    let (proxy, overheard) = serve(vec![Reply::status("502 Bad Gateway", "")]);
+    let mut child = std::process::Command::new(std::env::current_exe().expect("a path"));
+    child.args(["--exact", TEST]).env(SERVICE, format!("http://{service}/"));
+    for name in ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"] {
+        child.env(name, format!("http://{proxy}"));
+    }
+    let output = child.env_remove("NO_PROXY").env_remove("no_proxy").output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "the test has another name");
+    assert!(overheard.try_recv().is_err(), "nobody else hears of it");
+}
+
 /// `CLOCK_MONOTONIC`, the host's clock.
 fn monotonic() -> Duration {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);

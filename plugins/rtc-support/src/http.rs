@@ -1,4 +1,4 @@
-//! Asks servers for configurations: over HTTP or HTTPS, within limits, without following anybody elsewhere.
+//! Asks servers for configurations: over HTTP or HTTPS, within limits, without a proxy and without following anybody elsewhere.
 //!
 //! Certificates are judged by the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others). Addresses, headers and
 //! answers carry secrets: none of them gets into an error's text.
@@ -95,6 +95,8 @@ impl Client {
             .http_status_as_error(false)
             .user_agent("selkies-host")
             .timeout_connect(Some(MAX_CONNECT))
+            // The variables of a proxy would send keys and credentials through somebody who is not named here.
+            .proxy(None)
             .build();
         Self { agent: config.into() }
     }
