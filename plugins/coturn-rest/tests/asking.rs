@@ -69,8 +69,8 @@ fn whatever_goes_wrong_is_told_without_the_key() {
         (Reply::status("403 Forbidden", CANARY), "403"),
         (Reply::status(elsewhere, ""), "redirect"),
         (Reply::status("204 No Content", ""), "204"),
-        (Reply::ok(""), "64 KiB, empty"),
-        (Reply::ok(&long), "64 KiB"),
+        (Reply::ok(""), "empty or no text"),
+        (Reply::ok(&long), "longer than 64 KiB"),
         (Reply::ok(&format!("<html>{CANARY}")), "no JSON object"),
         (Reply::ok(&format!(r#"{{"uris":["{CANARY}"]}}"#)), "no server with a usable address"),
     ] {
@@ -80,6 +80,31 @@ fn whatever_goes_wrong_is_told_without_the_key() {
         assert!(!failure.text.contains(CANARY), "{}", failure.text);
         assert_eq!(failure.class(), abi::CLASS_RETRY, "the host keeps what it has and asks again");
     }
+}
+
+#[test]
+fn an_answer_that_breaks_off_or_is_no_text_is_told_as_that() {
+    use std::io::{Read, Write};
+    let told = |answer: &'static [u8]| {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let config = json!({ "uri": format!("http://{}/", listener.local_addr().expect("an address")) });
+        let serving = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client");
+            assert!(stream.read(&mut [0; 4096]).expect("a request") > 0);
+            stream.write_all(answer).expect("sent");
+        });
+        let host = TestHost::new();
+        let mut source = TestRtcConfig::of::<CoturnRest>(&host, &config.to_string()).expect("a source");
+        let request =
+            RtcRequest { tls: false, user: "u".into(), protocol: "udp".into(), deadline_ns: u64::MAX };
+        let failure = source.fetch(&request).expect_err("no answer");
+        serving.join().expect("asked");
+        failure.text
+    };
+    let broken = told(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{\"uris\"");
+    assert!(broken.contains("broke off"), "{broken}");
+    let binary = told(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n\xff\xfe");
+    assert!(binary.contains("empty or no text"), "{binary}");
 }
 
 #[test]

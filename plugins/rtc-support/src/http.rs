@@ -3,7 +3,7 @@
 //! Certificates are judged by the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others). Addresses, headers and
 //! answers carry secrets: none of them gets into an error's text.
 
-use std::{sync::Arc, time::Duration};
+use std::{io::ErrorKind, sync::Arc, time::Duration};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use thiserror::Error;
@@ -61,8 +61,11 @@ pub enum HttpError {
     /// The server sends the client elsewhere, where credentials are not sent.
     #[error("the server answered {0}, a redirect, which is not followed; name the final address")]
     Redirect(u16),
-    /// More than 64 KiB, or no UTF-8.
-    #[error("the answer is longer than 64 KiB, empty or no text")]
+    /// More than 64 KiB.
+    #[error("the answer is longer than 64 KiB")]
+    TooLong,
+    /// Nothing, or no UTF-8.
+    #[error("the answer is empty or no text")]
     Unreadable,
     /// Anything else.
     #[error("the request failed ({0})")]
@@ -181,8 +184,20 @@ fn text(mut response: Response<Body>) -> Result<String, HttpError> {
     }
     let text = response.body_mut().with_config().limit(MAX_ANSWER).read_to_string();
     let text = text.map_err(|error| match error {
-        timeout @ ureq::Error::Timeout(_) => failed(timeout),
-        _ => HttpError::Unreadable,
+        ureq::Error::BodyExceedsLimit(_) => HttpError::TooLong,
+        // The reader of texts says so of what is no UTF-8; TLS says it, too, but with an error of its own inside.
+        ureq::Error::Io(error) if error.kind() == ErrorKind::InvalidData && error.get_ref().is_none() => {
+            HttpError::Unreadable
+        }
+        ureq::Error::Io(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted
+            ) =>
+        {
+            HttpError::Other("the answer broke off")
+        }
+        error => failed(error),
     })?;
     if text.trim().is_empty() { Err(HttpError::Unreadable) } else { Ok(text) }
 }
