@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use crate::{
     error::{Code, ConfigError, Origin},
-    parse::{Problem, default_value, parse},
+    parse::{Problem, default_value, has_login, parse},
     table::{Setting, env_name},
     value::Value,
 };
@@ -112,7 +112,8 @@ pub(crate) fn resolve(
     let mut winner: Option<(Source, Value)> = None;
     let mut layers = Vec::new();
     for Given { source, origin, text } in given {
-        let shown = |text: &str| if setting.is_secret() { "***".to_owned() } else { format!("{text:?}") };
+        let is_hidden = |text: &str| setting.is_secret() || has_login(setting, text);
+        let shown = |text: &str| if is_hidden(text) { "***".to_owned() } else { format!("{text:?}") };
         let wins = layers.is_empty();
         layers.push(Layer {
             source: source.clone(),

@@ -243,6 +243,21 @@ mod tests {
     }
 
     #[test]
+    fn an_address_with_a_password_is_refused_without_showing_it() {
+        const CANARY: &str = "canary-91e0";
+        let address = format!("https://user:{CANARY}@rest.example/?x");
+        let refused = Loader::new().env([("SELKIES_TURN_REST_URI", address.as_str())]).load();
+        let said = refused.expect_err("a password").to_string();
+        assert!(said.contains("turn_rest_api_key") && !said.contains(CANARY), "{said}");
+        assert!(servers(&[("TURN_REST_URI", "https://rest.example/a@b")]).rest.is_some());
+        // The older variable may be another program's: it is passed over where a newer one is given, and is not shown either.
+        let both = [("SELKIES_TURN_REST_URI", "https://rest.example/"), ("TURN_REST_URI", address.as_str())];
+        let config = Loader::new().env(both).load().expect("valid");
+        let explained = config.explain("turn_rest_uri").expect("a setting");
+        assert!(!explained.contains(CANARY) && explained.contains("***"), "{explained}");
+    }
+
+    #[test]
     fn secrets_are_never_shown() {
         const CANARY: &str = "canary-2b9d";
         let names = ["TURN_PASSWORD", "TURN_SHARED_SECRET", "TURN_REST_API_KEY", "CLOUDFLARE_TURN_API_TOKEN"];

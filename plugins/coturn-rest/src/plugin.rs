@@ -15,7 +15,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where the service is: `http://turn-rest:8008/`. The password of a `https://user:password@host/` is not sent.
+    /// Where the service is: `http://turn-rest:8008/`. An address with user and password is refused.
     #[schemars(length(min = 1, max = 2048))]
     pub uri: String,
     /// Key that the service wants, if it does; sent as `key` and `api`.

@@ -129,6 +129,9 @@ fn a_service_that_is_silent_or_absent_holds_nobody_up() {
     assert!(failure.text.contains("cannot be reached"), "{}", failure.text);
     let failure = TestRtcConfig::of::<CoturnRest>(&host, r#"{"uri":"file:///x"}"#).expect_err("no web");
     assert!(failure.text.contains("http://HOST"), "{}", failure.text);
+    let secret = format!(r#"{{"uri":"https://u:{CANARY}@127.0.0.1:1/"}}"#);
+    let failure = TestRtcConfig::of::<CoturnRest>(&host, &secret).expect_err("a password");
+    assert!(failure.text.contains("password") && !failure.text.contains(CANARY), "{}", failure.text);
 }
 
 #[test]

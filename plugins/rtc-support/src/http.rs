@@ -46,6 +46,9 @@ pub enum HttpError {
     /// The address is none.
     #[error("the address is not http://HOST or https://HOST; correct it")]
     Address,
+    /// The address says who asks, which would be sent, and which is shown wherever addresses are.
+    #[error("the address holds a user or a password; remove it, a key goes where keys belong")]
+    Login,
     /// Nothing answers there.
     #[error("the server cannot be reached ({0})")]
     Unreachable(String),
@@ -146,9 +149,12 @@ impl Default for Client {
 /// Judges an address without asking it.
 ///
 /// # Errors
-/// [`HttpError::Address`].
+/// [`HttpError::Address`], and [`HttpError::Login`] for `USER:PASSWORD@HOST`.
 pub fn address(url: &str) -> Result<Uri, HttpError> {
     let uri: Uri = url.parse().map_err(|_| HttpError::Address)?;
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(HttpError::Login);
+    }
     let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
     if is_web && uri.host().is_some_and(|host| !host.is_empty()) { Ok(uri) } else { Err(HttpError::Address) }
 }
@@ -240,6 +246,10 @@ mod tests {
             assert!(matches!(address(bad), Err(HttpError::Address)), "{bad}");
         }
         assert!(address("https://a.example:1/x?y").is_ok());
+        for bad in ["https://user:password@a.example/", "http://user@a/"] {
+            assert!(matches!(address(bad), Err(HttpError::Login)), "{bad}");
+        }
+        assert!(address("https://a.example/@x?y=@").is_ok(), "an @ behind the host says nothing of who asks");
         assert!(fits_header("ada") && !fits_header("a\r\nb") && !fits_header("é") && !fits_header("a b"));
     }
 }
