@@ -37,7 +37,7 @@ impl std::fmt::Debug for IceServer {
 /// ICE servers and how long they may be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Seconds from now.
+    /// Seconds from now; 0: it is past its end, and good only where there is nothing better.
     pub lifetime_s: u64,
     /// Which candidates ICE may use.
     pub policy: Policy,

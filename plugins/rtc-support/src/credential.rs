@@ -10,6 +10,9 @@ use sha1::Sha1;
 /// How long credentials are good for unless somebody says otherwise, in seconds: what Selkies gives.
 pub const DEFAULT_TTL: u64 = 86_400;
 
+/// The least number that is taken for seconds since 1970: 2001-09-09.
+const FIRST_TIME: u64 = 1_000_000_000;
+
 /// Longest name of a user in a credential, in bytes; STUN's USERNAME has room for 508 (RFC 8489, section 14.3).
 pub const MAX_USER_BYTES: usize = 256;
 
@@ -23,6 +26,15 @@ pub fn ephemeral(secret: &str, user: &str, expires: u64) -> (String, String) {
         STANDARD.encode(mac.finalize().into_bytes())
     });
     (username, credential.unwrap_or_default())
+}
+
+/// When credentials of this username end, in seconds since 1970, if the username tells: `TIME:USER` of TURN REST. Smaller
+/// numbers are names and no times.
+#[must_use]
+pub fn expires(username: &str) -> Option<u64> {
+    let (time, _) = username.split_once(':')?;
+    let is_number = !time.is_empty() && time.bytes().all(|byte| byte.is_ascii_digit());
+    time.parse::<u64>().ok().filter(|seconds| is_number && *seconds >= FIRST_TIME)
 }
 
 /// A user's name as it may stand in a credential: no `:`, which ends the time, no control characters, not too long.

@@ -19,7 +19,7 @@ mod url;
 
 pub use answer::{Answer, IceServer, MAX_SERVERS, MAX_URLS, Policy};
 pub use bell::{Bell, Pace};
-pub use credential::{DEFAULT_TTL, MAX_USER_BYTES, ephemeral, plain_user, unix_now};
+pub use credential::{DEFAULT_TTL, MAX_USER_BYTES, ephemeral, expires, plain_user, unix_now};
 pub use parse::AnswerError;
 pub use place::{Protocol, TurnPlace, stun_url};
 pub use secret::Secret;

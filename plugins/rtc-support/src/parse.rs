@@ -4,12 +4,14 @@
 //! and the object of draft-uberti-behave-turn-rest-00 (`username`, `password`, `ttl`, `uris`). Both are read; whatever a
 //! browser would refuse is left out, since one wrong address makes it refuse the whole.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value as Json};
 use thiserror::Error;
 
 use crate::{
     answer::{Answer, IceServer, MAX_SERVERS, MAX_URLS, Policy},
-    credential::DEFAULT_TTL,
+    credential::{DEFAULT_TTL, expires, unix_now},
     url::IceUrl,
 };
 
@@ -36,11 +38,20 @@ pub enum AnswerError {
 }
 
 impl Answer {
-    /// Reads the JSON of somebody else.
+    /// Reads the JSON of somebody else, who has just said it.
     ///
     /// # Errors
     /// When it names no server that can be used, or too many.
     pub fn parse(text: &str) -> Result<Self, AnswerError> {
+        Self::parse_aged(text, Duration::ZERO, unix_now())
+    }
+
+    /// Reads the JSON of somebody else, who said it `age` ago; `now` is in seconds since 1970. The lifetime is what is left of
+    /// the one that it claims, and not longer than the credentials whose end their username tells; 0 where that is past.
+    ///
+    /// # Errors
+    /// As [`Answer::parse`].
+    pub fn parse_aged(text: &str, age: Duration, now: u64) -> Result<Self, AnswerError> {
         let Ok(Json::Object(object)) = serde_json::from_str(text) else {
             return Err(AnswerError::NotAnObject);
         };
@@ -64,7 +75,12 @@ impl Answer {
             Some("relay") => Policy::Relay,
             _ => Policy::All,
         };
-        Ok(Self { lifetime_s: lifetime(&object), policy, servers })
+        let logins = servers.iter().filter_map(|server: &IceServer| server.login.as_ref());
+        let ends = logins.filter_map(|(username, _)| expires(username)).min();
+        let left = ends.map_or(u64::MAX, |ends| ends.saturating_sub(now));
+        // Who claims nothing says nothing of an end either: the host is to look again after a while.
+        let claimed = lifetime(&object).map_or(DEFAULT_TTL, |claimed| claimed.saturating_sub(age.as_secs()));
+        Ok(Self { lifetime_s: claimed.min(left), policy, servers })
     }
 }
 
@@ -72,8 +88,8 @@ fn member<'a>(object: &'a Map<String, Json>, names: &[&str]) -> Option<&'a Json>
     names.iter().find_map(|name| object.get(*name))
 }
 
-/// Seconds of `lifetimeDuration` ("86400s") or `ttl`.
-fn lifetime(object: &Map<String, Json>) -> u64 {
+/// Seconds of `lifetimeDuration` ("86400s") or `ttl`, if it says so.
+fn lifetime(object: &Map<String, Json>) -> Option<u64> {
     let duration = object.get("lifetimeDuration").and_then(Json::as_str);
     let duration = duration.and_then(|text| text.strip_suffix('s').unwrap_or(text).parse::<f64>().ok());
     let ttl = || match object.get("ttl")? {
@@ -82,7 +98,7 @@ fn lifetime(object: &Map<String, Json>) -> u64 {
     };
     let seconds = duration.or_else(ttl).filter(|seconds| *seconds >= 1.0);
     // The cast saturates.
-    seconds.map_or(DEFAULT_TTL, |seconds| (seconds as u64).min(MAX_LIFETIME_S))
+    seconds.map(|seconds| (seconds as u64).min(MAX_LIFETIME_S))
 }
 
 /// Adds what of a server can be used: its STUN addresses, and its TURN addresses if it has credentials.
@@ -175,5 +191,26 @@ mod tests {
         assert_eq!(with(r#""ttl":-5"#), Ok(DEFAULT_TTL));
         assert_eq!(with(r#""ttl":1e300"#), Ok(MAX_LIFETIME_S));
         assert_eq!(with(r#""ttl":0.5"#), Ok(DEFAULT_TTL));
+    }
+
+    #[test]
+    fn nothing_is_good_for_longer_than_its_credentials() {
+        const NOW: u64 = 1_800_000_000;
+        let left = |username: &str, more: &str, age: u64| {
+            let text = format!(r#"{{"uris":"turn:a","username":"{username}","password":"p"{more}}}"#);
+            Answer::parse_aged(&text, Duration::from_secs(age), NOW).map(|answer| answer.lifetime_s)
+        };
+        assert_eq!(left("1800000600:u", r#","ttl":86400"#, 0), Ok(600), "a cache gave it late");
+        assert_eq!(left("1800000600:u", r#","ttl":60"#, 0), Ok(60));
+        assert_eq!(left("1800000600:u", "", 0), Ok(600));
+        assert_eq!(left("1799999999:u", r#","ttl":86400"#, 0), Ok(0), "it is over");
+        for unending in ["u", "7:u", "1800000600", "1800000600u", "x:1800000600"] {
+            assert_eq!(left(unending, r#","ttl":86400"#, 0), Ok(86_400), "{unending}");
+        }
+        // What was said some time ago has become shorter.
+        assert_eq!(left("u", r#","ttl":600"#, 100), Ok(500));
+        assert_eq!(left("u", r#","ttl":600"#, 601), Ok(0));
+        assert_eq!(left("u", "", 1_000_000), Ok(DEFAULT_TTL), "nobody said that it ends");
+        assert_eq!(left("1800000600:u", "", 1_000_000), Ok(600));
     }
 }
