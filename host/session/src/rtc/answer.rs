@@ -1,6 +1,6 @@
 //! An `RTCConfiguration` with a lifetime, judged: a browser takes all of it or nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::Ipv6Addr, sync::Arc, time::Duration};
 
 use serde_json::Value as Json;
 use thiserror::Error;
@@ -9,6 +9,8 @@ use thiserror::Error;
 pub const MAX_RTC_SERVERS: usize = 32;
 /// Longest username, credential or address, in bytes.
 const MAX_TEXT: usize = 1024;
+/// Longest lifetime that is believed: a year.
+const MAX_LIFETIME_S: u64 = 366 * 86_400;
 
 /// Why a source's text is not used. It holds credentials, so nothing of it is quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -22,6 +24,12 @@ pub enum RtcAnswerError {
     /// An address that is none of an ICE server.
     #[error("RT003 an address in the answer is not one of stun:, stuns:, turn: or turns:")]
     Address,
+    /// A policy that browsers do not know.
+    #[error("RT005 iceTransportPolicy of the answer is neither \"all\" nor \"relay\"")]
+    Policy,
+    /// A lifetime that says nothing.
+    #[error("RT006 lifetimeDuration of the answer is not of the form \"86400s\"")]
+    Lifetime,
     /// A TURN server without credentials.
     #[error("RT004 a TURN server in the answer has no username and credential")]
     Login,
@@ -58,16 +66,18 @@ impl RtcAnswer {
         if !(1..=MAX_RTC_SERVERS).contains(&listed.len()) {
             return Err(RtcAnswerError::Count);
         }
-        let mut servers = object.get("iceTransportPolicy").and_then(Json::as_str).unwrap_or("all").to_owned();
+        let mut servers = match object.get("iceTransportPolicy") {
+            None => "all".to_owned(),
+            Some(Json::String(policy)) if policy == "all" || policy == "relay" => policy.clone(),
+            Some(_) => return Err(RtcAnswerError::Policy),
+        };
         for server in listed {
             for url in urls(server)? {
                 servers.push(' ');
                 servers.push_str(url);
             }
         }
-        let lifetime = object.get("lifetimeDuration").and_then(Json::as_str);
-        let lifetime = lifetime.and_then(|text| text.strip_suffix('s')?.parse().ok());
-        let lifetime = lifetime.filter(|seconds| *seconds > 0).map(Duration::from_secs);
+        let lifetime = object.get("lifetimeDuration").map(lifetime).transpose()?;
         Ok(Self { json: json.to_string().into(), lifetime, servers })
     }
 
@@ -77,7 +87,7 @@ impl RtcAnswer {
         &self.json
     }
 
-    /// How long its credentials are good for; `None`: nobody said.
+    /// How long its credentials are good for, at most a year; zero: they are past their end; `None`: nobody said.
     #[must_use]
     pub fn lifetime(&self) -> Option<Duration> {
         self.lifetime
@@ -88,6 +98,44 @@ impl RtcAnswer {
     pub fn servers(&self) -> &str {
         &self.servers
     }
+}
+
+/// Whole seconds of "86400s"; fractions, which RTC-001 does not know, count down to them.
+fn lifetime(json: &Json) -> Result<Duration, RtcAnswerError> {
+    let seconds = json.as_str().and_then(|text| text.strip_suffix('s')).ok_or(RtcAnswerError::Lifetime)?;
+    let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return Err(RtcAnswerError::Lifetime);
+    }
+    // More digits than fit are more than a year, too.
+    Ok(Duration::from_secs(whole.parse().map_or(MAX_LIFETIME_S, |whole: u64| whole.min(MAX_LIFETIME_S))))
+}
+
+/// An address that a browser would take: RFC 7064 and RFC 7065, with a host that is not empty.
+fn is_ice(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once(':') else { return false };
+    let relays = scheme.eq_ignore_ascii_case("turn") || scheme.eq_ignore_ascii_case("turns");
+    if !relays && !scheme.eq_ignore_ascii_case("stun") && !scheme.eq_ignore_ascii_case("stuns") {
+        return false;
+    }
+    let (place, query) = rest.split_once('?').map_or((rest, None), |(place, query)| (place, Some(query)));
+    if !matches!((query, relays), (None, _) | (Some("transport=udp" | "transport=tcp"), true)) {
+        return false;
+    }
+    let (is_host, port) = match place.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((host, port)) => (host.parse::<Ipv6Addr>().is_ok(), port),
+            None => return false,
+        },
+        None => {
+            let (host, port) = place.split_at(place.find(':').unwrap_or(place.len()));
+            let is_named = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+            (!host.is_empty() && host.bytes().all(is_named), port)
+        }
+    };
+    let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse().is_ok_and(|port: u16| port > 0);
+    is_host && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
 /// The addresses of a server that a browser would take.
@@ -104,9 +152,7 @@ fn urls(server: &Json) -> Result<Vec<&str>, RtcAnswerError> {
         let head = url.split_once(':').map_or("", |(scheme, _)| scheme);
         head.eq_ignore_ascii_case(name)
     };
-    let is_sound = |url: &&str| url.len() <= MAX_TEXT && !url.contains(|c: char| c.is_control() || c == ' ');
-    let is_ice = |url: &&str| ["stun", "stuns", "turn", "turns"].iter().any(|name| scheme(url, name));
-    if !urls.iter().all(|url| is_sound(url) && is_ice(url)) {
+    if !urls.iter().all(|url| url.len() <= MAX_TEXT && is_ice(url)) {
         return Err(RtcAnswerError::Address);
     }
     let text = |name| server.get(name).and_then(Json::as_str).is_some_and(|text| text.len() <= MAX_TEXT);
@@ -150,8 +196,41 @@ mod tests {
             (r#"{"iceServers":[{"urls":"stun:a\nb"}]}"#, RtcAnswerError::Address),
             (r#"{"iceServers":[{"urls":["stun:a",7]}]}"#, RtcAnswerError::Address),
             (r#"{"iceServers":[{"urls":"turns:a","username":"u"}]}"#, RtcAnswerError::Login),
+            (r#"{"iceTransportPolicy":"public","iceServers":[{"urls":"stun:a"}]}"#, RtcAnswerError::Policy),
+            (r#"{"iceTransportPolicy":null,"iceServers":[{"urls":"stun:a"}]}"#, RtcAnswerError::Policy),
+            (r#"{"lifetimeDuration":"soon","iceServers":[{"urls":"stun:a"}]}"#, RtcAnswerError::Lifetime),
+            (r#"{"lifetimeDuration":"-1s","iceServers":[{"urls":"stun:a"}]}"#, RtcAnswerError::Lifetime),
+            (r#"{"lifetimeDuration":60,"iceServers":[{"urls":"stun:a"}]}"#, RtcAnswerError::Lifetime),
         ] {
             assert_eq!(RtcAnswer::parse(text, false), Err(why), "{text}");
         }
+    }
+
+    #[test]
+    fn addresses_are_judged_as_browsers_do_it() {
+        for url in ["stun:a", "STUNS:a.example:1", "turn:[::1]:3478?transport=tcp", "turns:10.0.0.7", "turn:a_b-c"] {
+            assert!(is_ice(url), "{url}");
+        }
+        for url in [
+            "", "stun", "stun:", "turn::3478", "turn:?transport=udp", "turn:a:0", "turn:a:65536", "turn:a:", "turn:a:+1",
+            "stun:a?transport=udp", "turn:a?transport=sctp", "turn:a?x=y", "turn://a", "turn:a/b", "turn:u@a",
+            "turn:[::1", "turn:[a]", "turn:[::1]1", "turn:2001:db8::1", "turn:a b",
+        ] {
+            assert!(!is_ice(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn lifetimes_are_believed_within_reason() {
+        let of = |lifetime: &str| {
+            let text = format!(r#"{{"lifetimeDuration":"{lifetime}","iceServers":[{{"urls":"stun:a"}}]}}"#);
+            RtcAnswer::parse(&text, false).map(|answer| answer.lifetime().map(|lifetime| lifetime.as_secs()))
+        };
+        assert_eq!(of("60.9s"), Ok(Some(60)));
+        assert_eq!(of("0s"), Ok(Some(0)));
+        assert_eq!(of("99999999999s"), Ok(Some(MAX_LIFETIME_S)));
+        assert_eq!(of("99999999999999999999999999s"), Ok(Some(MAX_LIFETIME_S)));
+        assert_eq!(of("s"), Err(RtcAnswerError::Lifetime));
+        assert_eq!(of("1e9s"), Err(RtcAnswerError::Lifetime));
     }
 }
