@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -20,6 +20,8 @@ use super::{
 const MAX_USERS: usize = 64;
 /// How long a user's answer is given again.
 const USER_MEMORY: Duration = Duration::from_secs(60);
+/// How often the wall clock is looked at: no wait ends when the machine wakes up or somebody sets the clock.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// What the desk hears.
 #[derive(Debug)]
@@ -75,21 +77,32 @@ impl Desk {
     /// Serves until it is told to stop.
     pub(super) fn run(mut self, words: &Receiver<Word>) {
         loop {
-            let now = Instant::now();
+            let now = self.time();
             while let Some(which) = self.chain.next(now) {
                 self.ask(which, self.options.user.clone());
             }
             self.spread(now);
-            let word = match self.chain.wakeup(now) {
-                Some(at) => words.recv_deadline(at),
-                None => words.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            match word {
+            let look = now + LOOK;
+            let until = self.chain.wakeup(now).map_or(look, |at| at.min(look));
+            match words.recv_deadline(until) {
                 Ok(Word::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(word) => self.hear(word, Instant::now()),
+                Ok(word) => {
+                    let now = self.time();
+                    self.hear(word, now);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
+    }
+
+    /// The time, after what the wall clock says was taken into account.
+    fn time(&mut self) -> Instant {
+        let now = Instant::now();
+        if self.chain.tell_wall(SystemTime::now(), now) {
+            info!("the clock leapt ahead; ICE servers are asked for again where they are due");
+            self.users.clear();
+        }
+        now
     }
 
     fn ask(&self, which: usize, user: String) {

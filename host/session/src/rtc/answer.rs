@@ -11,6 +11,8 @@ pub const MAX_RTC_SERVERS: usize = 32;
 const MAX_TEXT: usize = 1024;
 /// Longest lifetime that is believed: a year.
 const MAX_LIFETIME_S: u64 = 366 * 86_400;
+/// The least number at the front of a username that is taken for seconds since 1970: 2001-09-09.
+const FIRST_TIME: u64 = 1_000_000_000;
 
 /// Why a source's text is not used. It holds credentials, so nothing of it is quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -40,6 +42,8 @@ pub enum RtcAnswerError {
 pub struct RtcAnswer {
     json: Arc<str>,
     lifetime: Option<Duration>,
+    /// When the first of its credentials ends, in seconds since 1970.
+    ends: Option<u64>,
     /// Policy and addresses: what differs between answers that are not only newer.
     servers: String,
 }
@@ -71,14 +75,16 @@ impl RtcAnswer {
             Some(Json::String(policy)) if policy == "all" || policy == "relay" => policy.clone(),
             Some(_) => return Err(RtcAnswerError::Policy),
         };
+        let mut ends: Option<u64> = None;
         for server in listed {
+            ends = ends.into_iter().chain(end(server)).min();
             for url in urls(server)? {
                 servers.push(' ');
                 servers.push_str(url);
             }
         }
         let lifetime = object.get("lifetimeDuration").map(lifetime).transpose()?;
-        Ok(Self { json: json.to_string().into(), lifetime, servers })
+        Ok(Self { json: json.to_string().into(), lifetime, ends, servers })
     }
 
     /// Its JSON, for browsers.
@@ -87,10 +93,19 @@ impl RtcAnswer {
         &self.json
     }
 
-    /// How long its credentials are good for, at most a year; zero: they are past their end; `None`: nobody said.
+    /// How long its credentials are good for, as the source says, at most a year; zero: they are past their end; `None`: nobody
+    /// said.
     #[must_use]
     pub fn lifetime(&self) -> Option<Duration> {
         self.lifetime
+    }
+
+    /// How long its credentials are good for where the wall clock is at `wall`, the time since 1970: what the source says, and
+    /// not longer than the usernames of a TURN REST service tell (`TIME:USER`, draft-uberti-behave-turn-rest-00).
+    #[must_use]
+    pub fn lifetime_at(&self, wall: Duration) -> Option<Duration> {
+        let left = self.ends.map(|ends| Duration::from_secs(ends).saturating_sub(wall));
+        self.lifetime.into_iter().chain(left).min()
     }
 
     /// The policy and every address, without credentials.
@@ -98,6 +113,13 @@ impl RtcAnswer {
     pub fn servers(&self) -> &str {
         &self.servers
     }
+}
+
+/// When the credentials of a server end, if its username tells.
+fn end(server: &Json) -> Option<u64> {
+    let (time, _) = server.get("username")?.as_str()?.split_once(':')?;
+    let is_number = !time.is_empty() && time.bytes().all(|byte| byte.is_ascii_digit());
+    time.parse::<u64>().ok().filter(|seconds| is_number && *seconds >= FIRST_TIME)
 }
 
 /// Whole seconds of "86400s"; fractions, which RTC-001 does not know, count down to them.
@@ -109,7 +131,7 @@ fn lifetime(json: &Json) -> Result<Duration, RtcAnswerError> {
         return Err(RtcAnswerError::Lifetime);
     }
     // More digits than fit are more than a year, too.
-    Ok(Duration::from_secs(whole.parse().map_or(MAX_LIFETIME_S, |whole: u64| whole.min(MAX_LIFETIME_S))))
+    Ok(Duration::from_secs(whole.parse::<u64>().map_or(MAX_LIFETIME_S, |whole| whole.min(MAX_LIFETIME_S))))
 }
 
 /// An address that a browser would take: RFC 7064 and RFC 7065, with a host that is not empty.
@@ -134,7 +156,9 @@ fn is_ice(url: &str) -> bool {
             (!host.is_empty() && host.bytes().all(is_named), port)
         }
     };
-    let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse().is_ok_and(|port: u16| port > 0);
+    let is_port = |port: &str| {
+        port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
     is_host && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
@@ -217,6 +241,26 @@ mod tests {
             "turn:[::1", "turn:[a]", "turn:[::1]1", "turn:2001:db8::1", "turn:a b",
         ] {
             assert!(!is_ice(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn credentials_that_tell_their_end_are_not_believed_beyond_it() {
+        let left = |username: &str, lifetime: &str| {
+            let text = format!(
+                r#"{{{lifetime}"iceServers":[{{"urls":"stun:a"}},{{"urls":"turn:a","username":"{username}","credential":"c"}}]}}"#
+            );
+            let answer = RtcAnswer::parse(&text, false).expect("sound");
+            answer.lifetime_at(Duration::from_secs(1_800_000_000)).map(|left| left.as_secs())
+        };
+        let day = r#""lifetimeDuration":"86400s","#;
+        assert_eq!(left("1800000600:u", day), Some(600));
+        assert_eq!(left("1800000600:u", ""), Some(600));
+        assert_eq!(left("1700000000:u", day), Some(0));
+        assert_eq!(left("1900000000:u", day), Some(86_400));
+        assert_eq!(left("u", ""), None);
+        for name in ["u", "7:u", "1800000600", "x:1800000600", "+1800000600:u"] {
+            assert_eq!(left(name, day), Some(86_400), "{name}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use super::RtcAnswer;
@@ -15,6 +15,10 @@ pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// Least time between two questions to a source, whatever it says about changes and lifetimes.
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
+/// By how much the wall clock must get ahead of the time that passed to count as a leap.
+const LEAP: Duration = Duration::from_secs(2);
+/// Nothing grows older than this by a leap: no lifetime is longer.
+const LONG_AGO: Duration = Duration::from_secs(2 * 366 * 86_400);
 
 /// Sources in order.
 ///
@@ -24,6 +28,14 @@ const LEAST_PAUSE: Duration = Duration::from_secs(1);
 pub struct RtcChain {
     sources: Vec<Source>,
     published: Option<Published>,
+    wall: Option<Wall>,
+}
+
+/// What the wall clock said, and when.
+#[derive(Clone, Copy, Debug)]
+struct Wall {
+    since_1970: Duration,
+    at: Instant,
 }
 
 #[derive(Clone, Debug)]
@@ -45,6 +57,8 @@ struct Source {
 struct Good {
     answer: RtcAnswer,
     at: Instant,
+    /// From `at` on; `None`: nobody said.
+    lifetime: Option<Duration>,
 }
 
 #[derive(Clone, Debug)]
@@ -59,12 +73,17 @@ impl Good {
     }
 
     fn expires(&self) -> Option<Instant> {
-        self.at.checked_add(self.answer.lifetime()?)
+        self.at.checked_add(self.lifetime?)
     }
 
     /// When credentials are renewed.
     fn half_life(&self) -> Option<Instant> {
-        self.at.checked_add((self.answer.lifetime()? / 2).max(LEAST_PAUSE))
+        self.at.checked_add((self.lifetime? / 2).max(LEAST_PAUSE))
+    }
+
+    /// It is older than it seemed.
+    fn grow_older(&mut self, by: Duration) {
+        self.at = self.at.checked_sub(by.min(LONG_AGO)).unwrap_or(self.at);
     }
 }
 
@@ -96,7 +115,37 @@ impl RtcChain {
             last: None,
             pauses: BackOff::new(FIRST_PAUSE, LONGEST_PAUSE),
         };
-        Self { sources: vec![source; count], published: None }
+        Self { sources: vec![source; count], published: None, wall: None }
+    }
+
+    /// Tells what the wall clock says, as often as it may have leapt: credentials end by it, but `now` stands still while the
+    /// machine sleeps, and does not see that somebody set the clock. By as much as the wall clock got ahead, everything that is
+    /// kept has become older. Answers true when it did.
+    pub fn tell_wall(&mut self, wall: SystemTime, now: Instant) -> bool {
+        // A clock before 1970 is one that was never set.
+        let told = Wall { since_1970: wall.duration_since(UNIX_EPOCH).unwrap_or_default(), at: now };
+        let Some(known) = self.wall.replace(told) else { return false };
+        let passed = now.saturating_duration_since(known.at);
+        let ahead = told.since_1970.saturating_sub(known.since_1970).saturating_sub(passed);
+        if ahead < LEAP {
+            return false;
+        }
+        for source in &mut self.sources {
+            let Some(good) = &mut source.good else { continue };
+            good.grow_older(ahead);
+            if let Some(due) = source.due {
+                source.due = Some(good.half_life().map_or(due, |half| due.min(half)));
+            }
+        }
+        if let Some(published) = &mut self.published {
+            published.good.grow_older(ahead);
+        }
+        true
+    }
+
+    /// The wall clock, if somebody told it.
+    fn wall(&self, now: Instant) -> Option<Duration> {
+        self.wall.map(|known| known.since_1970 + now.saturating_duration_since(known.at))
     }
 
     /// A source that is to be asked now; call it until it answers `None`. What it says goes to [`RtcChain::answered`] or
@@ -140,8 +189,16 @@ impl RtcChain {
 
     /// A source answered.
     pub fn answered(&mut self, which: usize, answer: RtcAnswer, now: Instant) {
+        let lifetime = self.wall(now).map_or_else(|| answer.lifetime(), |wall| answer.lifetime_at(wall));
         let Some(source) = self.sources.get_mut(which) else { return };
-        let good = Good { answer, at: now };
+        let good = Good { answer, at: now, lifetime };
+        if !good.is_fresh(now) {
+            // Better than nothing, as those that became too old here, and asked again as rarely as one that fails.
+            if source.fresh(now).is_none() {
+                source.good = Some(good);
+            }
+            return self.failed(which, now);
+        }
         source.asked = None;
         source.failed = false;
         source.pauses.worked();
@@ -294,6 +351,69 @@ mod tests {
         chain.changed(0, now + LEAST_PAUSE);
         assert_eq!(asked(&mut chain, now + LEAST_PAUSE), [] as [usize; 0]);
         assert_eq!(asked(&mut chain, now + 2 * LEAST_PAUSE), [0]);
+    }
+
+    /// An answer whose credentials end at this time by the wall clock.
+    fn ending(at: u64, lifetime: u64) -> RtcAnswer {
+        let text = format!(
+            r#"{{"lifetimeDuration":"{lifetime}s","iceServers":[{{"urls":"turn:a","username":"{at}:u","credential":"c"}}]}}"#
+        );
+        RtcAnswer::parse(&text, false).expect("an answer")
+    }
+
+    fn wall(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn credentials_end_by_the_wall_clock() {
+        const DAY: u64 = 1_800_000_000;
+        let now = Instant::now();
+        let mut chain = RtcChain::new(2, now);
+        assert!(!chain.tell_wall(wall(DAY), now));
+        chain.next(now);
+        chain.answered(0, ending(DAY + 100, 86_400), now);
+        assert_eq!(chain.wakeup(now), Some(now + 50 * SECOND), "the username tells more than the lifetime");
+        // What is past its end serves only where nobody has better, and asks for no storm.
+        let mut chain = RtcChain::new(2, now);
+        chain.tell_wall(wall(DAY), now);
+        assert_eq!(asked(&mut chain, now), [0]);
+        chain.answered(0, ending(DAY - 1, 86_400), now);
+        assert_eq!(serves(&chain, now), Some(0));
+        assert_eq!(asked(&mut chain, now), [1]);
+        chain.answered(1, answer("b", 600), now);
+        assert_eq!(serves(&chain, now), Some(1));
+        assert_eq!(chain.wakeup(now), Some(now + FIRST_PAUSE));
+    }
+
+    #[test]
+    fn what_is_kept_grows_older_while_the_machine_sleeps() {
+        const DAY: u64 = 1_800_000_000;
+        let now = Instant::now();
+        let mut chain = RtcChain::new(1, now);
+        chain.tell_wall(wall(DAY), now);
+        chain.next(now);
+        chain.answered(0, answer("a", 600), now);
+        assert!(chain.publish(now).is_some());
+        // Time that passes for both clocks, and a clock that is set back, are no leap.
+        assert!(!chain.tell_wall(wall(DAY + 60), now + MINUTE));
+        assert!(!chain.tell_wall(wall(DAY), now + MINUTE));
+        assert_eq!(asked(&mut chain, now + MINUTE), [] as [usize; 0]);
+        assert_eq!(chain.wakeup(now + MINUTE), Some(now + 5 * MINUTE));
+        // Asleep for an hour: all is over at once, and those who are connected get what comes.
+        assert!(chain.tell_wall(wall(DAY + 3600), now + MINUTE));
+        assert_eq!(asked(&mut chain, now + MINUTE), [0]);
+        assert_eq!(serves(&chain, now + MINUTE), Some(0), "better than nothing");
+        assert_eq!(chain.publish(now + MINUTE), None);
+        chain.answered(0, answer("a", 600), now + MINUTE);
+        assert!(chain.publish(now + MINUTE).is_some(), "the same servers, but new credentials");
+        // From a clock that was never set to the right one.
+        let mut chain = RtcChain::new(1, now);
+        chain.tell_wall(wall(60), now);
+        chain.next(now);
+        chain.answered(0, answer("a", 86_400), now);
+        assert!(chain.tell_wall(wall(DAY), now + SECOND));
+        assert_eq!(asked(&mut chain, now + SECOND), [0]);
     }
 
     #[test]
