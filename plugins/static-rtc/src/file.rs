@@ -4,7 +4,12 @@
 //! traffic's addresses. So it must be a regular file, no link, of root or this user, and not writable by others
 //! (the same rule as in Selkies 2.1.0).
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::Read,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::Errno;
@@ -13,8 +18,16 @@ use selkies_plugin_sdk::{Error, Result, abi};
 /// Longest file, in bytes.
 pub(crate) const MAX_BYTES: u64 = 64 * 1024;
 
-/// Its text, or why it is not used; the reason has the remedy, and nothing of the content.
-pub(crate) fn read(path: &Path) -> Result<String> {
+/// What a file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Content {
+    pub(crate) text: String,
+    /// How long ago it was written.
+    pub(crate) age: Duration,
+}
+
+/// Its content, or why it is not used; the reason has the remedy, and nothing of the content.
+pub(crate) fn read(path: &Path) -> Result<Content> {
     let unreadable = |what: &dyn std::fmt::Display| Error::retry(format!("{}: {what}", path.display()));
     // Without blocking: a pipe in the file's place must not stop the thread.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
@@ -35,15 +48,18 @@ pub(crate) fn read(path: &Path) -> Result<String> {
     if about.st_mode & 0o022 != 0 {
         return Err(unreadable(&"can be written by others; use chmod go-w"));
     }
+    let file = File::from(file);
+    let written = file.metadata().and_then(|about| about.modified());
+    let written = written.map_err(|error| unreadable(&error.kind()))?;
+    // A file of the future was written by a clock that went wrong, and is as good as new.
+    let age = SystemTime::now().duration_since(written).unwrap_or_default();
     let mut bytes = Vec::new();
-    File::from(file)
-        .take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| unreadable(&error.kind()))?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error.kind()))?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(unreadable(&"is longer than 64 KiB"));
     }
-    String::from_utf8(bytes).map_err(|_| unreadable(&"is no UTF-8"))
+    let text = String::from_utf8(bytes).map_err(|_| unreadable(&"is no UTF-8"))?;
+    Ok(Content { text, age })
 }
 
 #[cfg(test)]
@@ -61,7 +77,7 @@ mod tests {
         let path = folder.path().join("rtc.json");
         write(&path, "{}").expect("written");
         set_permissions(&path, Permissions::from_mode(0o644)).expect("mode");
-        assert_eq!(read(&path), Ok("{}".to_owned()));
+        assert_eq!(read(&path).map(|content| content.text), Ok("{}".to_owned()));
         for mode in [0o664, 0o646] {
             set_permissions(&path, Permissions::from_mode(mode)).expect("mode");
             assert!(read(&path).expect_err("writable").text().contains("chmod go-w"));

@@ -4,10 +4,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use selkies_plugin_sdk::{Error, Host, Result, RtcConfig, RtcRequest, Wake};
-use selkies_rtc_support::Answer;
+use selkies_rtc_support::{Answer, unix_now};
 use serde::Deserialize;
 
-use crate::{file, watch::Watch};
+use crate::{
+    file::{self, Content},
+    watch::Watch,
+};
 
 /// Configuration of a file with ICE servers.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -39,8 +42,9 @@ impl RtcConfig for StaticRtc {
     }
 
     fn fetch(&mut self, _: &RtcRequest) -> Result<String> {
-        let text = file::read(&self.path)?;
-        let answer = Answer::parse(&text)
+        let Content { text, age } = file::read(&self.path)?;
+        // What it says of a lifetime began when it was written.
+        let answer = Answer::parse_aged(&text, age, unix_now())
             .map_err(|error| Error::retry(format!("{}: found {error}", self.path.display())))?;
         Ok(answer.to_json())
     }

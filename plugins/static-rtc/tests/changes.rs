@@ -1,10 +1,10 @@
 //! A file that is written, replaced, broken and removed, through the C table.
 
 use std::{
-    fs::{Permissions, create_dir, remove_file, rename, set_permissions, write},
+    fs::{File, Permissions, create_dir, remove_file, rename, set_permissions, write},
     os::unix::fs::PermissionsExt,
     path::Path,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use selkies_plugin_sdk::{
@@ -71,6 +71,27 @@ fn a_folder_that_comes_later_is_watched_then() {
     put(&path, "late");
     assert_eq!(source.wait(Some(Duration::from_secs(60))), Ok(true));
     assert!(fetch(&mut source).expect("late").contains("stun:late"));
+}
+
+#[test]
+fn a_lifetime_begins_when_the_file_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("rtc.json");
+    let lifetime = |text: &str, age: u64| {
+        write(&path, text).expect("written");
+        set_permissions(&path, Permissions::from_mode(0o600)).expect("mode");
+        let file = File::options().write(true).open(&path).expect("there");
+        file.set_modified(SystemTime::now() - Duration::from_secs(age)).expect("set");
+        let answer = fetch(&mut open(&path)).expect("an answer");
+        let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+        let lifetime = answer["lifetimeDuration"].as_str().and_then(|text| text.strip_suffix('s'));
+        lifetime.and_then(|seconds| seconds.parse::<u64>().ok()).expect("seconds")
+    };
+    let hour = r#"{"lifetimeDuration":"3600s","iceServers":[{"urls":"stun:a"}]}"#;
+    // A loaded machine may take a while between writing and reading.
+    assert!((2900..=3000).contains(&lifetime(hour, 600)));
+    assert_eq!(lifetime(hour, 3601), 0, "it is good only where there is nothing better");
+    assert_eq!(lifetime(r#"{"iceServers":[{"urls":"stun:a"}]}"#, 1_000_000), 86_400, "it says nothing of an end");
 }
 
 #[test]
