@@ -30,6 +30,8 @@ pub(super) enum Word {
     Answered { which: usize, user: String, answer: Result<RtcAnswer, Refusal> },
     /// A source has something new.
     Changed(usize),
+    /// A source's instance is gone, and tells of no changes any more.
+    Lost(usize),
     /// Somebody wants an answer for a user.
     Want { user: String, reply: oneshot::Sender<Option<Arc<str>>> },
     /// The host ends.
@@ -125,6 +127,7 @@ impl Desk {
             },
             Word::Answered { which, user, answer } => self.settle(which, user, answer, now),
             Word::Changed(which) => self.chain.changed(which, now),
+            Word::Lost(which) => self.chain.lost(which, now),
             Word::Want { user, reply } => self.want(user, reply, now),
             Word::Stop => {}
         }

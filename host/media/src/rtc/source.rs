@@ -55,6 +55,7 @@ impl Source {
                 (Err(_), Some(live)) => {
                     if !self.wait(live) {
                         self.part(&mut instance);
+                        let _ = self.words.send(Word::Lost(self.which));
                     }
                     continue;
                 }

@@ -51,6 +51,9 @@ struct Source {
     changed: bool,
     last: Option<Instant>,
     pauses: BackOff,
+    /// When it was lost last.
+    lost: Option<Instant>,
+    losses: BackOff,
 }
 
 #[derive(Clone, Debug)]
@@ -114,6 +117,8 @@ impl RtcChain {
             changed: false,
             last: None,
             pauses: BackOff::new(FIRST_PAUSE, LONGEST_PAUSE),
+            lost: None,
+            losses: BackOff::new(FIRST_PAUSE, LONGEST_PAUSE),
         };
         Self { sources: vec![source; count], published: None, wall: None }
     }
@@ -226,6 +231,22 @@ impl RtcChain {
         let earliest = source.last.and_then(|last| last.checked_add(LEAST_PAUSE)).unwrap_or(now);
         let at = earliest.max(now);
         source.due = Some(source.due.map_or(at, |due| due.min(at)));
+    }
+
+    /// A source that had answered was lost, so that nobody hears when it changes: it is asked again, which begins it anew, after
+    /// pauses that grow while that goes on.
+    pub fn lost(&mut self, which: usize, now: Instant) {
+        let Some(source) = self.sources.get_mut(which) else { return };
+        let lived = source.lost.map(|before| now.saturating_duration_since(before));
+        if lived.is_some_and(|lived| lived >= 2 * LONGEST_PAUSE) {
+            source.losses.worked();
+        }
+        source.lost = Some(now);
+        let again = now.checked_add(source.losses.failed());
+        // Who is being asked is begun anew by that.
+        if source.asked.is_none() {
+            source.due = source.due.into_iter().chain(again).min();
+        }
     }
 
     /// The source whose answer serves, and that answer.
@@ -414,6 +435,26 @@ mod tests {
         chain.answered(0, answer("a", 86_400), now);
         assert!(chain.tell_wall(wall(DAY), now + SECOND));
         assert_eq!(asked(&mut chain, now + SECOND), [0]);
+    }
+
+    #[test]
+    fn a_source_that_was_lost_is_asked_again_with_pauses() {
+        let mut now = Instant::now();
+        let mut chain = RtcChain::new(1, now);
+        assert_eq!(asked(&mut chain, now), [0]);
+        chain.answered(0, answer("a", 86_400), now);
+        for pause in [5, 10, 20, 40, 60, 60] {
+            chain.lost(0, now);
+            assert_eq!(serves(&chain, now), Some(0), "what it said stands");
+            assert_eq!(chain.wakeup(now), Some(now + pause * SECOND));
+            now += pause * SECOND;
+            assert_eq!(asked(&mut chain, now), [0]);
+            chain.answered(0, answer("a", 86_400), now);
+        }
+        // One that lived for a while begins from the first pause.
+        now += 3 * LONGEST_PAUSE;
+        chain.lost(0, now);
+        assert_eq!(chain.wakeup(now), Some(now + FIRST_PAUSE));
     }
 
     #[test]
