@@ -3,6 +3,7 @@
 
 mod desk;
 mod source;
+mod users;
 
 use std::{
     sync::{
@@ -127,7 +128,8 @@ impl RtcConfigs {
         self.shared.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The answer for a user, whose source is asked if it was not a moment ago; the newest answer when it has none.
+    /// The answer for a user, whose source is asked if it was not a moment ago, and if it does not say the same to everybody; the
+    /// newest answer when it has none. A source is asked for one user a second in the long run.
     pub async fn for_user(&self, user: &str) -> Option<Arc<str>> {
         let is_own = user.is_empty() || user == self.shared.user;
         // Each one that waits holds the token.

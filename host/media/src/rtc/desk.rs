@@ -8,24 +8,22 @@ use std::{
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use selkies_session::rtc::{RtcAnswer, RtcChain};
-use tokio::sync::oneshot;
 use tracing::{debug, info, warn};
 
 use super::{
     Post, RtcOptions, Shared,
     source::{Order, Refusal},
+    users::{Reply, Users},
 };
 
-/// Users whose answers are kept.
-const MAX_USERS: usize = 64;
-/// How long a user's answer is given again.
-const USER_MEMORY: Duration = Duration::from_secs(60);
 /// How often the wall clock is looked at: no wait ends when the machine wakes up or somebody sets the clock.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// What the desk hears.
 #[derive(Debug)]
 pub(super) enum Word {
+    /// A source begins to answer for the host.
+    Began(usize),
     /// A source was asked.
     Answered { which: usize, user: String, answer: Result<RtcAnswer, Refusal> },
     /// A source has something new.
@@ -33,16 +31,9 @@ pub(super) enum Word {
     /// A source's instance is gone, and tells of no changes any more.
     Lost(usize),
     /// Somebody wants an answer for a user.
-    Want { user: String, reply: oneshot::Sender<Option<Arc<str>>> },
+    Want { user: String, reply: Reply },
     /// The host ends.
     Stop,
-}
-
-/// A user's own answer.
-struct Kept {
-    json: Arc<str>,
-    from: usize,
-    until: Instant,
 }
 
 /// The desk.
@@ -51,8 +42,7 @@ pub(super) struct Desk {
     sources: Vec<Arc<Post>>,
     options: RtcOptions,
     shared: Arc<Shared>,
-    users: HashMap<String, Kept>,
-    waiting: HashMap<String, Vec<oneshot::Sender<Option<Arc<str>>>>>,
+    users: Users,
     told: HashMap<usize, String>,
     serves: Option<usize>,
 }
@@ -69,8 +59,7 @@ impl Desk {
             sources,
             options,
             shared,
-            users: HashMap::new(),
-            waiting: HashMap::new(),
+            users: Users::new(now),
             told: HashMap::new(),
             serves: None,
         }
@@ -84,8 +73,15 @@ impl Desk {
                 self.ask(which, self.options.user.clone());
             }
             self.spread(now);
-            let look = now + LOOK;
-            let until = self.chain.wakeup(now).map_or(look, |at| at.min(look));
+            // While the host's own answer is awaited, users wait.
+            let ready = self.chain.serving(now).map(|(which, _)| which).filter(|which| !self.chain.is_asked(*which));
+            if let Some(which) = ready
+                && let Some(user) = self.users.next(which, now)
+            {
+                self.ask(which, user);
+            }
+            let next_user = ready.and_then(|_| self.users.due());
+            let until = [self.chain.wakeup(now), next_user].into_iter().flatten().fold(now + LOOK, Instant::min);
             match words.recv_deadline(until) {
                 Ok(Word::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(word) => {
@@ -102,7 +98,7 @@ impl Desk {
         let now = Instant::now();
         if self.chain.tell_wall(SystemTime::now(), now) {
             info!("the clock leapt ahead; ICE servers are asked for again where they are due");
-            self.users.clear();
+            self.users.forget_all();
         }
         now
     }
@@ -118,6 +114,12 @@ impl Desk {
             Word::Answered { which, user, answer } if user == self.options.user => match answer {
                 Ok(answer) => {
                     self.told.remove(&which);
+                    let is_known = |(serving, known): (usize, &RtcAnswer)| {
+                        serving == which && known.servers() == answer.servers()
+                    };
+                    if !self.chain.serving(now).is_some_and(is_known) {
+                        self.users.forget(which);
+                    }
                     self.chain.answered(which, answer, now);
                 }
                 Err(refusal) => {
@@ -125,8 +127,18 @@ impl Desk {
                     self.chain.failed(which, now);
                 }
             },
-            Word::Answered { which, user, answer } => self.settle(which, user, answer, now),
-            Word::Changed(which) => self.chain.changed(which, now),
+            Word::Answered { which, user, answer } => {
+                if let Err(refusal) = &answer {
+                    debug!(error = %refusal.text, "no ICE servers for a user");
+                }
+                let own = self.chain.serving(now).filter(|(serving, _)| *serving == which);
+                self.users.answered(which, user, answer.ok().as_ref(), own.map(|(_, own)| own), now);
+            }
+            Word::Began(which) => self.chain.began(which, now),
+            Word::Changed(which) => {
+                self.users.forget(which);
+                self.chain.changed(which, now);
+            }
             Word::Lost(which) => self.chain.lost(which, now),
             Word::Want { user, reply } => self.want(user, reply, now),
             Word::Stop => {}
@@ -146,54 +158,13 @@ impl Desk {
         }
     }
 
-    fn want(&mut self, user: String, reply: oneshot::Sender<Option<Arc<str>>>, now: Instant) {
+    fn want(&mut self, user: String, reply: Reply, now: Instant) {
         let Some((serving, _)) = self.chain.serving(now) else {
             // Whoever gave up waiting does not hear it.
             let _ = reply.send(None);
             return;
         };
-        let kept = self.users.get(&user).filter(|kept| kept.from == serving && kept.until > now);
-        if let Some(kept) = kept {
-            let _ = reply.send(Some(kept.json.clone()));
-            return;
-        }
-        // Those who gave up waiting for a source that hangs do not add up.
-        let is_asked = self.waiting.get_mut(&user).map(|replies| replies.retain(|reply| !reply.is_closed()));
-        let is_asked = is_asked.is_some();
-        if !is_asked && self.waiting.len() >= MAX_USERS {
-            let _ = reply.send(None);
-            return;
-        }
-        self.waiting.entry(user.clone()).or_default().push(reply);
-        if !is_asked {
-            self.ask(serving, user);
-        }
-    }
-
-    /// Answers those who wait for a user.
-    fn settle(&mut self, which: usize, user: String, answer: Result<RtcAnswer, Refusal>, now: Instant) {
-        let json = match answer {
-            Ok(answer) => {
-                let memory = answer.lifetime().map_or(USER_MEMORY, |lifetime| USER_MEMORY.min(lifetime / 2));
-                let json = answer.json().clone();
-                self.keep(user.clone(), Kept { json: json.clone(), from: which, until: now + memory }, now);
-                Some(json)
-            }
-            Err(refusal) => {
-                debug!(error = %refusal.text, "no ICE servers for a user");
-                None
-            }
-        };
-        for reply in self.waiting.remove(&user).unwrap_or_default() {
-            let _ = reply.send(json.clone());
-        }
-    }
-
-    fn keep(&mut self, user: String, kept: Kept, now: Instant) {
-        self.users.retain(|_, kept| kept.until > now);
-        if self.users.len() < MAX_USERS {
-            self.users.insert(user, kept);
-        }
+        self.users.want(user, reply, serving, now);
     }
 
     /// Logs why a source has no answer, once for each reason.

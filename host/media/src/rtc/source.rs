@@ -67,6 +67,9 @@ impl Source {
             }
             match order {
                 Some(Order::Fetch(user)) => {
+                    if user == self.options.user {
+                        let _ = self.words.send(Word::Began(self.which));
+                    }
                     let answer = self.fetch(&mut instance, &user);
                     let _ = self.words.send(Word::Answered { which: self.which, user, answer });
                 }

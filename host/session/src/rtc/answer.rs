@@ -108,6 +108,16 @@ impl RtcAnswer {
         self.lifetime.into_iter().chain(left).min()
     }
 
+    /// True when both name the same servers with the same credentials, for whatever time.
+    #[must_use]
+    pub fn serves_alike(&self, other: &Self) -> bool {
+        let servers = |text: &str| {
+            let mut json: Json = serde_json::from_str(text).ok()?;
+            Some(json.get_mut("iceServers")?.take())
+        };
+        self.servers == other.servers && servers(&self.json) == servers(&other.json)
+    }
+
     /// The policy and every address, without credentials.
     #[must_use]
     pub fn servers(&self) -> &str {
@@ -203,6 +213,18 @@ mod tests {
                 && relayed.servers().starts_with("relay")
         );
         assert!(!format!("{answer:?}").contains("credential"));
+    }
+
+    #[test]
+    fn answers_are_alike_whatever_their_lifetime() {
+        let of = |user: &str, lifetime: u32| {
+            let text = format!(
+                r#"{{"lifetimeDuration":"{lifetime}s","iceServers":[{{"urls":"turn:a","username":"{user}","credential":"c"}}]}}"#
+            );
+            RtcAnswer::parse(&text, false).expect("sound")
+        };
+        assert!(of("u", 60).serves_alike(&of("u", 59)));
+        assert!(!of("u", 60).serves_alike(&of("v", 60)));
     }
 
     #[test]

@@ -192,6 +192,19 @@ impl RtcChain {
         wakeup
     }
 
+    /// A source that was told to answer begins with it only now: it was busy, which is not counted against it.
+    pub fn began(&mut self, which: usize, now: Instant) {
+        if let Some(source) = self.sources.get_mut(which).filter(|source| source.asked.is_some()) {
+            source.asked = Some(now);
+        }
+    }
+
+    /// True while a source is being asked.
+    #[must_use]
+    pub fn is_asked(&self, which: usize) -> bool {
+        self.sources.get(which).is_some_and(|source| source.asked.is_some())
+    }
+
     /// A source answered.
     pub fn answered(&mut self, which: usize, answer: RtcAnswer, now: Instant) {
         let lifetime = self.wall(now).map_or_else(|| answer.lifetime(), |wall| answer.lifetime_at(wall));
@@ -357,6 +370,20 @@ mod tests {
         assert_eq!(chain.wakeup(now + ANSWER_LIMIT), Some(now + ANSWER_LIMIT + 300 * SECOND));
         chain.answered(0, answer("a", 600), now + 20 * SECOND);
         assert_eq!(serves(&chain, now + 20 * SECOND), Some(0));
+    }
+
+    #[test]
+    fn what_a_source_does_for_others_is_not_counted_against_it() {
+        let now = Instant::now();
+        let mut chain = RtcChain::new(2, now);
+        chain.began(0, now);
+        assert!(!chain.is_asked(0), "nobody asked");
+        assert_eq!(asked(&mut chain, now), [0]);
+        assert!(chain.is_asked(0) && !chain.is_asked(1));
+        let began = now + 10 * SECOND;
+        chain.began(0, began);
+        assert_eq!(asked(&mut chain, now + ANSWER_LIMIT), [] as [usize; 0]);
+        assert_eq!(asked(&mut chain, began + ANSWER_LIMIT), [1]);
     }
 
     #[test]
