@@ -11,13 +11,14 @@ use poem::{
     Endpoint, EndpointExt, Request, Response, Route,
     endpoint::make_sync,
     get,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
 };
 use selkies_turn::rest::{Question, Service};
 use tracing::{debug, info};
 
 use crate::{
     accept::{App, Serving},
+    auth::HostNames,
     server::{ServerError, listen_all},
 };
 
@@ -44,7 +45,8 @@ impl TurnRestServer {
     /// [`ServerError::Listen`] when one of them cannot be used.
     pub fn bind(addresses: &[String], port: u16, service: Service) -> Result<Self, ServerError> {
         let (listeners, local) = listen_all(addresses, port)?;
-        let rest = Rest { service: Arc::new(service) };
+        let names = (!service.wants_key()).then(|| HostNames::new(addresses.to_vec()));
+        let rest = Rest { service: Arc::new(service), names };
         let app =
             Route::new().at("/health", get(make_sync(|_| "ok\n"))).at("/", get(rest.clone()).post(rest));
         Ok(Self { listeners, local, app: Arc::new(app.map_to_response().boxed()) })
@@ -72,6 +74,9 @@ impl TurnRestServer {
 #[derive(Clone)]
 struct Rest {
     service: Arc<Service>,
+    /// The names under which it may be asked without a key, besides those of this network: a page of another site can
+    /// make its own name point at this machine (DNS rebinding), and read what it is answered.
+    names: Option<HostNames>,
 }
 
 impl Endpoint for Rest {
@@ -81,6 +86,11 @@ impl Endpoint for Rest {
         let refuse = |status, text: String| {
             Response::builder().status(status).header(header::CACHE_CONTROL, "no-store").body(text)
         };
+        let headers = request.headers();
+        if self.names.as_ref().is_some_and(|names| !names.admit(headers) && !is_of_this_network(headers)) {
+            let text = "TR005 without a key nobody is answered under that name. Ask by the address, or set TURN_API_KEY\n";
+            return Ok(refuse(StatusCode::FORBIDDEN, text.into()));
+        }
         let Some(question) = question(&mut request).await else {
             let text = "TR004 the body is no form or JSON object of texts, or is longer than 16 KiB\n";
             return Ok(refuse(StatusCode::BAD_REQUEST, text.into()));
@@ -98,6 +108,13 @@ impl Endpoint for Rest {
             }
         })
     }
+}
+
+/// A name without a dot, such as a container's: no page of another site has one.
+fn is_of_this_network(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// What a request asks: query, then body, then headers; the first that says something counts.

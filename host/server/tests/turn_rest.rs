@@ -81,3 +81,33 @@ async fn query_form_json_and_headers_are_read() {
     stop.send(()).expect("it runs");
     running.await.expect("it ends").expect("it served");
 }
+
+#[tokio::test]
+async fn without_a_key_foreign_names_get_nothing() {
+    let server = TurnRestServer::bind(&["127.0.0.1".into()], 0, service("")).expect("a port");
+    let at = server.local()[0];
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async move {
+        let _ = stopped.await;
+    }));
+    for (host, status) in [
+        ("127.0.0.1:8008", 200),
+        ("[::1]:8008", 200),
+        ("localhost", 200),
+        ("turn-rest:8008", 200),
+        ("evil.example", 403),
+        ("evil.example:8008", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("turn-rest.", 403),
+    ] {
+        let mut socket = TcpStream::connect(at).await.expect("it listens");
+        let request = format!("GET /?username=ada HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.expect("it reads");
+        let mut text = String::new();
+        socket.read_to_string(&mut text).await.expect("it answers");
+        assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {text}");
+        assert_eq!(text.contains("credential"), status == 200, "{host}: {text}");
+    }
+    stop.send(()).expect("it runs");
+    running.await.expect("it ends").expect("it served");
+}
