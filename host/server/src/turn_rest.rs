@@ -4,7 +4,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener as StdListener},
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use poem::{
@@ -14,6 +14,7 @@ use poem::{
     http::{HeaderMap, StatusCode, header},
 };
 use selkies_turn::rest::{Question, Service};
+use tokio::time::timeout;
 use tracing::{debug, info};
 
 use crate::{
@@ -24,6 +25,8 @@ use crate::{
 
 /// Longest body of a request, in bytes.
 const MAX_BODY: usize = 16 * 1024;
+/// How long a client may take to send it.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A service that listens and serves from [`TurnRestServer::run`] on.
 pub struct TurnRestServer {
@@ -91,9 +94,19 @@ impl Endpoint for Rest {
             let text = "TR005 without a key nobody is answered under that name. Ask by the address, or set TURN_API_KEY\n";
             return Ok(refuse(StatusCode::FORBIDDEN, text.into()));
         }
-        let Some(question) = question(&mut request).await else {
-            let text = "TR004 the body is no form or JSON object of texts, or is longer than 16 KiB\n";
-            return Ok(refuse(StatusCode::BAD_REQUEST, text.into()));
+        let question = match timeout(BODY_TIMEOUT, question(&mut request)).await {
+            Ok(Some(question)) => question,
+            Ok(None) => {
+                let text = "TR004 the body is no form or JSON object of texts, or is longer than 16 KiB\n";
+                return Ok(refuse(StatusCode::BAD_REQUEST, text.into()));
+            }
+            Err(_) => {
+                let text = "TR006 the body did not come within 5 s\n";
+                let mut response = refuse(StatusCode::REQUEST_TIMEOUT, text.into());
+                // What still comes of the body is no request.
+                response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+                return Ok(response);
+            }
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         Ok(match self.service.answer(&question, now, &somebody()) {

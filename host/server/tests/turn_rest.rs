@@ -1,6 +1,6 @@
 //! The TURN REST service over HTTP.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use selkies_server::TurnRestServer;
 use selkies_turn::rest::{Service, ServiceOptions};
@@ -108,6 +108,25 @@ async fn without_a_key_foreign_names_get_nothing() {
         assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {text}");
         assert_eq!(text.contains("credential"), status == 200, "{host}: {text}");
     }
+    stop.send(()).expect("it runs");
+    running.await.expect("it ends").expect("it served");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let server = TurnRestServer::bind(&["127.0.0.1".into()], 0, service("sesame")).expect("a port");
+    let at = server.local()[0];
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async move {
+        let _ = stopped.await;
+    }));
+    let mut socket = TcpStream::connect(at).await.expect("it listens");
+    let request = format!("POST /?key=sesame HTTP/1.1\r\nHost: {at}\r\nContent-Length: 9\r\n\r\nuser");
+    socket.write_all(request.as_bytes()).await.expect("it reads");
+    let mut text = String::new();
+    let answered = tokio::time::timeout(Duration::from_secs(30), socket.read_to_string(&mut text)).await;
+    answered.expect("it gives up").expect("it answers and closes");
+    assert!(text.starts_with("HTTP/1.1 408 ") && text.contains("TR006"), "{text}");
     stop.send(()).expect("it runs");
     running.await.expect("it ends").expect("it served");
 }
