@@ -54,6 +54,8 @@ struct Session {
     /// The messages of the newest offer: itself, then its candidates.
     offer: Vec<String>,
     answered: bool,
+    /// The host was asked for a new offer, which did not come yet.
+    restarting: bool,
     repeats: u32,
     /// When the offer was sent last.
     sent: Option<Instant>,
@@ -123,6 +125,7 @@ impl Node {
         if let Some(description) = message.sdp {
             session.offer = vec![format!("{{\"type\":\"offer\",\"data\":{description}}}")];
             session.answered = false;
+            session.restarting = false;
             session.repeats = 0;
             return self.repeat(now);
         }
@@ -189,14 +192,24 @@ impl Node {
             // It lost the connection that it had, or is another one: the host makes a new one and offers it.
             Some(session) if session.answered => {
                 session.answered = false;
+                session.restarting = true;
                 session.offer.clear();
-                self.say("{\"restart\":true}").into_iter().collect()
-            }
-            Some(session) if session.sent.is_none_or(|sent| now >= sent + LEAST) => {
-                session.repeats = 0;
                 self.repeat(now)
             }
-            _ => Vec::new(),
+            // It is on its way.
+            Some(session) if session.restarting => Vec::new(),
+            Some(session) => {
+                session.repeats = 0;
+                match session.sent.map(|sent| sent + LEAST).filter(|next| now < *next) {
+                    // A peer that came just after the offer would wait for the next one, which may be a minute away.
+                    Some(next) => {
+                        self.due = Some(self.due.map_or(next, |due| due.min(next)));
+                        Vec::new()
+                    }
+                    None => self.repeat(now),
+                }
+            }
+            None => Vec::new(),
         }
     }
 
@@ -216,8 +229,12 @@ impl Node {
         vec![Step::Open, Step::Say(format!("HELLO client {said}"))]
     }
 
-    /// Sends the newest offer and says when next, if it is not answered.
+    /// Sends the newest offer and says when next, if it is not answered; asks the host for one where that is what is waited for.
     fn repeat(&mut self, now: Instant) -> Vec<Step> {
+        if self.session.as_ref().is_some_and(|session| session.restarting) {
+            self.due = Some(now + REPEATS.0);
+            return self.say("{\"restart\":true}").into_iter().collect();
+        }
         let Some(session) = self.session.as_mut().filter(|session| !session.offer.is_empty()) else {
             return Vec::new();
         };
@@ -338,6 +355,37 @@ mod tests {
         assert_eq!(hear(&mut node, ANSWER, now), [], "the answer to an offer that is gone");
         assert_eq!(node.line(OFFER, now), signals(&[OFFERED]));
         assert!(matches!(&hear(&mut node, ANSWER, now)[..], [Step::Say(_)]));
+    }
+
+    #[test]
+    fn a_peer_that_asks_too_soon_gets_the_offer_in_a_moment() {
+        let start = Instant::now();
+        let mut node = offering(start);
+        // The next one would be a minute away.
+        let mut now = start;
+        for _ in 0..5 {
+            now = node.due().expect("it is not answered");
+            node.tick(now);
+        }
+        assert_eq!(hear(&mut node, r#"{"type":"offer","data":{}}"#, now), []);
+        assert_eq!(node.due(), Some(now + LEAST));
+        assert_eq!(node.tick(now + LEAST), signals(&[OFFERED, ICED]));
+        assert_eq!(node.due(), Some(now + LEAST + REPEATS.0), "and then as at first");
+    }
+
+    #[test]
+    fn a_host_that_does_not_offer_is_asked_again() {
+        let now = Instant::now();
+        let mut node = offering(now);
+        hear(&mut node, ANSWER, now);
+        let restart = say(r#"server-1 {"restart":true}"#);
+        assert_eq!(hear(&mut node, r#"{"type":"offer","data":{}}"#, now), restart);
+        assert_eq!(hear(&mut node, r#"{"type":"offer","data":{}}"#, now), [], "it is on its way");
+        let due = node.due().expect("a limit");
+        assert_eq!(node.tick(due), restart);
+        assert_eq!(node.line(OFFER, due), signals(&[OFFERED]));
+        assert!(matches!(&hear(&mut node, ANSWER, due)[..], [Step::Say(_)]));
+        assert_eq!(node.due(), None);
     }
 
     #[test]
