@@ -13,16 +13,17 @@ const LINES: usize = 256;
 /// Offers the stream through the relay, and again whenever the connection or the relay was lost, until it is dropped. The peer is a
 /// client of the session like a page that came by the signaling address.
 pub async fn offer_through_relay(hub: Arc<Hub>, options: NodeOptions) {
-    let is_local = options.url.is_local();
-    run_node(options, move || begin(hub.clone(), is_local)).await;
+    run_node(options, move || begin(hub.clone())).await;
 }
 
-/// A session of the hub's signaling. `loopback`: the peer may be on this machine.
-fn begin(hub: Arc<Hub>, loopback: bool) -> HostSession {
+/// A session of the hub's signaling.
+fn begin(hub: Arc<Hub>) -> HostSession {
     let (say, mut said) = mpsc::channel::<String>(LINES);
     let (tell, hear) = mpsc::channel(LINES);
     tokio::spawn(async move {
-        let socket = hub.open_signaling(loopback);
+        // Whoever the relay serves may be the peer: that the relay is on this machine says nothing of where he is, and one from elsewhere
+        // must not make this host send to its own loopback addresses.
+        let socket = hub.open_signaling(false);
         'session: loop {
             tokio::select! {
                 line = said.recv() => match line {

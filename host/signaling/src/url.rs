@@ -66,8 +66,7 @@ impl RelayUrl {
     }
 
     /// Whether the relay runs on this machine.
-    #[must_use]
-    pub fn is_local(&self) -> bool {
+    fn is_local(&self) -> bool {
         self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
