@@ -14,7 +14,7 @@ use crate::{
         ALLOCATE, BINDING, Class, LIFETIME, Message, NONCE, REALM, REFRESH, REQUESTED_TRANSPORT,
         TransactionId, USERNAME, Writer, XOR_MAPPED_ADDRESS, XOR_RELAYED_ADDRESS, long_term_key,
     },
-    path::{Path, Roots},
+    path::{Path, Roots, addresses},
     target::{IceTarget, Transport},
 };
 
@@ -72,21 +72,61 @@ pub enum CheckError {
 /// [`CheckError`].
 pub fn check(target: &IceTarget, login: Option<(&str, &str)>, roots: &Roots) -> Result<Found, CheckError> {
     let began = Instant::now();
-    let limit = began + LIMIT;
+    if target.relays && login.is_none() {
+        return Err(CheckError::NoCredentials);
+    }
+    let addresses = addresses(target).map_err(|error| failure(&error, target.transport))?;
+    let (own, relayed) = check_at(target, &addresses, login, roots, began + LIMIT)?;
+    Ok(Found { own, relayed, took: began.elapsed() })
+}
+
+/// The own and the relayed address.
+type Seen = (Option<SocketAddr>, Option<SocketAddr>);
+
+/// Checks a server by the first of its addresses that answers. They share the time, so that one that is silent, such as of an IPv6
+/// that leads nowhere, leaves some for the others.
+fn check_at(
+    target: &IceTarget,
+    addresses: &[SocketAddr],
+    login: Option<(&str, &str)>,
+    roots: &Roots,
+    limit: Instant,
+) -> Result<Seen, CheckError> {
+    let mut last = CheckError::Connection("the name has no address".into());
+    for (address, others) in addresses.iter().zip((1u32..=addresses.len() as u32).rev()) {
+        let now = Instant::now();
+        let share = now + limit.saturating_duration_since(now) / others;
+        match attempt(target, *address, login, roots, share) {
+            Err(
+                error @ (CheckError::Connection(_) | CheckError::Silent { .. } | CheckError::Tls(_)),
+            ) => last = error,
+            // It answers; another address would say the same.
+            seen => return seen,
+        }
+    }
+    Err(last)
+}
+
+fn attempt(
+    target: &IceTarget,
+    address: SocketAddr,
+    login: Option<(&str, &str)>,
+    roots: &Roots,
+    limit: Instant,
+) -> Result<Seen, CheckError> {
+    let mut client = Client::open(target, address, roots, limit)?;
     if !target.relays {
-        let mut client = Client::open(target, roots, limit)?;
         let answer = client.ask(BINDING, |request| request.finished())?;
         let message = read(&answer)?;
         if let Some((code, words)) = message.refusal() {
             return Err(CheckError::Refused(code, words));
         }
         let own = message.address(XOR_MAPPED_ADDRESS).ok_or(CheckError::Protocol("no mapped address"))?;
-        return Ok(Found { own: Some(own), relayed: None, took: began.elapsed() });
+        return Ok((Some(own), None));
     }
     let (username, password) = login.ok_or(CheckError::NoCredentials)?;
-    let mut client = Client::open(target, roots, limit)?;
     let (own, relayed) = client.allocate(username, password)?;
-    Ok(Found { own, relayed: Some(relayed), took: began.elapsed() })
+    Ok((own, Some(relayed)))
 }
 
 struct Client {
@@ -96,9 +136,14 @@ struct Client {
 }
 
 impl Client {
-    fn open(target: &IceTarget, roots: &Roots, limit: Instant) -> Result<Self, CheckError> {
+    fn open(
+        target: &IceTarget,
+        address: SocketAddr,
+        roots: &Roots,
+        limit: Instant,
+    ) -> Result<Self, CheckError> {
         let transport = target.transport;
-        let path = Path::open(target, roots, limit).map_err(|error| failure(&error, transport))?;
+        let path = Path::open(target, address, roots, limit).map_err(|error| failure(&error, transport))?;
         Ok(Self { path, limit, transport })
     }
 
@@ -217,7 +262,10 @@ fn transaction() -> Result<TransactionId, CheckError> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, UdpSocket};
+    use std::{
+        net::{TcpListener, UdpSocket},
+        thread::JoinHandle,
+    };
 
     use super::*;
 
@@ -225,8 +273,8 @@ mod tests {
         text.parse().expect("an address")
     }
 
-    #[test]
-    fn a_stun_server_tells_the_own_address() {
+    /// A STUN server for one question; the thread answers from where it came.
+    fn stun_server() -> (SocketAddr, JoinHandle<SocketAddr>) {
         let server = UdpSocket::bind("127.0.0.1:0").expect("loopback");
         let at = server.local_addr().expect("an address");
         let serving = std::thread::spawn(move || {
@@ -243,6 +291,26 @@ mod tests {
             server.send_to(&answer, from).expect("sent");
             from
         });
+        (at, serving)
+    }
+
+    #[test]
+    fn an_address_that_is_silent_leaves_time_for_the_others() {
+        let silent = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let closed = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
+        let (at, serving) = stun_server();
+        let addresses = [silent.local_addr().expect("an address"), closed, at];
+        let limit = Instant::now() + LIMIT;
+        let seen = check_at(&target("stun:many.example"), &addresses, None, &Roots::of_system(), limit);
+        let (own, _) = seen.expect("the last one answers");
+        assert_eq!(own.map(|own| own.port()), Some(serving.join().expect("served").port()));
+        let only = check_at(&target("stun:many.example"), &[closed], None, &Roots::of_system(), limit);
+        assert!(matches!(only, Err(CheckError::Connection(_))), "{only:?}");
+    }
+
+    #[test]
+    fn a_stun_server_tells_the_own_address() {
+        let (at, serving) = stun_server();
         let found = check(&target(&format!("stun:{at}")), None, &Roots::of_system()).expect("found");
         assert_eq!(
             found.own,

@@ -17,6 +17,9 @@ use crate::{
 /// First time after which a datagram is sent again; it doubles (RFC 8489, section 6.2.1).
 const FIRST_RESEND: Duration = Duration::from_millis(500);
 
+/// Addresses of one name that are tried; each must have time for an answer.
+const MAX_ADDRESSES: usize = 8;
+
 /// The certificates that vouch for servers.
 #[derive(Clone, Debug)]
 pub struct Roots {
@@ -47,22 +50,18 @@ pub(crate) enum Path {
 }
 
 impl Path {
-    /// Opens a way to the first address of the server that takes it.
-    pub(crate) fn open(target: &IceTarget, roots: &Roots, limit: Instant) -> io::Result<Self> {
-        let addresses: Vec<SocketAddr> = (target.host.as_str(), target.port).to_socket_addrs()?.collect();
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in addresses {
-            let opened = match target.transport {
-                Transport::Udp => udp(address),
-                Transport::Tcp => tcp(address, limit).map(Self::Tcp),
-                Transport::Tls => tls(target, address, roots, limit),
-            };
-            match opened {
-                Ok(path) => return Ok(path),
-                Err(error) => last = error,
-            }
+    /// Opens a way to the server at one of its addresses.
+    pub(crate) fn open(
+        target: &IceTarget,
+        address: SocketAddr,
+        roots: &Roots,
+        limit: Instant,
+    ) -> io::Result<Self> {
+        match target.transport {
+            Transport::Udp => udp(address),
+            Transport::Tcp => tcp(address, limit).map(Self::Tcp),
+            Transport::Tls => tls(target, address, roots, limit),
         }
-        Err(last)
     }
 
     /// Sends a request and waits for its answer.
@@ -84,6 +83,11 @@ impl Path {
             }
         }
     }
+}
+
+/// The addresses of a server, those that the system prefers first.
+pub(crate) fn addresses(target: &IceTarget) -> io::Result<Vec<SocketAddr>> {
+    Ok((target.host.as_str(), target.port).to_socket_addrs()?.take(MAX_ADDRESSES).collect())
 }
 
 fn udp(address: SocketAddr) -> io::Result<Path> {
