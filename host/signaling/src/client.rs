@@ -24,6 +24,7 @@ pub struct Client {
     /// What everybody may know, logs too.
     pub(crate) name: String,
     pub(crate) from: IpAddr,
+    pub(crate) opened: Instant,
     pub(crate) link: Link,
     peer: Mutex<Peer>,
     heard: watch::Sender<()>,
@@ -36,8 +37,9 @@ impl Client {
         is_socket: bool,
         admitted: bool,
     ) -> Self {
-        let peer = Mutex::new(Peer::new(admitted, Instant::now()));
-        Self { session, name, from, link: Link::new(is_socket), peer, heard: watch::Sender::new(()) }
+        let opened = Instant::now();
+        let peer = Mutex::new(Peer::new(admitted, opened));
+        Self { session, name, from, opened, link: Link::new(is_socket), peer, heard: watch::Sender::new(()) }
     }
 
     pub(crate) fn peer(&self) -> MutexGuard<'_, Peer> {

@@ -25,7 +25,8 @@ use crate::{
 
 /// Clients that a connection needs: who offers and who answers.
 const EXPECTED: usize = 2;
-/// Sessions of one address that may wait to be let in, and of all together.
+/// Sessions of one address that may wait to be let in, and of all together. Beyond that, one of the address that has the most makes
+/// room, so that whoever has many addresses keeps nobody else out.
 const MAX_WAITING: (usize, usize) = (32, 256);
 
 /// What the protocol leaves to the server.
@@ -122,18 +123,19 @@ impl Relay {
         let from = network(from);
         let name = || random_name().map_err(|_| Refusal::NoIdentity);
         let client = Arc::new(Client::new((name()?, name()?), from, is_socket, admitted));
-        {
+        let crowded_out = {
             let mut clients = self.clients();
-            let waiting = clients.values().filter(|client| !client.peer().has_joined());
-            let (mut all, mut alike) = (0, 0);
-            for other in waiting {
-                all += 1;
-                alike += usize::from(other.from == from);
-            }
-            if alike >= MAX_WAITING.0 || all >= MAX_WAITING.1 {
+            let waiting: Vec<&Arc<Client>> =
+                clients.values().filter(|client| !client.peer().has_joined()).collect();
+            if waiting.iter().filter(|other| other.from == from).count() >= MAX_WAITING.0 {
                 return Err(Refusal::Full);
             }
+            let crowded_out = if waiting.len() >= MAX_WAITING.1 { longest_of_most(&waiting) } else { None };
             clients.insert(client.session.clone(), client.clone());
+            crowded_out
+        };
+        if let Some(other) = crowded_out {
+            self.close(&other, "too many others wait, too", 1013, true);
         }
         debug!(client = %client.name, %from, "signaling session opened");
         if is_socket {
@@ -326,6 +328,17 @@ impl Relay {
             self.close(&client, "the relay ends", 1001, false);
         }
     }
+}
+
+/// Of the sessions of the address that has the most of them the one that waits longest.
+fn longest_of_most(waiting: &[&Arc<Client>]) -> Option<Arc<Client>> {
+    let mut counts: HashMap<IpAddr, usize> = HashMap::new();
+    for client in waiting {
+        *counts.entry(client.from).or_default() += 1;
+    }
+    let (most, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    let alike = waiting.iter().filter(|client| client.from == most);
+    alike.min_by_key(|client| client.opened).map(|client| Arc::clone(client))
 }
 
 /// The address by which clients are counted: of IPv6 the network, since one machine has all of its addresses.

@@ -134,7 +134,22 @@ async fn an_address_has_so_many_sessions_that_wait() {
     assert_eq!((0..100).take_while(|host| relay.open(alike(*host), None, false).is_ok()).count(), 32);
     let many = |network: u16| IpAddr::from([0x2001, 0xdb8, 1, network, 0, 0, 0, 1]);
     let opened = (0..1000).take_while(|network| relay.open(many(*network), None, false).is_ok()).count();
-    assert_eq!(opened, 256 - 32 - 1 - 32, "and all together");
+    assert_eq!(opened, 1000, "whoever has many keeps nobody else out");
+}
+
+#[tokio::test]
+async fn who_takes_most_of_the_room_makes_room() {
+    let relay = relay(64);
+    let greedy: Vec<_> = (0..32).map(|_| relay.open(HERE, None, false).expect("room")).collect();
+    let of = |network: u16| {
+        let at = IpAddr::from([0x2001, 0xdb8, 1, network, 0, 0, 0, 1]);
+        relay.open(at, None, false).expect("room")
+    };
+    let modest: Vec<_> = (0..256 - 32).map(of).collect();
+    let later: Vec<_> = (1000..1010).map(of).collect();
+    assert!(modest.iter().chain(&later).all(|client| relay.find(&name(client)).is_ok()));
+    let stay: Vec<bool> = greedy.iter().map(|client| relay.find(&name(client)).is_ok()).collect();
+    assert_eq!(stay, [vec![false; 10], vec![true; 22]].concat(), "the oldest go first");
 }
 
 #[tokio::test]
