@@ -7,7 +7,7 @@ use poem::{
     error::ReadBodyError,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
 };
-use selkies_signaling::{Client, MAX_PACKET, Refusal, Relay};
+use selkies_signaling::{Client, Refusal, Relay};
 use serde_json::json;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -127,7 +127,7 @@ impl SocketIo {
             (false, Some(session)) => match self.relay.find(session) {
                 Ok(client) if is_get => self.relay.poll(&client).await.map(text),
                 Ok(client) => {
-                    let body = body(&mut request);
+                    let body = body(&mut request, client.message_limit());
                     self.relay.post(&client, body).await.map(|()| text("ok".into()))
                 }
                 Err(refusal) => Err(refusal),
@@ -177,10 +177,10 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The packets of a POST.
-fn body(request: &mut Request) -> impl Future<Output = Result<String, Refusal>> + use<> {
+fn body(request: &mut Request, limit: usize) -> impl Future<Output = Result<String, Refusal>> + use<> {
     let body = request.take_body();
     async move {
-        let bytes = match timeout(BODY_TIMEOUT, body.into_bytes_limit(MAX_PACKET)).await {
+        let bytes = match timeout(BODY_TIMEOUT, body.into_bytes_limit(limit)).await {
             Ok(Ok(bytes)) => bytes,
             Ok(Err(ReadBodyError::PayloadTooLarge)) => return Err(Refusal::TooLarge),
             Ok(Err(_)) | Err(_) => return Err(Refusal::Bad),

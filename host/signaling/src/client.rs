@@ -16,6 +16,9 @@ use crate::{
     relay::Times,
 };
 
+/// Longest message of a client before it is let in, in bytes: it has to hold its token.
+const MAX_EARLY_MESSAGE: usize = 4 * 1024;
+
 /// One client's session, from its first request on.
 #[derive(Debug)]
 pub struct Client {
@@ -44,6 +47,12 @@ impl Client {
 
     pub(crate) fn peer(&self) -> MutexGuard<'_, Peer> {
         self.peer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Longest message that it may send now, in bytes: [`MAX_PACKET`], and less before it is let in.
+    #[must_use]
+    pub fn message_limit(&self) -> usize {
+        if self.peer().has_joined() { MAX_PACKET } else { MAX_EARLY_MESSAGE }
     }
 
     /// The client said something.

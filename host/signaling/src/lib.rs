@@ -10,6 +10,7 @@ mod backoff;
 mod client;
 mod dial;
 mod engine;
+mod fence;
 mod identity;
 mod link;
 mod node;

@@ -29,6 +29,9 @@ const EXPECTED: usize = 2;
 /// room, so that whoever has many addresses keeps nobody else out.
 const MAX_WAITING: (usize, usize) = (32, 256);
 
+/// The reason for the end of who says much before it is known whether it may.
+const EARLY: &str = "it sent too much before it was let in";
+
 /// What the protocol leaves to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
@@ -172,11 +175,12 @@ impl Relay {
         body: impl Future<Output = Result<String, Refusal>>,
     ) -> Result<(), Refusal> {
         let _turn = client.link.begin_post().inspect_err(|_| self.confused(client))?;
-        let body = body
-            .await
-            .and_then(|body| if body.len() > MAX_PACKET { Err(Refusal::TooLarge) } else { Ok(body) });
+        let limit = client.message_limit();
+        let body =
+            body.await.and_then(|body| if body.len() > limit { Err(Refusal::TooLarge) } else { Ok(body) });
         let body = body.inspect_err(|refusal| {
             let reason = match refusal {
+                Refusal::TooLarge if limit < MAX_PACKET => EARLY,
                 Refusal::TooLarge => "it sent more than 1 MiB",
                 _ => "its request broke off",
             };
@@ -201,6 +205,9 @@ impl Relay {
         // What follows an end is not heard.
         if !self.clients().contains_key(&client.session) {
             return;
+        }
+        if packet.len() > client.message_limit() {
+            return self.close(client, EARLY, 1009, false);
         }
         let acts = client.peer().hear(packet, self.options.token.as_ref(), Instant::now());
         for act in acts {

@@ -19,6 +19,7 @@ use tracing::debug;
 use crate::{
     client::Client,
     engine::{MAX_PACKET, PROBE, PROBED, UPGRADE},
+    fence::Fence,
     relay::Relay,
 };
 
@@ -47,6 +48,7 @@ impl Relay {
         is_upgrade: bool,
     ) {
         let _carried = self.carrying();
+        let stream = Fence::new(stream, client.clone());
         let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(limits())).await;
         if is_upgrade {
             let done = tokio::select! {

@@ -4,7 +4,10 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use selkies_signaling::{Client, MAX_PACKET, Refusal, Relay, RelayOptions, Times};
-use tokio::{io::DuplexStream, time::timeout};
+use tokio::{
+    io::{AsyncWriteExt, DuplexStream},
+    time::timeout,
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{Message, protocol::Role},
@@ -183,6 +186,35 @@ async fn a_message_that_is_too_long_closes_the_socket_with_its_code() {
     let (_, code) = timeout(SOON, async { tokio::join!(large, closed) }).await.expect("soon");
     assert_eq!(code, 1009);
     gone(&relay, &client).await;
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_cannot_say_much() {
+    // Nobody is ended for want of a word.
+    let times = Times { join_timeout: Duration::from_secs(600), ..Times::default() };
+    let relay = Relay::new(RelayOptions { times, ..RelayOptions::default() });
+    let polls = relay.open(HERE, None, false).expect("room");
+    let long = format!("40{{\"token\":\"{}\"}}", "x".repeat(5000));
+    assert_eq!(say(&relay, &polls, &long).await, Err(Refusal::TooLarge));
+    gone(&relay, &polls).await;
+    let length = u16::try_from(long.len()).expect("it is short enough").to_be_bytes();
+    for bytes in [
+        // The head of a text of 1 MiB (RFC 6455 section 5.2), masked with zeros, of which some comes.
+        [&[0x81, 0xff, 0, 0, 0, 0, 0, 0x0f, 0xff, 0xff, 0, 0, 0, 0][..], &[b'4'; 40_000][..]].concat(),
+        // The whole of the text from above, by which it would be let in.
+        [&[0x81, 0xfe][..], &length[..], &[0; 4][..], long.as_bytes()].concat(),
+    ] {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let client = relay.open(HERE, None, true).expect("room");
+        tokio::spawn({
+            let (relay, client) = (relay.clone(), client.clone());
+            async move { relay.carry(client, far, false).await }
+        });
+        let (_reads, mut writes) = tokio::io::split(near);
+        writes.write_all(&bytes).await.expect("there is room");
+        gone(&relay, &client).await;
+    }
+    assert_eq!(joined(&relay).await.message_limit(), MAX_PACKET);
 }
 
 #[tokio::test]
