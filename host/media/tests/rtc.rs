@@ -38,6 +38,48 @@ impl Observer for Heard {
     fn encoder_replaced(&self, _: &str, _: &str) {}
 }
 
+/// Every line that is logged, for what shows nowhere else.
+static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Writes it.
+struct Logged;
+
+impl tracing::Subscriber for Logged {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::Id {
+        tracing::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::Id, _: &tracing::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut line = String::new();
+        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            line.push_str(&format!("{}={value:?} ", field.name()));
+        });
+        LOG.lock().expect("no panic").push(line);
+    }
+
+    fn enter(&self, _: &tracing::Id) {}
+
+    fn exit(&self, _: &tracing::Id) {}
+}
+
+/// Does something, and waits until a line with both texts was logged since.
+fn logged(one: &str, other: &str, cause: impl FnOnce()) {
+    let seen = LOG.lock().expect("no panic").len();
+    cause();
+    until(other, || {
+        let log = LOG.lock().expect("no panic");
+        log.iter().skip(seen).any(|line| line.contains(one) && line.contains(other)).then_some(())
+    });
+}
+
 fn options() -> RtcOptions {
     RtcOptions { user: "house".into(), tcp: false, tls: false, force_relay: false, in_use: true }
 }
@@ -74,6 +116,8 @@ fn put(path: &Path, text: &str) {
 
 #[test]
 fn the_first_source_that_answers_serves_and_its_last_good_answer_is_kept() {
+    // No other test of this file reads the log; whoever is first makes it.
+    let _ = tracing::subscriber::set_global_default(Logged);
     let plugins = Plugins::prepare();
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("rtc.json");
@@ -97,11 +141,16 @@ fn the_first_source_that_answers_serves_and_its_last_good_answer_is_kept() {
     until("connected clients hear of it", || {
         told.borrow_and_update().as_ref().filter(|json| json.contains("second.example")).map(drop)
     });
-    // What is broken or gone changes nothing, and does not keep the next one out.
-    put(&file, "nonsense");
-    fs::remove_file(&file).expect("removed");
-    std::os::unix::fs::symlink("/etc/passwd", &file).expect("a link");
-    answer(&configs, "stun:second.example");
+    // What is broken or gone changes nothing once it was looked at, and does not keep the next one out.
+    let place = file.display().to_string();
+    logged(&place, "no JSON object", || put(&file, "nonsense"));
+    assert!(configs.current().is_some_and(|json| json.contains("stun:second.example")));
+    logged(&place, "symbolic link", || {
+        fs::remove_file(&file).expect("removed");
+        std::os::unix::fs::symlink("/etc/passwd", &file).expect("a link");
+    });
+    assert!(configs.current().is_some_and(|json| json.contains("stun:second.example")));
+    assert!(told.borrow_and_update().as_ref().is_some_and(|json| json.contains("stun:second.example")));
     let other = folder.path().join("other");
     put(&other, r#"{"iceServers":[{"urls":"stun:third.example"}]}"#);
     fs::rename(&other, &file).expect("replaced");
