@@ -97,9 +97,9 @@ fn check_at(
         let now = Instant::now();
         let share = now + limit.saturating_duration_since(now) / others;
         match attempt(target, *address, login, roots, share) {
-            Err(
-                error @ (CheckError::Connection(_) | CheckError::Silent { .. } | CheckError::Tls(_)),
-            ) => last = error,
+            Err(error @ (CheckError::Connection(_) | CheckError::Silent { .. } | CheckError::Tls(_))) => {
+                last = error
+            }
             // It answers; another address would say the same.
             seen => return seen,
         }

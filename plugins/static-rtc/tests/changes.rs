@@ -91,7 +91,11 @@ fn a_lifetime_begins_when_the_file_is_written() {
     // A loaded machine may take a while between writing and reading.
     assert!((2900..=3000).contains(&lifetime(hour, 600)));
     assert_eq!(lifetime(hour, 3601), 0, "it is good only where there is nothing better");
-    assert_eq!(lifetime(r#"{"iceServers":[{"urls":"stun:a"}]}"#, 1_000_000), 86_400, "it says nothing of an end");
+    assert_eq!(
+        lifetime(r#"{"iceServers":[{"urls":"stun:a"}]}"#, 1_000_000),
+        86_400,
+        "it says nothing of an end"
+    );
 }
 
 #[test]

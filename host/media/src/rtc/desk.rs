@@ -74,14 +74,16 @@ impl Desk {
             }
             self.spread(now);
             // While the host's own answer is awaited, users wait.
-            let ready = self.chain.serving(now).map(|(which, _)| which).filter(|which| !self.chain.is_asked(*which));
+            let ready =
+                self.chain.serving(now).map(|(which, _)| which).filter(|which| !self.chain.is_asked(*which));
             if let Some(which) = ready
                 && let Some(user) = self.users.next(which, now)
             {
                 self.ask(which, user);
             }
             let next_user = ready.and_then(|_| self.users.due());
-            let until = [self.chain.wakeup(now), next_user].into_iter().flatten().fold(now + LOOK, Instant::min);
+            let until =
+                [self.chain.wakeup(now), next_user].into_iter().flatten().fold(now + LOOK, Instant::min);
             match words.recv_deadline(until) {
                 Ok(Word::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(word) => {

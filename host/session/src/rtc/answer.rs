@@ -254,13 +254,32 @@ mod tests {
 
     #[test]
     fn addresses_are_judged_as_browsers_do_it() {
-        for url in ["stun:a", "STUNS:a.example:1", "turn:[::1]:3478?transport=tcp", "turns:10.0.0.7", "turn:a_b-c"] {
+        for url in
+            ["stun:a", "STUNS:a.example:1", "turn:[::1]:3478?transport=tcp", "turns:10.0.0.7", "turn:a_b-c"]
+        {
             assert!(is_ice(url), "{url}");
         }
         for url in [
-            "", "stun", "stun:", "turn::3478", "turn:?transport=udp", "turn:a:0", "turn:a:65536", "turn:a:", "turn:a:+1",
-            "stun:a?transport=udp", "turn:a?transport=sctp", "turn:a?x=y", "turn://a", "turn:a/b", "turn:u@a",
-            "turn:[::1", "turn:[a]", "turn:[::1]1", "turn:2001:db8::1", "turn:a b",
+            "",
+            "stun",
+            "stun:",
+            "turn::3478",
+            "turn:?transport=udp",
+            "turn:a:0",
+            "turn:a:65536",
+            "turn:a:",
+            "turn:a:+1",
+            "stun:a?transport=udp",
+            "turn:a?transport=sctp",
+            "turn:a?x=y",
+            "turn://a",
+            "turn:a/b",
+            "turn:u@a",
+            "turn:[::1",
+            "turn:[a]",
+            "turn:[::1]1",
+            "turn:2001:db8::1",
+            "turn:a b",
         ] {
             assert!(!is_ice(url), "{url}");
         }

@@ -39,10 +39,7 @@ fn offering(now: Instant) -> Node {
 fn offers_answers_and_candidates_are_translated() {
     let now = Instant::now();
     let mut node = offering(now);
-    assert_eq!(
-        hear(&mut node, ANSWER, now),
-        say(r#"server-1 {"sdp":{"type":"answer","sdp":"v=0\r\n"}}"#)
-    );
+    assert_eq!(hear(&mut node, ANSWER, now), say(r#"server-1 {"sdp":{"type":"answer","sdp":"v=0\r\n"}}"#));
     let candidate = r#"{"type":"ice-candidate","data":{"candidate":"candidate:2","sdpMid":"video0","sdpMLineIndex":1,"x":1}}"#;
     let told = r#"server-1 {"ice":{"candidate":"candidate:2","sdpMLineIndex":1,"sdpMid":"video0"}}"#;
     assert_eq!(hear(&mut node, candidate, now), say(told));
@@ -88,10 +85,7 @@ fn a_peer_that_comes_again_gets_a_new_offer() {
     let now = Instant::now();
     let mut node = offering(now);
     hear(&mut node, ANSWER, now);
-    assert_eq!(
-        hear(&mut node, r#"{"type":"offer","data":{}}"#, now),
-        say(r#"server-1 {"restart":true}"#)
-    );
+    assert_eq!(hear(&mut node, r#"{"type":"offer","data":{}}"#, now), say(r#"server-1 {"restart":true}"#));
     assert_eq!(hear(&mut node, ANSWER, now), [], "the answer to an offer that is gone");
     assert_eq!(node.line(OFFER, now), signals(&[OFFERED]));
     assert!(matches!(&hear(&mut node, ANSWER, now)[..], [Step::Say(_)]));
