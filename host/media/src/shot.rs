@@ -165,12 +165,12 @@ impl Video {
         }
     }
 
-    /// Sets the earliest time of the next frame: the frame rate on average, the first after a pause at once.
+    /// Sets the earliest time of the next frame: the frame rate on average, the first two after a pause at once. Without room
+    /// for one, a source of just that rate would be shown late for ever after it was late once.
     fn pace(&mut self) {
         let (now, period) = (Instant::now(), Duration::from_secs(1) / self.settings.framerate.max(1));
         // A frame that input let ahead takes the next one's turn, so that the rate holds.
-        let due = self.next_frame + period;
-        self.next_frame = if due < now { now + period } else { due };
+        self.next_frame = (self.next_frame + period).max(now);
     }
 }
 
