@@ -78,7 +78,7 @@ impl Stage {
 
     /// Starts a host without a controlling terminal.
     fn host(&self, address: &str, port: u16) -> Host {
-        let mut command = Command::new("setsid");
+        let mut command = heeding_hangups("setsid");
         command.arg(env!("CARGO_BIN_EXE_selkies-host")).args(self.arguments(address, port));
         self.dress(&mut command);
         Host::start(command)
@@ -88,7 +88,7 @@ impl Stage {
     fn host_of_a_terminal(&self) -> Host {
         let words = self.arguments("127.0.0.1", 0).join(" ");
         let line = format!("exec {} {words} </dev/null", env!("CARGO_BIN_EXE_selkies-host"));
-        let mut command = Command::new("script");
+        let mut command = heeding_hangups("script");
         command.args(["-q", "-e", "-f", "-c", &line, "/dev/null"]).env("SHELL", "/bin/sh");
         self.dress(&mut command);
         Host::start(command)
@@ -100,6 +100,13 @@ impl Stage {
         self.dress(&mut command);
         command.output().expect("the binary runs")
     }
+}
+
+/// A program that hangups reach although these tests may have been started with `nohup`.
+fn heeding_hangups(program: &str) -> Command {
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", program]);
+    command
 }
 
 struct Host {
