@@ -35,21 +35,21 @@ pub static DESCRIPTION: Description = Description {
     ],
     // As with libvpx: one quantiser for all that changes.
     quality: Quality {
-        best: 4,
-        worst: 63,
+        best: 8,
+        worst: 51,
         properties: &[
             Property::new("end-usage", &["vbr"]),
             Property::new("target-bitrate", &["1000000"]),
             Property::needed("max-quantizer", &["63"]),
-            Property::needed("min-quantizer", &["{quality}"]),
-            Property::needed("max-quantizer", &["{quality}"]),
+            Property::needed("min-quantizer", &["{quality_63}"]),
+            Property::needed("max-quantizer", &["{quality_63}"]),
         ],
         live: true,
     },
     bitrate: &[
         Property::new("end-usage", &["cbr"]),
-        Property::new("max-quantizer", &["{max_qp|63}"]),
-        Property::new("min-quantizer", &["{min_qp|4}"]),
+        Property::new("max-quantizer", &["{max_qp_63|63}"]),
+        Property::new("min-quantizer", &["{min_qp_63|4}"]),
         Property::new("buf-sz", &["{vbv_ms}"]),
         Property::new("buf-initial-sz", &["{vbv_ms}"]),
         Property::new("buf-optimal-sz", &["{vbv_ms}"]),

@@ -12,7 +12,7 @@ pub const SOFTWARE_CONVERTERS: &[&str] = &["videoconvert"];
 /// A value is text in GStreamer's own form (numbers, nicks of enumerations), with places that the host's request fills:
 /// `{quality}`, `{kbps}`, `{bps}`, `{max_kbps}`, `{max_bps}`, `{vbv_ms}`, `{vbv_kbit}`, `{min_qp}`, `{max_qp}`,
 /// `{keyframes}`, `{threads}`, `{fps}`; `{quality_255}`, `{min_qp_255}` and `{max_qp_255}` are quantisers on a scale of 255,
-/// made of the host's of 51. After `|` stands what is meant when the request leaves it open; without one, the
+/// `{quality_63}` and the like on one of 63, made of the host's of 51. After `|` stands what is meant when the request leaves it open; without one, the
 /// property is then not set.
 #[derive(Clone, Copy, Debug)]
 pub struct Property {

@@ -21,6 +21,8 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(3);
 /// How long a frame waits for the pipeline to let go of the one before; then it is copied.
 const RELEASE: Duration = Duration::from_millis(4);
+/// How long a picture rests before it is shown finer.
+const REFINE_DELAY: Duration = Duration::from_millis(250);
 
 /// A plugin: its description and its configuration.
 pub trait Family: Send + 'static {
@@ -37,6 +39,10 @@ pub struct GstEncoder<F> {
     tuning: Tuning,
     to_host: ToHost,
     chain: Chain,
+    /// The element is set to the quality of what rests.
+    fine: bool,
+    /// What decoders have is coarser than what rests is to be.
+    is_coarse: bool,
     /// The frame before, to notice gaps; none before the first.
     last_frame: Option<u64>,
     family: PhantomData<fn() -> F>,
@@ -51,6 +57,13 @@ struct ToHost {
     completion: Completion,
 }
 
+impl ToHost {
+    /// When what is shown now is to be shown finer, if it rests.
+    fn refine_at(&self) -> u64 {
+        self.host.now_ns().saturating_add(REFINE_DELAY.as_nanos() as u64)
+    }
+}
+
 impl Answer for ToHost {
     fn converted(&self, took: Duration) {
         self.host.observe("convert_seconds", took.as_secs_f64());
@@ -61,7 +74,8 @@ impl Answer for ToHost {
         slab[..bytes.len()].copy_from_slice(bytes);
         let info = PacketInfo {
             codec: self.codec,
-            flags: if is_key { abi::PACKET_KEY } else { 0 },
+            flags: if is_key { abi::PACKET_KEY } else { 0 }
+                | if frame.refines { abi::PACKET_REFINEMENT } else { 0 },
             layer: 0,
             frame_id: frame.frame_id,
             reference_frame_id: 0,
@@ -72,8 +86,9 @@ impl Answer for ToHost {
         slab.commit(bytes.len(), info)
     }
 
-    fn done(&self, frame_id: u64, outcome: Result<()>) {
-        self.completion.done(frame_id, outcome.map(|()| None));
+    fn done(&self, frame: &Pending, outcome: Result<()>) {
+        let refine_at = frame.is_coarse.then(|| self.refine_at());
+        self.completion.done(frame.frame_id, outcome.map(|()| refine_at));
     }
 }
 
@@ -90,7 +105,9 @@ impl<F: Family> Encoder for GstEncoder<F> {
         })?;
         Ok(vec![EncoderCaps {
             name: what.name.to_owned(),
-            flags: abi::ENCODER_DAMAGE | if what.device == Device::Cpu { 0 } else { abi::ENCODER_HARDWARE },
+            flags: abi::ENCODER_DAMAGE
+                | if what.device == Device::Cpu { 0 } else { abi::ENCODER_HARDWARE }
+                | if what.quality.live { abi::ENCODER_REFINES } else { 0 },
             codec: what.codec,
             memory_mask: 1 << abi::MEMORY_CPU | 1 << abi::MEMORY_MEMFD,
             fourccs: vec![abi::FOURCC_XRGB8888, abi::FOURCC_ARGB8888],
@@ -117,7 +134,8 @@ impl<F: Family> Encoder for GstEncoder<F> {
         let request = Request::new(what, &tuning, params)?;
         let to_host = ToHost { host, codec: what.codec, packets, completion };
         let chain = Chain::start(Library::start()?, what, &tuning, &request, Box::new(to_host))?;
-        Ok(Self { request, tuning, to_host, chain, last_frame: None, family: PhantomData })
+        let (fine, is_coarse) = (false, false);
+        Ok(Self { request, tuning, to_host, chain, fine, is_coarse, last_frame: None, family: PhantomData })
     }
 
     fn configure(&mut self, params: &EncoderParams) -> Result<()> {
@@ -130,15 +148,20 @@ impl<F: Family> Encoder for GstEncoder<F> {
         let wants_key = params.keyframe || self.last_frame.is_none() || self.chain.exchange().starts_anew();
         let rests = frame.damage_since(self.last_frame).is_some_and(<[abi::Rect]>::is_empty);
         let fits = picture::fits(frame, &self.request);
-        if rests && !wants_key && !self.request.ignore_damage && fits {
+        let refines = rests && !wants_key && fits && params.refine && self.is_coarse;
+        if rests && !wants_key && !refines && !self.request.ignore_damage && fits {
             self.last_frame = Some(id);
-            return Ok(Progress::Done { refine_at_ns: None });
+            let refine_at_ns = self.is_coarse.then(|| self.to_host.refine_at());
+            return Ok(Progress::Done { refine_at_ns });
         }
         if wants_key && fits && !F::DESCRIPTION.forces_keys && !self.chain.is_fresh() {
             let to_host = Box::new(self.to_host);
             self.chain =
                 Chain::start(Library::start()?, F::DESCRIPTION, &self.tuning, &self.request, to_host)?;
+            self.fine = false;
         }
+        self.look(refines)?;
+        self.is_coarse = !refines && self.request.refine.is_some();
         let is_free = self.chain.tether().is_empty_within(RELEASE);
         let buffer = picture::buffer(
             frame,
@@ -152,6 +175,8 @@ impl<F: Family> Encoder for GstEncoder<F> {
             width: frame.width(),
             height: frame.height(),
             wants_key,
+            refines,
+            is_coarse: self.is_coarse,
         };
         self.chain.exchange().begin(pending)?;
         if wants_key {
@@ -177,13 +202,24 @@ impl<F: Family> Encoder for GstEncoder<F> {
 }
 
 impl<F: Family> GstEncoder<F> {
+    /// Sets the quality of the next frame: that of what rests, or of what changes.
+    fn look(&mut self, fine: bool) -> Result<()> {
+        if std::mem::replace(&mut self.fine, fine) == fine {
+            return Ok(());
+        }
+        let refined = self.request.refined().filter(|_| fine);
+        self.chain.control(refined.as_ref().unwrap_or(&self.request))
+    }
+
     fn adopt(&mut self, request: Request) -> Result<()> {
         if !self.request.can_become(&request, F::DESCRIPTION) {
             return Err(Error::reconfigure(format!("{}: this needs another instance", F::DESCRIPTION.name)));
         }
-        if !self.request.same_rate(&request) {
+        if !self.request.same_rate(&request) || self.fine {
             self.chain.control(&request)?;
+            self.fine = false;
         }
+        self.is_coarse = request.refine.is_some() && self.last_frame.is_some();
         self.request = request;
         Ok(())
     }

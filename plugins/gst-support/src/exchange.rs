@@ -16,11 +16,11 @@ pub(crate) trait Answer: Send + Sync + 'static {
     fn packet(&self, frame: &Pending, bytes: &[u8], is_key: bool) -> Result<()>;
 
     /// The frame is finished.
-    fn done(&self, frame_id: u64, outcome: Result<()>);
+    fn done(&self, frame: &Pending, outcome: Result<()>);
 }
 
 /// A frame under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pending {
     pub(crate) frame_id: u64,
     pub(crate) timestamp_ns: u64,
@@ -28,6 +28,10 @@ pub(crate) struct Pending {
     pub(crate) height: u32,
     /// Its packet must be a keyframe.
     pub(crate) wants_key: bool,
+    /// It shows what the one before does, finer.
+    pub(crate) refines: bool,
+    /// It can be shown finer later, when nothing changes.
+    pub(crate) is_coarse: bool,
 }
 
 #[derive(Debug, Default)]
@@ -164,7 +168,7 @@ impl Exchange {
             // Decoders lack what this one should have shown, or a keyframe that was asked for.
             state.anew = outcome.is_err();
             if !state.closed {
-                self.answer.done(frame.frame_id, outcome);
+                self.answer.done(&frame, outcome);
             }
         }
         self.changed.notify_all();
@@ -213,9 +217,9 @@ mod tests {
             if refused { Err(Error::retry("no slab")) } else { Ok(()) }
         }
 
-        fn done(&self, frame_id: u64, outcome: Result<()>) {
+        fn done(&self, frame: &Pending, outcome: Result<()>) {
             let end = outcome.err().map_or("done".to_owned(), |error| error.text().to_owned());
-            self.0.lock().expect("a lock").push(format!("{frame_id} {end}"));
+            self.0.lock().expect("a lock").push(format!("{} {end}", frame.frame_id));
         }
     }
 
@@ -225,7 +229,7 @@ mod tests {
     }
 
     fn frame(frame_id: u64, wants_key: bool) -> Pending {
-        Pending { frame_id, timestamp_ns: 0, width: 64, height: 64, wants_key }
+        Pending { frame_id, width: 64, height: 64, wants_key, ..Pending::default() }
     }
 
     fn said(told: &Told) -> Vec<String> {

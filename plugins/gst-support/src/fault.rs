@@ -102,7 +102,7 @@ mod tests {
             Ok(())
         }
 
-        fn done(&self, _: u64, outcome: Result<()>) {
+        fn done(&self, _: &Pending, outcome: Result<()>) {
             let _ = self.0.send(outcome);
         }
     }
@@ -114,7 +114,13 @@ mod tests {
         let (send, receive) = mpsc::channel();
         let library = Library::start()?;
         let mut chain = Chain::start(library, what, &Tuning::default(), &request, Box::new(Told(send)))?;
-        chain.exchange().begin(Pending { frame_id: 1, timestamp_ns: 0, width, height, wants_key: true })?;
+        chain.exchange().begin(Pending {
+            frame_id: 1,
+            width,
+            height,
+            wants_key: true,
+            ..Pending::default()
+        })?;
         chain.push(gst::Buffer::from_mut_slice(vec![0x40; width as usize * height as usize * 4]))?;
         receive.recv_timeout(Duration::from_secs(30)).expect("an answer in time")
     }

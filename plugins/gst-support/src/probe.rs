@@ -26,7 +26,7 @@ impl Answer for Trial {
         Ok(())
     }
 
-    fn done(&self, _: u64, outcome: Result<()>) {
+    fn done(&self, _: &Pending, outcome: Result<()>) {
         // After a packet, nobody listens any more.
         let _ = self.0.send(outcome.map(|()| false));
     }
@@ -40,10 +40,10 @@ pub(crate) fn attempt(library: Library, what: &'static Description, tuning: &Tun
     let mut chain = Chain::start(library, what, tuning, &request, Box::new(Trial(send)))?;
     chain.exchange().begin(Pending {
         frame_id: 1,
-        timestamp_ns: 0,
         width: SIDE,
         height: SIDE,
         wants_key: true,
+        ..Pending::default()
     })?;
     let bytes = SIDE as usize * SIDE as usize * 4;
     chain.push(gst::Buffer::from_mut_slice(vec![0x40; bytes]))?;

@@ -12,6 +12,10 @@ const MAX_THREADS: u32 = 16;
 const THREAD_ROWS: u32 = 128;
 /// Where the quality scale of encoders ends whose quantisers go up to 255: what the host is told is one of H.264's.
 const SCALE: u64 = 51;
+/// H.264's quantisers, and those of libvpx's and libaom's scale of 63 with about the same step for the same detail:
+/// `quant_common.c` of either against table 8-15 of H.264. Between them lies a straight line.
+const STEPS_63: [(u64, u64); 9] =
+    [(0, 1), (18, 8), (25, 21), (28, 29), (33, 37), (40, 50), (45, 56), (51, 63), (u64::MAX, 63)];
 /// Buffer of a constant bit rate when nobody says how long, milliseconds.
 const VBV_MS: u32 = 100;
 
@@ -33,6 +37,8 @@ pub(crate) struct Request {
     /// Numerator, denominator.
     pub(crate) fps: (u32, u32),
     pub(crate) control: Control,
+    /// Constant quality of what came to rest, where it is finer than `control` and can be set while the element runs.
+    pub(crate) refine: Option<u32>,
     /// Length of the rate control's buffer, milliseconds.
     vbv_ms: u32,
     min_qp: Option<u32>,
@@ -76,6 +82,8 @@ impl Request {
                 )));
             }
         };
+        let refine = params.refine_quality().map(|refine| refine.max(what.quality.best));
+        let finer = |&refine: &u32| matches!(control, Control::Quality(quality) if refine < quality);
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_OWN_THREADS));
         let cores = u32::try_from(cores).unwrap_or(1);
         let threads = [params.threads, tuning.threads, cores].into_iter().find(|&threads| threads > 0);
@@ -85,6 +93,7 @@ impl Request {
             fourcc: params.fourcc,
             fps: (params.fps_num.clamp(1, 1000), params.fps_den.clamp(1, 1001)),
             control,
+            refine: refine.filter(|_| what.quality.live).filter(finer),
             vbv_ms: if params.vbv_ms == 0 { VBV_MS } else { params.vbv_ms },
             min_qp: params.min_qp(),
             max_qp: params.max_qp(),
@@ -102,6 +111,7 @@ impl Request {
             fourcc: abi::FOURCC_XRGB8888,
             fps: (60, 1),
             control: Control::Quality(what.quality.best.midpoint(what.quality.worst)),
+            refine: None,
             vbv_ms: VBV_MS,
             min_qp: None,
             max_qp: None,
@@ -140,6 +150,11 @@ impl Request {
         Ok(Self { control, fps, vbv_ms, ..self.clone() })
     }
 
+    /// The same at the quality of what came to rest; `None` without one.
+    pub(crate) fn refined(&self) -> Option<Self> {
+        self.refine.map(|quality| Self { control: Control::Quality(quality), ..self.clone() })
+    }
+
     /// True when a running element can go over to `other`.
     pub(crate) fn can_become(&self, other: &Self, what: &Description) -> bool {
         let live = match (self.control, other.control) {
@@ -153,6 +168,7 @@ impl Request {
         let same = Self {
             control: other.control,
             fps: other.fps,
+            refine: other.refine,
             vbv_ms: other.vbv_ms,
             ignore_damage: other.ignore_damage,
             ..self.clone()
@@ -187,6 +203,9 @@ impl Request {
         if let Some(quantiser) = place.strip_suffix("_255") {
             return self.number(quantiser).map(|number| (number * 255 / SCALE).min(255));
         }
+        if let Some(quantiser) = place.strip_suffix("_63") {
+            return self.number(quantiser).map(on_63);
+        }
         let kbps = match self.control {
             Control::Bitrate(kbps) => Some(u64::from(kbps)),
             Control::Quality(_) => None,
@@ -211,6 +230,13 @@ impl Request {
     }
 }
 
+/// The quantiser of a scale of 63 that is about as coarse as this one of H.264's 51.
+fn on_63(quantiser: u64) -> u64 {
+    let behind = STEPS_63.partition_point(|&(from, _)| from <= quantiser).clamp(1, STEPS_63.len() - 1);
+    let ((from, at), (to, then)) = (STEPS_63[behind - 1], STEPS_63[behind]);
+    at + (then - at) * (quantiser - from) / (to - from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +248,7 @@ mod tests {
             fourcc: abi::FOURCC_XRGB8888,
             fps: (60, 1),
             control,
+            refine: None,
             vbv_ms: 100,
             min_qp: Some(3),
             max_qp: None,
@@ -261,6 +288,20 @@ mod tests {
         let bits = request(Control::Bitrate(4000));
         assert_eq!(bits.fill("{min_qp_255}").as_deref(), Some("15"));
         assert_eq!((bits.fill("{max_qp_255}"), bits.fill("{quality_255}")), (None, None));
+    }
+
+    #[test]
+    fn a_quality_is_put_on_a_scale_of_63_by_the_step() {
+        for (quality, wanted) in
+            [(0, 1), (5, 2), (18, 8), (25, 21), (26, 23), (40, 50), (50, 61), (51, 63), (63, 63)]
+        {
+            let request = request(Control::Quality(quality));
+            let wanted = wanted.to_string();
+            assert_eq!(request.fill("{quality_63}").as_deref(), Some(wanted.as_str()), "{quality}");
+        }
+        let all: Vec<u64> = (0..=51).map(on_63).collect();
+        assert!(all.windows(2).all(|pair| pair[0] < pair[1] || pair[0] + 1 >= pair[1]), "{all:?}");
+        assert!(all.is_sorted(), "{all:?}");
     }
 
     #[test]

@@ -32,17 +32,17 @@ pub static DESCRIPTION: Description = Description {
     ],
     quality: Quality {
         best: 1,
-        worst: 63,
+        worst: 51,
         properties: &[
-            Property::needed("crf", &["{quality}"]),
+            Property::needed("crf", &["{quality_63}"]),
             Property::needed("parameters-string", &["pred-struct=1:lookahead=0:scd=0:enable-tf=0"]),
         ],
         live: false,
     },
     bitrate: &[
         Property::needed("target-bitrate", &["{kbps}"]),
-        Property::new("min-qp-allowed", &["{min_qp}"]),
-        Property::new("max-qp-allowed", &["{max_qp}"]),
+        Property::new("min-qp-allowed", &["{min_qp_63}"]),
+        Property::new("max-qp-allowed", &["{max_qp_63}"]),
         Property::needed("parameters-string", &["pred-struct=1:lookahead=0:scd=0:enable-tf=0:rc=2"]),
         Property::new("maximum-buffer-size", &["{vbv_ms}"]),
     ],

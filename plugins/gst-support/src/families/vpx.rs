@@ -15,17 +15,17 @@ pub const REALTIME: &[Property] = &[
     Property::new("static-threshold", &["100"]),
 ];
 
-/// One quantiser for all that changes: 4 to 63, the range that both codecs decode well in. The widest range is set first,
-/// so that the lowest is never above the highest.
+/// One quantiser for all that changes: what the host is told is H.264's scale, from where it means 4, below which these codecs
+/// do not decode well, to 63. The widest range is set first, so that the lowest is never above the highest.
 pub const QUALITY: Quality = Quality {
-    best: 4,
-    worst: 63,
+    best: 8,
+    worst: 51,
     properties: &[
         Property::new("end-usage", &["vbr"]),
         Property::new("target-bitrate", &["1000000000"]),
         Property::needed("max-quantizer", &["63"]),
-        Property::needed("min-quantizer", &["{quality}"]),
-        Property::needed("max-quantizer", &["{quality}"]),
+        Property::needed("min-quantizer", &["{quality_63}"]),
+        Property::needed("max-quantizer", &["{quality_63}"]),
     ],
     live: true,
 };
@@ -35,8 +35,8 @@ pub const BITRATE: &[Property] = &[
     Property::new("end-usage", &["cbr"]),
     Property::new("undershoot", &["95"]),
     Property::new("overshoot", &["15"]),
-    Property::new("max-quantizer", &["{max_qp|63}"]),
-    Property::new("min-quantizer", &["{min_qp|4}"]),
+    Property::new("max-quantizer", &["{max_qp_63|63}"]),
+    Property::new("min-quantizer", &["{min_qp_63|4}"]),
     Property::new("buffer-size", &["{vbv_ms}"]),
     Property::new("buffer-initial-size", &["{vbv_ms}"]),
     Property::new("buffer-optimal-size", &["{vbv_ms}"]),

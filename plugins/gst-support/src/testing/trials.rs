@@ -73,6 +73,7 @@ pub fn encodes<F: Family>(decoder: Decoder) {
     pictures::<F>(decoder, (320, 200));
     pictures::<F>(decoder, (319, 201));
     rests::<F>();
+    refines::<F>(decoder);
     rates::<F>();
     refuses::<F>();
 }
@@ -131,6 +132,44 @@ fn rests<F: Family>() {
     assert_eq!(stream.submit(&TestPicture { flags: abi::SUBMIT_KEYFRAME, ..still.clone() }).len(), 1);
     assert_eq!(stream.submit(&scene.picture()).len(), 1);
     stream.rest();
+}
+
+/// What rests is shown finer, once, where a quality takes effect while the element runs; and coarse again when it moves.
+fn refines<F: Family>(decoder: Decoder) {
+    let what = F::DESCRIPTION;
+    let (width, height) = (320, 192);
+    let scene = |x| Scene { width, height, at: (x, 40), noise: 40 };
+    let coarse = what.quality.best + (what.quality.worst - what.quality.best) * 3 / 4;
+    let params = abi::EncoderParams {
+        quality: coarse,
+        refine_quality: what.quality.best + 8,
+        ..params(what, width, height)
+    };
+    let mut stream = Stream::new::<F>("{}", &params).expect("an encoder");
+    let mut packets = stream.submit(&scene(20).picture());
+    packets.extend(stream.submit(&scene(30).picture()));
+    let still = TestPicture { damage: Some(Vec::new()), flags: abi::SUBMIT_REFINE, ..scene(30).picture() };
+    let finer = stream.submit(&still);
+    assert_eq!(finer.len(), usize::from(what.quality.live));
+    if !what.quality.live {
+        return stream.rest();
+    }
+    assert_eq!(finer[0].info.flags & (abi::PACKET_REFINEMENT | abi::PACKET_KEY), abi::PACKET_REFINEMENT);
+    packets.extend(finer);
+    assert_eq!(stream.submit(&still).len(), 0, "once is enough");
+    packets.extend(stream.submit(&scene(40).picture()));
+    stream.rest();
+    let bytes: Vec<Vec<u8>> = packets.into_iter().map(|packet| packet.payload).collect();
+    let decoded = decoder.decode(&bytes);
+    let likeness = |at: usize, x| scene(x).likeness(&decoded[at], what.colorimetry == "bt601").0;
+    let (moving, resting) = (likeness(1, 30), likeness(2, 30));
+    assert!(resting > moving + 2.0, "{moving:.1} dB in motion, {resting:.1} dB at rest");
+    assert!(
+        bytes[3].len() < bytes[2].len(),
+        "{} bytes in motion, {} at rest",
+        bytes[3].len(),
+        bytes[2].len()
+    );
 }
 
 /// Bytes of some frames that all differ.
