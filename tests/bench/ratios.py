@@ -53,7 +53,19 @@ def h264(cpu, age):
     ]
 
 
-RATIOS = {"jpeg": JPEG, "h264": h264(0.9, 0.7), "h264-striped": h264(0.8, None)}
+WEBRTC = [
+    ("CPU per frame (ms)", "browser", 60, ["motion", "scroll"], ["server_ms_per_frame"], 0.85),
+    ("CPU of the server (cores)", "browser", 60, ["static"], ["cores", "server"], None),
+    ("bytes on the wire (B/s)", "browser", 60, ["motion", "scroll"], ["wire_bytes_s"], 1),
+    ("input to picture, p50 (ms)", "browser", 60, ["motion", "scroll", "static"], ["latency", "p50"], 0.8),
+    ("input to picture, p95 (ms)", "browser", 60, ["motion", "scroll", "static"], ["latency", "p95"], None),
+    ("start to first frame (s)", "browser", 60, ["motion", "scroll", "static"], ["start_to_first_frame_s"], 0.3),
+    ("age of the picture, p50 (ms)", "browser", 60, ["motion", "scroll"], ["age_ms", "p50"], None),
+    ("frames per second", "browser", 60, ["motion", "scroll"], ["fps"], None),
+    ("peak memory (MiB)", "browser", 60, ["motion"], ["server_hwm_mb"], None),
+]
+
+RATIOS = {"jpeg": JPEG, "h264": h264(0.9, 0.7), "h264-striped": h264(0.8, None), "webrtc": WEBRTC}
 
 
 def main(path):

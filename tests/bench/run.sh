@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures this host beside selkies==2.1.0 in one run, with the measuring rig, and prints ratios.
 #
-#   RIG=DIR SELKIES_VENV=DIR [MODES="jpeg h264 h264-striped"] tests/bench/run.sh [SECONDS [REPETITIONS]]
+#   RIG=DIR SELKIES_VENV=DIR [MODES="jpeg h264 h264-striped webrtc"] tests/bench/run.sh [SECONDS [REPETITIONS]]
 #
 # RIG is the folder of the rig (rig.py, set up as its README says), SELKIES_VENV a virtual environment with selkies==2.1.0.
 # Needs dist/ (./run.sh --build-only), root, and a machine that does nothing else.
@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 : "${SELKIES_VENV:?SELKIES_VENV names a virtual environment with selkies==2.1.0}"
 export SELKIES_VENV
 seconds=${1:-10} reps=${2:-2}
-modes=${MODES:-jpeg h264 h264-striped}
+modes=${MODES:-jpeg h264 h264-striped webrtc}
 # Both sides encode at the same quality, and nothing while nothing changes; the rig's clients ask for it, too.
 quality=60 crf=25
 
@@ -23,15 +23,19 @@ mode() {
   "$1": {
     "argv": ["$PWD/dist/selkies-host", "--plugins", "$PWD/dist/plugins", "--addr", "127.0.0.1", "--port", "{port}",
              "--encoder", "$2", "--framerate", "{fps},8-240", "--jpeg-quality", "$quality", "--h264-crf", "$crf",
-             "--enable-resize", "false"],
-    "page": "http://127.0.0.1:{port}/", "ws": "selkies"}
+             "--enable-resize", "false", "--rate-control-mode", "crf", "--mode", "$3"],
+    "page": "http://127.0.0.1:{port}/"$4}
 JSON
 }
+# Servers stand in a network namespace with nothing but loopback, which browsers leave out unless they are told.
+flags='"--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns"'
+bare=', "ws": "selkies"'
 {
-    echo '{"name": "selkies-host", "browser_flags": [], "modes": {'
-    mode jpeg jpeg; echo ,
-    mode h264 x264enc; echo ,
-    mode h264-striped x264enc-striped
+    echo '{"name": "selkies-host", "browser_flags": ['"$flags"'], "modes": {'
+    mode jpeg jpeg websockets "$bare"; echo ,
+    mode h264 x264enc websockets "$bare"; echo ,
+    mode h264-striped x264enc-striped websockets "$bare"; echo ,
+    mode webrtc x264enc webrtc ""
     echo '}}'
 } > "$adapter"
 results=$PWD/$out/$(date +%Y%m%d-%H%M%S).jsonl
@@ -48,6 +52,11 @@ for mode in $modes; do
         for option in rate_control_mode=crf video_crf=$crf video_streaming_mode=false; do
             same+=(--opt "$option" --opt "set_$option")
         done
+    fi
+    if [ "$mode" = webrtc ]; then
+        # Its packets reach a browser only.
+        sweep --modes "$mode" "${same[@]}" --fps 60 --scenes motion,scroll,static --clients browser --latency 20
+        continue
     fi
     sweep --modes "$mode" "${same[@]}" --fps 60 --scenes motion,scroll,static --clients ws --latency 20
     sweep --modes "$mode" "${same[@]}" --fps 60 --scenes motion,scroll --clients browser --latency 20
