@@ -97,6 +97,15 @@ impl Answer {
             if line.is_empty() {
                 continue;
             }
+            // GStreamer's parser skips white space before and after `x=`: such a line would be another one for it than here.
+            let begins = match line.as_bytes() {
+                [b'a'..=b'z', b'='] => true,
+                [b'a'..=b'z', b'=', first, ..] => !first.is_ascii_whitespace(),
+                _ => false,
+            };
+            if !begins || line.contains(char::is_control) {
+                return refuse(format!("the line {:.40} is no SDP", line.escape_debug().to_string()));
+            }
             if line.starts_with("a=candidate:") {
                 candidates += 1;
                 match policy.judge(line) {
@@ -186,6 +195,10 @@ mod tests {
             vec![HEAD, VIDEO, &lines],
             vec![HEAD, VIDEO, DATA, &long],
             vec![nothing, VIDEO, DATA],
+            vec![HEAD, VIDEO, " a=candidate:1 1 udp 1 169.254.169.254 80 typ host\r\n", DATA],
+            vec![HEAD, VIDEO, "a= candidate:1 1 udp 1 169.254.169.254 80 typ host\r\n", DATA],
+            vec![HEAD, VIDEO, "a=x\ra=candidate:1 1 udp 1 169.254.169.254 80 typ host\r\n", DATA],
+            vec![HEAD, VIDEO, DATA, "\tm=video 9 UDP/TLS/RTP/SAVPF 98\r\n"],
             vec!["nonsense"],
             vec![""],
         ] {

@@ -10,6 +10,16 @@ const MAX_PACKETS: usize = 16_384;
 const MAX_FRAMES: usize = 256;
 /// A packet that is not reported within this time is not under way any more.
 const FORGET_NS: u64 = 2_000_000_000;
+/// A packet that was overtaken is reported as lost first; it may still be reported as arrived for so long.
+const LATE_NS: u64 = 500_000_000;
+
+/// What is known of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Nothing,
+    Lost,
+    Arrived,
+}
 
 /// A packet that left.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +29,7 @@ struct Sent {
     at_ns: u64,
     /// The stream and the RTP number of what it carries, of a retransmission those of the first packet.
     carries: Option<(u32, u16)>,
-    is_reported: bool,
+    known: Known,
 }
 
 /// A frame that left.
@@ -27,6 +37,9 @@ struct Sent {
 struct Frame {
     frame_id: u64,
     pts: u64,
+    /// RTP number of its first packet, and how many left; they are consecutive.
+    first: u16,
+    count: u16,
     /// RTP numbers of its packets that are not reported as arrived.
     missing: Vec<u16>,
     /// Its last packet left.
@@ -82,7 +95,16 @@ impl Arrivals {
         if frames.len() == MAX_FRAMES {
             frames.pop_front();
         }
-        frames.push_back(Frame { frame_id, pts, missing: Vec::new(), is_whole: false, left_ns: 0, is_key });
+        frames.push_back(Frame {
+            frame_id,
+            pts,
+            first: 0,
+            count: 0,
+            missing: Vec::new(),
+            is_whole: false,
+            left_ns: 0,
+            is_key,
+        });
     }
 
     /// A packet left. `pts` is that of its frame, `original` the RTP number that a retransmission begins with.
@@ -101,6 +123,10 @@ impl Arrivals {
                     stream.frames.iter_mut().rev().find(|frame| Some(frame.pts) == pts)
                 });
                 if let Some(frame) = frame {
+                    if frame.count == 0 {
+                        frame.first = header.sequence;
+                    }
+                    frame.count = frame.count.saturating_add(1);
                     frame.missing.push(header.sequence);
                     frame.is_whole |= header.marker;
                     frame.left_ns = now_ns;
@@ -118,40 +144,74 @@ impl Arrivals {
         if self.packets.len() == MAX_PACKETS {
             self.forget_first();
         }
-        self.packets.push_back(Sent { number, size, at_ns: now_ns, carries, is_reported: false });
+        self.packets.push_back(Sent { number, size, at_ns: now_ns, carries, known: Known::Nothing });
         self.in_flight += u64::from(size);
     }
 
     fn owner(&self, sequence: u16) -> Option<(u32, u16)> {
-        let waits = |stream: &Stream| stream.frames.iter().any(|frame| frame.missing.contains(&sequence));
+        // A client may ask for packets again and again: frames are told apart by their ranges.
+        let has = |frame: &Frame| sequence.wrapping_sub(frame.first) < frame.count;
+        let waits =
+            |stream: &Stream| stream.frames.iter().any(|frame| has(frame) && frame.missing.contains(&sequence));
         self.streams.iter().find(|(_, stream)| waits(stream)).map(|(number, _)| (*number, sequence))
     }
 
     fn forget_first(&mut self) {
         if let Some(first) = self.packets.pop_front()
-            && !first.is_reported
+            && first.known == Known::Nothing
         {
             self.in_flight = self.in_flight.saturating_sub(u64::from(first.size));
         }
     }
 
-    /// The client reports on a packet. `None` when it is not known, or was reported before as arrived.
+    /// The client reports on a packet. `None` when it is not known, or was reported before.
     pub(crate) fn report(&mut self, report: Report) -> Option<Fate> {
         let first = self.packets.front()?.number;
         let sent = self.packets.get_mut(usize::from(report.number.wrapping_sub(first)))?;
-        if sent.is_reported {
+        let before = sent.known;
+        if before == Known::Arrived || (before == Known::Lost && report.arrived_ns.is_none()) {
             return None;
         }
-        sent.is_reported = true;
+        sent.known = if report.arrived_ns.is_some() { Known::Arrived } else { Known::Lost };
         let Sent { size, at_ns, carries, .. } = *sent;
-        self.in_flight = self.in_flight.saturating_sub(u64::from(size));
         if let Some((stream, sequence)) = carries.filter(|_| report.arrived_ns.is_some()) {
             self.arrive(stream, sequence);
         }
-        while self.packets.front().is_some_and(|first| first.is_reported) {
+        let newest = self.packets.back().map_or(0, |last| last.at_ns);
+        let is_settled = |first: &Sent| match first.known {
+            Known::Nothing => false,
+            Known::Lost => newest.saturating_sub(first.at_ns) > LATE_NS,
+            Known::Arrived => true,
+        };
+        while self.packets.front().is_some_and(is_settled) {
             self.packets.pop_front();
         }
+        if before == Known::Lost {
+            return None;
+        }
+        self.in_flight = self.in_flight.saturating_sub(u64::from(size));
         Some(Fate { sent_ns: at_ns, arrived_ns: report.arrived_ns, size })
+    }
+
+    /// Later packets are reported on, those that left before this time never will be: their report was lost. They are
+    /// taken for arrived, since a client that lacks some asks for them; but not those of a stream's newest frame, of which it
+    /// might not know.
+    pub(crate) fn forget_before(&mut self, before_ns: u64) {
+        while let Some(first) = self.packets.front().copied()
+            && first.at_ns < before_ns
+        {
+            if let Some((stream, sequence)) = first.carries.filter(|_| first.known == Known::Nothing)
+                && !self.is_newest(stream, sequence)
+            {
+                self.arrive(stream, sequence);
+            }
+            self.forget_first();
+        }
+    }
+
+    fn is_newest(&self, stream: u32, sequence: u16) -> bool {
+        let newest = self.streams.get(&stream).and_then(|stream| stream.frames.back());
+        newest.is_some_and(|frame| sequence.wrapping_sub(frame.first) < frame.count)
     }
 
     fn arrive(&mut self, stream: u32, sequence: u16) {
@@ -201,14 +261,10 @@ impl Arrivals {
 
     /// When the oldest of them left.
     pub(crate) fn oldest_ns(&mut self, now_ns: u64) -> Option<u64> {
-        while self
-            .packets
-            .front()
-            .is_some_and(|first| first.is_reported || now_ns.saturating_sub(first.at_ns) > FORGET_NS)
-        {
+        while self.packets.front().is_some_and(|first| now_ns.saturating_sub(first.at_ns) > FORGET_NS) {
             self.forget_first();
         }
-        self.packets.front().map(|first| first.at_ns)
+        self.packets.iter().find(|packet| packet.known == Known::Nothing).map(|packet| packet.at_ns)
     }
 }
 
@@ -249,6 +305,28 @@ mod tests {
         arrive(&mut arrivals, 1);
         arrive(&mut arrivals, 0);
         assert_eq!((arrivals.arrived(0), arrivals.in_flight()), (101, 0));
+    }
+
+    #[test]
+    fn what_is_never_reported_holds_nothing_up_once_later_packets_are() {
+        let mut arrivals = two_frames();
+        arrive(&mut arrivals, 0);
+        arrivals.forget_before(2);
+        assert_eq!((arrivals.arrived(0), arrivals.in_flight(), arrivals.oldest_ns(3)), (100, 1000, Some(3)));
+        // Whether the end of the newest frame arrived, nobody knows: the client itself may not know of it.
+        arrivals.forget_before(10);
+        assert_eq!((arrivals.arrived(0), arrivals.in_flight(), arrivals.oldest_ns(11)), (100, 0, None));
+        assert_eq!(arrivals.unfinished(0), Some(3));
+    }
+
+    #[test]
+    fn a_packet_that_was_overtaken_arrives_after_all() {
+        let mut arrivals = two_frames();
+        arrivals.report(Report { number: 65_534, arrived_ns: None });
+        arrive(&mut arrivals, 65_535);
+        assert_eq!((arrivals.arrived(0), arrivals.in_flight()), (0, 2000));
+        assert!(arrive(&mut arrivals, 65_534).is_none());
+        assert_eq!((arrivals.arrived(0), arrivals.in_flight()), (100, 2000));
     }
 
     #[test]

@@ -44,6 +44,8 @@ impl Waiting {
 #[derive(Debug, Default)]
 struct Lane {
     channel: Option<WebRTCDataChannel>,
+    /// The one of the newest connection, which may not be open yet.
+    newest: Option<WebRTCDataChannel>,
     backlog: VecDeque<Waiting>,
     backlog_bytes: usize,
 }
@@ -104,6 +106,9 @@ impl Channels {
                 }
             });
             self.listen(&channel, number);
+            if let Some(lane) = self.lanes.get(number as usize) {
+                lock(lane).newest = Some(channel);
+            }
         }
         let this = Arc::downgrade(self);
         webrtcbin.connect("on-data-channel", false, move |values| {
@@ -119,7 +124,8 @@ impl Channels {
     /// Forgets the channels of a connection that is over. What waits, waits for the next.
     pub(crate) fn release(&self) {
         for lane in &self.lanes {
-            lock(lane).channel = None;
+            let mut lane = lock(lane);
+            (lane.channel, lane.newest) = (None, None);
         }
         lock(&self.foreign).clear();
     }
@@ -144,6 +150,10 @@ impl Channels {
     fn opened(&self, number: u32, channel: &WebRTCDataChannel) {
         let Some(lane) = self.lanes.get(number as usize) else { return };
         let mut lane = lock(lane);
+        // One of a connection that is over may open late.
+        if lane.newest.as_ref() != Some(channel) {
+            return;
+        }
         // The lock keeps the order: who sends now comes after those that waited.
         while let Some(waiting) = lane.backlog.pop_front() {
             if let Err(error) = send(channel, waiting.as_message()) {
@@ -155,7 +165,7 @@ impl Channels {
     }
 
     /// A channel that the client opened.
-    fn accept(&self, channel: WebRTCDataChannel) {
+    fn accept(self: &Arc<Self>, channel: WebRTCDataChannel) {
         let mut foreign = lock(&self.foreign);
         let known = channel.label().is_some_and(|label| label == FILES) && channel.is_ordered();
         if !known || foreign.len() >= MAX_FOREIGN {
@@ -164,6 +174,12 @@ impl Channels {
             return channel.close();
         }
         self.listen(&channel, abi::CHANNEL_CONTROL);
+        let this = Arc::downgrade(self);
+        channel.connect_on_close(move |closed| {
+            if let Some(this) = this.upgrade() {
+                lock(&this.foreign).retain(|channel| channel != closed);
+            }
+        });
         foreign.push(channel);
     }
 

@@ -23,6 +23,8 @@ use crate::{
 
 /// Time between two looks at every connection.
 const TICK: Duration = Duration::from_millis(100);
+/// How long a connection may take to come about; one that is not wanted any more must not keep its threads and sockets.
+const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// Least time between two restarts of one client.
 const RESTART_APART: Duration = Duration::from_secs(1);
 
@@ -64,6 +66,7 @@ struct Session {
     /// Candidates that came before the answer.
     early: Vec<(u32, String)>,
     began: Instant,
+    is_connected: bool,
 }
 
 /// What the thread has.
@@ -111,6 +114,11 @@ impl Control {
                     order => order.ok(),
                 }
             };
+            // Also where one client has something to say all the time.
+            if ticked.elapsed() >= TICK {
+                ticked = Instant::now();
+                self.tick();
+            }
             match order {
                 Some(Order::Open(peer)) => self.open(peer),
                 Some(Order::Close(client)) => self.close(client),
@@ -127,6 +135,12 @@ impl Control {
 
     fn tick(&mut self) {
         self.endings.collect();
+        let is_late = |session: &Session| !session.is_connected && session.began.elapsed() > CONNECT_LIMIT;
+        let late: Vec<u64> =
+            self.sessions.iter().filter(|(_, session)| is_late(session)).map(|(client, _)| *client).collect();
+        for client in late {
+            self.fail(client, "no connection came about within 20 s; a TURN server may help");
+        }
         for session in self.sessions.values() {
             let Some(connection) = session.peer.connection() else { continue };
             for feedback in connection.tick() {
@@ -144,6 +158,7 @@ impl Control {
             candidates: 0,
             early: Vec::new(),
             began: Instant::now(),
+            is_connected: false,
         };
         self.sessions.insert(client, session);
         self.connect(client, "a connection is made");
@@ -163,6 +178,7 @@ impl Control {
         session.candidates = 0;
         session.early.clear();
         session.began = Instant::now();
+        session.is_connected = false;
         let peer = session.peer.clone();
         if let Some(old) = peer.replace(None) {
             self.endings.end(old);
@@ -255,6 +271,7 @@ impl Control {
             Event::Connected => {
                 let took = u64::try_from(session.began.elapsed().as_millis()).unwrap_or(u64::MAX);
                 tracing::debug!(client, took, "connected");
+                session.is_connected = true;
                 session.peer.voice.state(ClientState::Connected, "connected");
                 connection.connected();
             }

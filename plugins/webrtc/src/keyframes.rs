@@ -9,7 +9,10 @@ const APART: Duration = Duration::from_millis(200);
 #[derive(Debug, Default)]
 pub(crate) struct Coalescer {
     last: Option<Instant>,
+    /// The client asked.
     waiting: bool,
+    /// A frame was left out that later ones build on.
+    owed: bool,
 }
 
 impl Coalescer {
@@ -19,10 +22,20 @@ impl Coalescer {
         self.due(now)
     }
 
+    /// A frame was not sent, and the client cannot do without it.
+    pub(crate) fn owe(&mut self) {
+        self.owed = true;
+    }
+
+    /// A frame went out that the client can decode, so that it can decode those that follow.
+    pub(crate) fn goes_on(&mut self) {
+        self.owed = false;
+    }
+
     /// Whether a request that had to wait is due.
     pub(crate) fn due(&mut self, now: Instant) -> bool {
         let free = self.last.is_none_or(|last| now.saturating_duration_since(last) >= APART);
-        let due = self.waiting && free;
+        let due = (self.waiting || self.owed) && free;
         if due {
             self.last = Some(now);
             self.waiting = false;
@@ -32,7 +45,7 @@ impl Coalescer {
 
     /// A key frame went out: whoever waited has it.
     pub(crate) fn served(&mut self) {
-        self.waiting = false;
+        (self.waiting, self.owed) = (false, false);
     }
 }
 
@@ -57,5 +70,20 @@ mod tests {
         assert!(coalescer.ask(at(1000)) && !coalescer.ask(at(1050)));
         coalescer.served();
         assert!(!coalescer.due(at(1300)));
+    }
+
+    #[test]
+    fn a_frame_that_was_left_out_is_asked_for_until_the_picture_goes_on() {
+        let (mut coalescer, begin) = (Coalescer::default(), Instant::now());
+        let at = |ms| begin + Duration::from_millis(ms);
+        assert!(!coalescer.due(at(0)));
+        coalescer.owe();
+        assert!(coalescer.due(at(10)) && !coalescer.due(at(100)) && coalescer.due(at(300)));
+        coalescer.goes_on();
+        assert!(!coalescer.due(at(900)));
+        // What the client asks for itself is not served by that.
+        assert!(coalescer.ask(at(1000)) && !coalescer.ask(at(1100)));
+        coalescer.goes_on();
+        assert!(coalescer.due(at(1300)));
     }
 }

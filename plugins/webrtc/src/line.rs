@@ -238,6 +238,10 @@ impl Line {
                 let wait = wait(&buffer);
                 if !wait.is_zero() && !part.is_empty() {
                     outcome = outcome.and_then(|_| pad.chain_list(std::mem::take(&mut part)));
+                    // The connection ends: its thread is waited for.
+                    if outcome.is_err() {
+                        break;
+                    }
                     thread::sleep(wait);
                 }
                 if let Some(part) = part.get_mut() {
@@ -264,9 +268,11 @@ impl Line {
             return;
         }
         let is_lost = self.path.lost_tail(self.stream, now_ns);
+        // What a path without place for it is asked for, would only be left out again.
+        let has_place = self.path.has_place(true, now_ns);
         let mut state = self.state();
         let now = Instant::now();
-        let is_due = if is_lost { state.keyframes.ask(now) } else { state.keyframes.due(now) };
+        let is_due = if is_lost { state.keyframes.ask(now) } else { has_place && state.keyframes.due(now) };
         drop(state);
         if is_due {
             self.voice.request_keyframe(self.stream);
@@ -284,7 +290,10 @@ impl Line {
             outlet.source.current_level_buffers() < MAX_WAITING && self.path.has_place(self.is_video, now_ns);
         let passage = if self.is_video { chain.next(&packet.info, has_place) } else { sound(has_place) };
         if passage != Passage::Pass {
-            let ask = passage == Passage::Undecodable && has_place && keyframes.ask(Instant::now());
+            if self.is_video && !chain.is_whole() {
+                keyframes.owe();
+            }
+            let ask = has_place && keyframes.due(Instant::now());
             drop(state);
             self.path.dropped(packet.payload.len());
             if ask {
@@ -294,6 +303,8 @@ impl Line {
         }
         if packet.info.flags & abi::PACKET_KEY != 0 {
             keyframes.served();
+        } else if chain.is_whole() {
+            keyframes.goes_on();
         }
         // GStreamer's clock is the host's; but times must rise, and must not be those of another clock.
         let time = packet.info.timestamp_ns;

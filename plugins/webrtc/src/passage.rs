@@ -21,7 +21,7 @@ pub(crate) enum Passage {
 /// The chain of frames that a client has. Frames are sent whole or not at all.
 #[derive(Debug, Default)]
 pub(crate) struct Chain {
-    /// The frame before is not there; at the beginning, none is.
+    /// The frame before is there; at the beginning, none is.
     is_whole: bool,
     anchors: VecDeque<u64>,
 }
@@ -51,6 +51,11 @@ impl Chain {
         }
         self.is_whole |= is_needed;
         Passage::Pass
+    }
+
+    /// Whether the frame that comes next could be decoded if it builds on the one before.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// Packets were left out; the next frame must not build on them.

@@ -21,6 +21,9 @@ use crate::{
 
 /// A path on which nothing is heard of for this long takes nothing more.
 const SILENT_NS: u64 = 1_000_000_000;
+/// Reports follow one another; what left so long before a packet that is reported on, and is not, was in a report that was
+/// lost.
+const REPORT_LOST_NS: u64 = 200_000_000;
 /// Bytes of a packet that are looked at: a header, and where a retransmission begins.
 const HEAD: usize = 96;
 /// What may always be under way, in bytes.
@@ -189,6 +192,9 @@ impl Path {
                 state.counts[0].1 += u64::from(arrived_ns.is_none());
                 arrivals.push(Arrival { sent_ns, arrived_ns, size });
             }
+        }
+        if let Some(newest) = arrivals.iter().map(|arrival| arrival.sent_ns).max() {
+            state.arrivals.forget_before(newest.saturating_sub(REPORT_LOST_NS));
         }
         state.controller.feedback(now, &arrivals);
     }

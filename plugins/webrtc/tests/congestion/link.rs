@@ -26,6 +26,8 @@ pub(crate) struct Link {
     pub(crate) cross: Vec<(f64, f64, f64)>,
     /// Times without reports.
     pub(crate) gaps: Vec<(f64, f64)>,
+    /// Share of reports that get lost.
+    pub(crate) unheard: f64,
     /// What the encoder makes at most, bit/s.
     pub(crate) demand: f64,
 }
@@ -41,6 +43,7 @@ impl Link {
             jitter_ms: 0.0,
             cross: Vec::new(),
             gaps: Vec::new(),
+            unheard: 0.0,
             demand: f64::MAX,
         }
     }
@@ -190,7 +193,8 @@ pub(crate) fn run(link: Link, seconds: f64) -> Run {
             .sum::<f64>();
         if now >= report_at {
             report_at += REPORT;
-            let is_heard = !link.gaps.iter().any(|(from, to)| (*from..*to).contains(&now));
+            let is_heard = !link.gaps.iter().any(|(from, to)| (*from..*to).contains(&now))
+                && (link.unheard == 0.0 || chance.next() >= link.unheard);
             // Everything before the newest that arrived is reported; what did not arrive by then is called lost.
             let newest = under_way.iter().rposition(|packet| packet.arrives.is_some_and(|at| at <= now));
             if let Some(newest) = newest {

@@ -91,6 +91,14 @@ fn silence_lowers_the_rate_and_reports_bring_it_back() {
 }
 
 #[test]
+fn reports_that_get_lost_cost_little() {
+    let run = run(Link { unheard: 0.2, ..Link::constant(10.0 * MBIT) }, 60.0);
+    let steady = after(&run, 10.0);
+    assert!(steady.utilisation() > 0.75, "{:.2}", steady.utilisation());
+    assert!(steady.queue_ms(0.95) < 60.0, "{:.1} ms", steady.queue_ms(0.95));
+}
+
+#[test]
 fn a_stream_that_needs_little_keeps_its_estimate_and_cannot_raise_it_without_end() {
     let run = run(Link { demand: 0.5 * MBIT, ..Link::constant(10.0 * MBIT) }, 60.0);
     let steady = after(&run, 5.0);
