@@ -76,11 +76,16 @@ fn strange_v4(address: Ipv4Addr) -> bool {
 }
 
 fn strange_v6(address: Ipv6Addr) -> bool {
-    // Beside the obvious: ::/96 and 64:ff9b::/96 are IPv4 addresses in disguise, the loopback excepted.
+    // Beside the obvious, those that are IPv4 addresses in disguise: ::/96 (RFC 4291, 2.5.5.1; the loopback excepted),
+    // ::ffff:0:0:0/96 (RFC 2765, 2.1), 64:ff9b::/96 (RFC 6052, 2.1), 64:ff9b:1::/48 (RFC 8215), 2002::/16 (RFC 3056).
     let segments = address.segments();
-    let compatible = segments[..6] == [0; 6] && !address.is_loopback();
-    let translated = segments[..6] == [0x64, 0xff9b, 0, 0, 0, 0];
-    address.is_multicast() || address.is_unicast_link_local() || compatible || translated
+    let is_disguised = match segments {
+        [0, 0, 0, 0, 0, 0, ..] => !address.is_loopback(),
+        [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => true,
+        [0x64, 0xff9b, 1, ..] | [0x2002, ..] => true,
+        _ => false,
+    };
+    address.is_multicast() || address.is_unicast_link_local() || is_disguised
 }
 
 /// The parts that matter.
@@ -199,7 +204,9 @@ mod tests {
             STRICT.judge(tcp).as_deref(),
             Ok("candidate:1 1 TCP 1518280447 10.0.0.7 9 typ host tcptype active")
         );
-        assert!(STRICT.judge(&at("2001:db8::7")).is_ok());
+        for address in ["2001:db8::7", "64:ff9b:2::7", "2003::7", "fd00::ffff:0:7:7"] {
+            assert!(STRICT.judge(&at(address)).is_ok(), "{address}");
+        }
         assert!(STRICT.judge(&at("192.168.1.5")).is_ok());
     }
 
@@ -211,6 +218,11 @@ mod tests {
             "::ffff:a9fe:a9fe",
             "::169.254.169.254",
             "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::a9fe:a9fe",
+            "64:ff9b:1:a9fe:a9:fe00::",
+            "::ffff:0:169.254.169.254",
+            "2002:a9fe:a9fe::1",
+            "2002:7f00:1::",
             "0.0.0.0",
             "0.1.2.3",
             "::",
