@@ -4,8 +4,8 @@
 //! radio link) is told from that of a path that is full by lowering the rate: when that does not help, it is taken for the
 //! path's own, and only what is beyond it counts.
 
-/// Packets of one judgement, at least.
-const LEAST: u32 = 50;
+/// Packets of one judgement, at least: of fewer, 5 % loss looks like twice as much now and then.
+const LEAST: u32 = 150;
 /// And time.
 const INTERVAL_NS: u64 = 200_000_000;
 /// Loss from which the rate falls.
