@@ -14,8 +14,14 @@ const MAX_LINE: usize = 8 * 1024;
 /// Most candidates in an answer, and of one client altogether.
 pub(crate) const MAX_CANDIDATES: usize = 200;
 
+/// Transport-wide congestion control (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+pub(crate) const TRANSPORT_CC: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+/// Largest message that is sent to who says nothing of it (RFC 8841, 6.1).
+const DEFAULT_MESSAGE: u64 = 64 * 1024;
+
 /// A media line of an offer or an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Media {
     /// `video`, `audio`, `application`.
     pub(crate) kind: String,
@@ -27,17 +33,31 @@ pub(crate) struct Media {
     pub(crate) codec: Option<(Codec, u8)>,
     /// Header extensions: number and URI.
     pub(crate) extensions: Vec<(u8, String)>,
+    /// It says that it will report what arrives: `a=rtcp-fb:<payload type> transport-cc`.
+    pub(crate) reports: bool,
+    /// `a=max-message-size`.
+    pub(crate) max_message: Option<u64>,
+}
+
+impl Media {
+    /// Number of the transport-wide extension, where the client uses it.
+    pub(crate) fn transport_id(&self) -> Option<u8> {
+        let extension = self.extensions.iter().find(|(_, uri)| uri == TRANSPORT_CC);
+        extension.filter(|_| self.reports).map(|(id, _)| *id)
+    }
 }
 
 /// An answer that fits its offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// The text without the candidates that are not used.
+    /// The text without its candidates.
     pub(crate) sdp: String,
     /// Its lines, as many as the offer has.
     pub(crate) media: Vec<Media>,
     /// How many candidates it brought, whatever became of them.
-    pub(crate) candidates: usize,
+    pub(crate) brought: usize,
+    /// Those that are used, in plain form.
+    pub(crate) candidates: Vec<String>,
     /// Those that were refused for more than being an mDNS name.
     pub(crate) refused: Vec<Refusal>,
 }
@@ -52,7 +72,7 @@ pub(crate) fn media_lines(sdp: &str) -> Vec<Media> {
             let kind = words.next().unwrap_or("").to_owned();
             let accepted = words.next() != Some("0");
             first_payload = words.nth(1).and_then(|payload| payload.parse::<u8>().ok());
-            media.push(Media { kind, mid: String::new(), accepted, codec: None, extensions: Vec::new() });
+            media.push(Media { kind, accepted, ..Media::default() });
             continue;
         }
         let Some(last) = media.last_mut() else { continue };
@@ -70,6 +90,12 @@ pub(crate) fn media_lines(sdp: &str) -> Vec<Media> {
             if let Some(id) = id.filter(|id| (1..=14).contains(id)) {
                 last.extensions.push((id, uri.split_ascii_whitespace().next().unwrap_or("").to_owned()));
             }
+        } else if let Some(feedback) = line.strip_prefix("a=rtcp-fb:") {
+            let Some((payload, kind)) = feedback.split_once(' ') else { continue };
+            let is_ours = payload == "*" || payload.parse().ok() == first_payload;
+            last.reports |= is_ours && kind.trim() == "transport-cc";
+        } else if let Some(size) = line.strip_prefix("a=max-message-size:") {
+            last.max_message = size.trim().parse().ok();
         }
     }
     media
@@ -88,7 +114,8 @@ impl Answer {
         if !sdp.starts_with("v=0") || sdp.contains('\0') {
             return refuse("this is no SDP".to_owned());
         }
-        let (mut kept, mut candidates, mut refused) = (String::with_capacity(sdp.len()), 0_usize, Vec::new());
+        let (mut kept, mut brought) = (String::with_capacity(sdp.len()), 0_usize);
+        let (mut candidates, mut refused) = (Vec::new(), Vec::new());
         for line in sdp.lines() {
             if line.len() > MAX_LINE {
                 return refuse(format!("a line of {} bytes, at most {MAX_LINE} are taken", line.len()));
@@ -107,9 +134,9 @@ impl Answer {
                 return refuse(format!("the line {:.40} is no SDP", line.escape_debug().to_string()));
             }
             if line.starts_with("a=candidate:") {
-                candidates += 1;
+                brought += 1;
                 match policy.judge(line) {
-                    Ok(plain) => kept.extend(["a=", &plain, "\r\n"]),
+                    Ok(plain) => candidates.push(plain),
                     Err(Refusal::Mdns) => {}
                     Err(why) => refused.push(why),
                 }
@@ -117,8 +144,8 @@ impl Answer {
             }
             kept.extend([line, "\r\n"]);
         }
-        if candidates > MAX_CANDIDATES {
-            return refuse(format!("{candidates} candidates, at most {MAX_CANDIDATES} are taken"));
+        if brought > MAX_CANDIDATES {
+            return refuse(format!("{brought} candidates, at most {MAX_CANDIDATES} are taken"));
         }
         let media = media_lines(&kept);
         if media.len() != offered.len() {
@@ -140,7 +167,18 @@ impl Answer {
                 return refuse(format!("it has no {needed}"));
             }
         }
-        Ok(Self { sdp: kept, media, candidates, refused })
+        Ok(Self { sdp: kept, media, brought, candidates, refused })
+    }
+
+    /// Largest message in bytes that the client takes.
+    pub(crate) fn max_message(&self) -> u64 {
+        let lines = self.media.iter().filter(|line| line.kind == "application");
+        match lines.map(|line| line.max_message.unwrap_or(DEFAULT_MESSAGE)).next() {
+            // Whatever the machine can take.
+            Some(0) => u64::MAX,
+            Some(most) => most,
+            None => DEFAULT_MESSAGE,
+        }
     }
 }
 
@@ -175,9 +213,9 @@ mod tests {
         let candidates = "a=candidate:1 1 udp 1 x.local 5 typ host\r\na=candidate:2 1 udp 1 10.0.0.1 5 typ host generation 0\r\n\
             a=candidate:3 1 udp 1 169.254.169.254 80 typ host\r\n";
         let answer = judge(&[HEAD, VIDEO, candidates, DATA]).expect("it fits");
-        assert_eq!((answer.candidates, answer.refused.as_slice()), (3, [Refusal::Address].as_slice()));
-        assert!(!answer.sdp.contains(".local") && !answer.sdp.contains("169.254"));
-        assert!(answer.sdp.contains("a=candidate:2 1 UDP 1 10.0.0.1 5 typ host\r\n"));
+        assert_eq!((answer.brought, answer.refused.as_slice()), (3, [Refusal::Address].as_slice()));
+        assert_eq!(answer.candidates, ["candidate:2 1 UDP 1 10.0.0.1 5 typ host"]);
+        assert!(!answer.sdp.contains("candidate"), "webrtcbin gets no other than those that were judged");
         let many = "a=candidate:1 1 udp 1 x.local 5 typ host\r\n".repeat(MAX_CANDIDATES + 1);
         assert!(judge(&[HEAD, VIDEO, &many, DATA]).is_err());
     }
@@ -205,6 +243,24 @@ mod tests {
             assert!(judge(&parts).is_err(), "{parts:?}");
         }
         assert!(Answer::judge(&"v=0\r\n".repeat(20_000), &[], POLICY).is_err());
+    }
+
+    #[test]
+    fn it_says_whether_it_reports_and_how_large_messages_may_be() {
+        let cc = format!("a=extmap:3 {TRANSPORT_CC}\r\n");
+        let transport_id = |lines: &str| {
+            let answer = judge(&[HEAD, VIDEO, lines, DATA]).expect("it fits");
+            answer.media[0].transport_id()
+        };
+        assert_eq!(transport_id(&format!("{cc}a=rtcp-fb:98 transport-cc\r\n")), Some(3));
+        assert_eq!(transport_id(&format!("a=rtcp-fb:* transport-cc\r\n{cc}")), Some(3));
+        assert_eq!(transport_id(&format!("{cc}a=rtcp-fb:99 transport-cc\r\na=rtcp-fb:98 nack\r\n")), None);
+        assert_eq!(transport_id("a=rtcp-fb:98 transport-cc\r\n"), None);
+        let most = |line: &str| judge(&[HEAD, VIDEO, DATA, line]).expect("it fits").max_message();
+        assert_eq!(most(""), 65_536);
+        assert_eq!(most("a=max-message-size:262144\r\n"), 262_144);
+        assert_eq!(most("a=max-message-size:0\r\n"), u64::MAX);
+        assert_eq!(most("a=max-message-size:many\r\n"), 65_536);
     }
 
     #[test]

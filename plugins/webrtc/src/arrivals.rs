@@ -2,21 +2,23 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::rtp::Header;
+use crate::{frames::Frames, rtp::Header};
 
 /// Packets that are remembered until they are reported.
 const MAX_PACKETS: usize = 16_384;
-/// Frames of one stream that are remembered.
-const MAX_FRAMES: usize = 256;
-/// A packet that is not reported within this time is not under way any more.
-const FORGET_NS: u64 = 2_000_000_000;
-/// A packet that was overtaken is reported as lost first; it may still be reported as arrived for so long.
-const LATE_NS: u64 = 500_000_000;
+/// A packet that is not reported within this time is not under way any more, though a report of it may still come.
+const OVERDUE_NS: u64 = 2_000_000_000;
+/// So far may numbers be out of order: threads that send at the same time overtake each other.
+const OUT_OF_ORDER: u16 = 1024;
 
-/// What is known of a packet.
+/// What is known of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
-    Nothing,
+    /// A later one left, this one did not yet; or its packet has no place for a number.
+    Skipped,
+    UnderWay,
+    Overdue,
+    /// It was overtaken, or is lost; it may still be reported as arrived.
     Lost,
     Arrived,
 }
@@ -30,31 +32,6 @@ struct Sent {
     /// The stream and the RTP number of what it carries, of a retransmission those of the first packet.
     carries: Option<(u32, u16)>,
     known: Known,
-}
-
-/// A frame that left.
-#[derive(Debug)]
-struct Frame {
-    frame_id: u64,
-    pts: u64,
-    /// RTP number of its first packet, and how many left; they are consecutive.
-    first: u16,
-    count: u16,
-    /// RTP numbers of its packets that are not reported as arrived.
-    missing: Vec<u16>,
-    /// Its last packet left.
-    is_whole: bool,
-    /// When its newest packet left.
-    left_ns: u64,
-    is_key: bool,
-}
-
-#[derive(Debug, Default)]
-struct Stream {
-    frames: VecDeque<Frame>,
-    arrived: u64,
-    /// When the newest packet left.
-    left_ns: u64,
 }
 
 /// What a report says of one packet.
@@ -74,37 +51,50 @@ pub(crate) struct Fate {
     pub(crate) size: u32,
 }
 
+/// What the packets of an SSRC carry. Those of unknown ones are retransmissions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carried {
+    /// Frames of this stream.
+    Picture(u32),
+    /// Sound: under way as all packets are, but no frames.
+    Sound,
+}
+
 /// The packets under way to one client.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
     packets: VecDeque<Sent>,
     in_flight: u64,
-    streams: HashMap<u32, Stream>,
-    ssrcs: HashMap<u32, u32>,
+    /// Number of the packet that left last.
+    newest: Option<u16>,
+    streams: HashMap<u32, Frames>,
+    ssrcs: HashMap<u32, Carried>,
 }
 
 impl Arrivals {
-    /// Packets with this SSRC belong to this stream; all others are retransmissions.
-    pub(crate) fn register(&mut self, ssrc: u32, stream: u32) {
-        self.ssrcs.insert(ssrc, stream);
+    /// Packets with this SSRC carry that. `is_reported` is false where the client does not say what arrives.
+    pub(crate) fn register(&mut self, ssrc: u32, carried: Carried, is_reported: bool) {
+        self.ssrcs.insert(ssrc, carried);
+        if let Carried::Picture(stream) = carried {
+            self.streams.insert(stream, Frames::new(is_reported));
+        }
+    }
+
+    /// What the packets of an SSRC carry; `None` of retransmissions.
+    pub(crate) fn carried(&self, ssrc: u32) -> Option<Carried> {
+        self.ssrcs.get(&ssrc).copied()
+    }
+
+    /// The frames of a stream.
+    pub(crate) fn stream(&self, stream: u32) -> Option<&Frames> {
+        self.streams.get(&stream)
     }
 
     /// A frame goes to the payloader.
     pub(crate) fn frame(&mut self, stream: u32, frame_id: u64, pts: u64, is_key: bool) {
-        let frames = &mut self.streams.entry(stream).or_default().frames;
-        if frames.len() == MAX_FRAMES {
-            frames.pop_front();
+        if let Some(frames) = self.streams.get_mut(&stream) {
+            frames.begin(frame_id, pts, is_key);
         }
-        frames.push_back(Frame {
-            frame_id,
-            pts,
-            first: 0,
-            count: 0,
-            missing: Vec::new(),
-            is_whole: false,
-            left_ns: 0,
-            is_key,
-        });
     }
 
     /// A packet left. `pts` is that of its frame, `original` the RTP number that a retransmission begins with.
@@ -116,52 +106,68 @@ impl Arrivals {
         size: u32,
         now_ns: u64,
     ) {
-        let carries = match self.ssrcs.get(&header.ssrc) {
-            Some(&stream) => {
-                let frame = self.streams.get_mut(&stream).and_then(|stream| {
-                    stream.left_ns = now_ns;
-                    stream.frames.iter_mut().rev().find(|frame| Some(frame.pts) == pts)
-                });
-                if let Some(frame) = frame {
-                    if frame.count == 0 {
-                        frame.first = header.sequence;
-                    }
-                    frame.count = frame.count.saturating_add(1);
-                    frame.missing.push(header.sequence);
-                    frame.is_whole |= header.marker;
-                    frame.left_ns = now_ns;
+        let carries = match self.carried(header.ssrc) {
+            Some(Carried::Picture(stream)) => {
+                if let Some(frames) = self.streams.get_mut(&stream) {
+                    frames.left(header.sequence, header.marker, pts, now_ns);
                 }
                 Some((stream, header.sequence))
             }
-            None => original.and_then(|original| self.owner(original)),
+            Some(Carried::Sound) => None,
+            None => original.and_then(|original| {
+                let stream = self.streams.iter().find(|(_, frames)| frames.misses(original));
+                stream.map(|(stream, _)| (*stream, original))
+            }),
         };
-        let Some(number) = header.transport_sequence else { return };
-        // The numbers are consecutive; whatever breaks that, makes the older ones useless.
-        if self.packets.back().is_some_and(|last| last.number.wrapping_add(1) != number) {
-            self.packets.clear();
-            self.in_flight = 0;
+        if let Some(number) = header.transport_sequence {
+            self.put(Sent { number, size, at_ns: now_ns, carries, known: Known::UnderWay });
         }
-        if self.packets.len() == MAX_PACKETS {
-            self.forget_first();
-        }
-        self.packets.push_back(Sent { number, size, at_ns: now_ns, carries, known: Known::Nothing });
-        self.in_flight += u64::from(size);
     }
 
-    fn owner(&self, sequence: u16) -> Option<(u32, u16)> {
-        // A client may ask for packets again and again: frames are told apart by their ranges.
-        let has = |frame: &Frame| sequence.wrapping_sub(frame.first) < frame.count;
-        let waits =
-            |stream: &Stream| stream.frames.iter().any(|frame| has(frame) && frame.missing.contains(&sequence));
-        self.streams.iter().find(|(_, stream)| waits(stream)).map(|(number, _)| (*number, sequence))
+    fn put(&mut self, sent: Sent) {
+        let next = self.packets.back().map_or(sent.number, |last| last.number.wrapping_add(1));
+        let (ahead, behind) = (sent.number.wrapping_sub(next), next.wrapping_sub(sent.number));
+        if ahead < OUT_OF_ORDER {
+            for i in 0..ahead {
+                let skipped = Sent {
+                    number: next.wrapping_add(i),
+                    size: 0,
+                    carries: None,
+                    known: Known::Skipped,
+                    ..sent
+                };
+                self.packets.push_back(skipped);
+            }
+            self.packets.push_back(sent);
+        } else if behind <= OUT_OF_ORDER {
+            let place = self.packets.len().checked_sub(usize::from(behind));
+            let place = place.and_then(|place| self.packets.get_mut(place));
+            let Some(place) = place.filter(|place| place.known == Known::Skipped) else { return };
+            *place = sent;
+        } else {
+            // Numbers that begin anew make the older ones useless.
+            self.packets.clear();
+            self.in_flight = 0;
+            self.packets.push_back(sent);
+        }
+        self.in_flight += u64::from(sent.size);
+        self.newest = self.packets.back().map(|last| last.number);
+        while self.packets.len() > MAX_PACKETS {
+            self.forget_first();
+        }
     }
 
     fn forget_first(&mut self) {
         if let Some(first) = self.packets.pop_front()
-            && first.known == Known::Nothing
+            && first.known == Known::UnderWay
         {
             self.in_flight = self.in_flight.saturating_sub(u64::from(first.size));
         }
+    }
+
+    /// Number of the packet that left last.
+    pub(crate) fn newest(&self) -> Option<u16> {
+        self.newest
     }
 
     /// The client reports on a packet. `None` when it is not known, or was reported before.
@@ -169,7 +175,12 @@ impl Arrivals {
         let first = self.packets.front()?.number;
         let sent = self.packets.get_mut(usize::from(report.number.wrapping_sub(first)))?;
         let before = sent.known;
-        if before == Known::Arrived || (before == Known::Lost && report.arrived_ns.is_none()) {
+        let is_news = match before {
+            Known::UnderWay | Known::Overdue => true,
+            Known::Lost => report.arrived_ns.is_some(),
+            Known::Arrived | Known::Skipped => false,
+        };
+        if !is_news {
             return None;
         }
         sent.known = if report.arrived_ns.is_some() { Known::Arrived } else { Known::Lost };
@@ -177,19 +188,15 @@ impl Arrivals {
         if let Some((stream, sequence)) = carries.filter(|_| report.arrived_ns.is_some()) {
             self.arrive(stream, sequence);
         }
-        let newest = self.packets.back().map_or(0, |last| last.at_ns);
-        let is_settled = |first: &Sent| match first.known {
-            Known::Nothing => false,
-            Known::Lost => newest.saturating_sub(first.at_ns) > LATE_NS,
-            Known::Arrived => true,
-        };
-        while self.packets.front().is_some_and(is_settled) {
+        while self.packets.front().is_some_and(|first| first.known == Known::Arrived) {
             self.packets.pop_front();
         }
         if before == Known::Lost {
             return None;
         }
-        self.in_flight = self.in_flight.saturating_sub(u64::from(size));
+        if before == Known::UnderWay {
+            self.in_flight = self.in_flight.saturating_sub(u64::from(size));
+        }
         Some(Fate { sent_ns: at_ns, arrived_ns: report.arrived_ns, size })
     }
 
@@ -200,8 +207,9 @@ impl Arrivals {
         while let Some(first) = self.packets.front().copied()
             && first.at_ns < before_ns
         {
-            if let Some((stream, sequence)) = first.carries.filter(|_| first.known == Known::Nothing)
-                && !self.is_newest(stream, sequence)
+            if let Some((stream, sequence)) =
+                first.carries.filter(|_| matches!(first.known, Known::UnderWay | Known::Overdue))
+                && self.streams.get(&stream).is_some_and(|frames| !frames.is_newest(sequence))
             {
                 self.arrive(stream, sequence);
             }
@@ -209,49 +217,10 @@ impl Arrivals {
         }
     }
 
-    fn is_newest(&self, stream: u32, sequence: u16) -> bool {
-        let newest = self.streams.get(&stream).and_then(|stream| stream.frames.back());
-        newest.is_some_and(|frame| sequence.wrapping_sub(frame.first) < frame.count)
-    }
-
     fn arrive(&mut self, stream: u32, sequence: u16) {
-        let Some(stream) = self.streams.get_mut(&stream) else { return };
-        let mut whole_key = 0;
-        for frame in &mut stream.frames {
-            if let Some(place) = frame.missing.iter().position(|missing| *missing == sequence) {
-                frame.missing.swap_remove(place);
-                if frame.missing.is_empty() && frame.is_whole {
-                    stream.arrived = stream.arrived.max(frame.frame_id);
-                    whole_key = if frame.is_key { frame.frame_id } else { 0 };
-                }
-                break;
-            }
+        if let Some(frames) = self.streams.get_mut(&stream) {
+            frames.arrive(sequence);
         }
-        // Nobody waits for what stood before a key frame.
-        stream.frames.retain(|frame| frame.frame_id >= whole_key);
-        let arrived = stream.arrived;
-        while stream.frames.front().is_some_and(|frame| frame.frame_id <= arrived && frame.missing.is_empty())
-        {
-            stream.frames.pop_front();
-        }
-    }
-
-    /// Newest frame of a stream of which everything arrived; 0 when there is none.
-    pub(crate) fn arrived(&self, stream: u32) -> u64 {
-        self.streams.get(&stream).map_or(0, |stream| stream.arrived)
-    }
-
-    /// When the newest frame of a stream left, where something of it is not known to have arrived.
-    pub(crate) fn unfinished(&self, stream: u32) -> Option<u64> {
-        let frame = self.streams.get(&stream)?.frames.back()?;
-        (frame.is_whole && !frame.missing.is_empty()).then_some(frame.left_ns)
-    }
-
-    /// Whether all of a stream arrived that the client needs, and nothing left for so long.
-    pub(crate) fn is_at_rest(&self, stream: u32, since_ns: u64, now_ns: u64) -> bool {
-        self.streams.get(&stream).is_some_and(|stream| {
-            stream.arrived > 0 && stream.frames.is_empty() && now_ns.saturating_sub(stream.left_ns) > since_ns
-        })
     }
 
     /// Bytes that left and are not reported on.
@@ -261,10 +230,14 @@ impl Arrivals {
 
     /// When the oldest of them left.
     pub(crate) fn oldest_ns(&mut self, now_ns: u64) -> Option<u64> {
-        while self.packets.front().is_some_and(|first| now_ns.saturating_sub(first.at_ns) > FORGET_NS) {
-            self.forget_first();
+        let old = |packet: &&mut Sent| now_ns.saturating_sub(packet.at_ns) > OVERDUE_NS;
+        for packet in self.packets.iter_mut().take_while(old) {
+            if packet.known == Known::UnderWay {
+                packet.known = Known::Overdue;
+                self.in_flight = self.in_flight.saturating_sub(u64::from(packet.size));
+            }
         }
-        self.packets.iter().find(|packet| packet.known == Known::Nothing).map(|packet| packet.at_ns)
+        self.packets.iter().find(|packet| packet.known == Known::UnderWay).map(|packet| packet.at_ns)
     }
 }
 
@@ -279,7 +252,7 @@ mod tests {
     /// Two frames of two packets each, their transport-wide numbers run over.
     fn two_frames() -> Arrivals {
         let mut arrivals = Arrivals::default();
-        arrivals.register(1, 0);
+        arrivals.register(1, Carried::Picture(0), true);
         arrivals.frame(0, 100, 1000, false);
         arrivals.frame(0, 101, 2000, true);
         for (i, pts) in [(0_u16, 1000), (1, 1000), (2, 2000), (3, 2000)] {
@@ -293,18 +266,22 @@ mod tests {
         arrivals.report(Report { number, arrived_ns: Some(5) })
     }
 
+    fn arrived(arrivals: &Arrivals) -> u64 {
+        arrivals.stream(0).expect("a stream").arrived()
+    }
+
     #[test]
     fn a_frame_arrived_when_all_its_packets_did() {
         let mut arrivals = two_frames();
-        assert_eq!((arrivals.arrived(0), arrivals.in_flight()), (0, 4000));
+        assert_eq!((arrived(&arrivals), arrivals.in_flight()), (0, 4000));
         assert_eq!(arrive(&mut arrivals, 65_535).map(|fate| fate.sent_ns), Some(1));
-        assert_eq!(arrivals.arrived(0), 0);
+        assert_eq!(arrived(&arrivals), 0);
         assert!(arrive(&mut arrivals, 65_535).is_none());
         arrive(&mut arrivals, 65_534);
-        assert_eq!((arrivals.arrived(0), arrivals.in_flight()), (100, 2000));
+        assert_eq!((arrived(&arrivals), arrivals.in_flight()), (100, 2000));
         arrive(&mut arrivals, 1);
         arrive(&mut arrivals, 0);
-        assert_eq!((arrivals.arrived(0), arrivals.in_flight()), (101, 0));
+        assert_eq!((arrived(&arrivals), arrivals.in_flight()), (101, 0));
     }
 
     #[test]
@@ -312,11 +289,11 @@ mod tests {
         let mut arrivals = two_frames();
         arrive(&mut arrivals, 0);
         arrivals.forget_before(2);
-        assert_eq!((arrivals.arrived(0), arrivals.in_flight(), arrivals.oldest_ns(3)), (100, 1000, Some(3)));
+        assert_eq!((arrived(&arrivals), arrivals.in_flight(), arrivals.oldest_ns(3)), (100, 1000, Some(3)));
         // Whether the end of the newest frame arrived, nobody knows: the client itself may not know of it.
         arrivals.forget_before(10);
-        assert_eq!((arrivals.arrived(0), arrivals.in_flight(), arrivals.oldest_ns(11)), (100, 0, None));
-        assert_eq!(arrivals.unfinished(0), Some(3));
+        assert_eq!((arrived(&arrivals), arrivals.in_flight(), arrivals.oldest_ns(11)), (100, 0, None));
+        assert_eq!(arrivals.stream(0).and_then(Frames::unfinished), Some(3));
     }
 
     #[test]
@@ -324,32 +301,9 @@ mod tests {
         let mut arrivals = two_frames();
         arrivals.report(Report { number: 65_534, arrived_ns: None });
         arrive(&mut arrivals, 65_535);
-        assert_eq!((arrivals.arrived(0), arrivals.in_flight()), (0, 2000));
+        assert_eq!((arrived(&arrivals), arrivals.in_flight()), (0, 2000));
         assert!(arrive(&mut arrivals, 65_534).is_none());
-        assert_eq!((arrivals.arrived(0), arrivals.in_flight()), (100, 2000));
-    }
-
-    #[test]
-    fn the_newest_frame_is_unfinished_until_all_of_it_arrived() {
-        let mut arrivals = two_frames();
-        assert_eq!(arrivals.unfinished(0), Some(3));
-        arrive(&mut arrivals, 0);
-        assert_eq!(arrivals.unfinished(0), Some(3));
-        arrive(&mut arrivals, 1);
-        assert_eq!(arrivals.unfinished(0), None);
-    }
-
-    #[test]
-    fn a_stream_is_at_rest_when_a_key_frame_arrived_or_all_did_and_nothing_followed() {
-        let mut arrivals = two_frames();
-        assert!(!arrivals.is_at_rest(0, 10, 100));
-        arrive(&mut arrivals, 0);
-        assert!(!arrivals.is_at_rest(0, 10, 100));
-        // The second frame is a key frame; what is missing of the first does not matter any more.
-        arrive(&mut arrivals, 1);
-        assert!(arrivals.is_at_rest(0, 10, 100) && !arrivals.is_at_rest(0, 10, 12));
-        arrivals.frame(0, 102, 3000, false);
-        assert!(!arrivals.is_at_rest(0, 10, 100) && !arrivals.is_at_rest(1, 10, 100));
+        assert_eq!((arrived(&arrivals), arrivals.in_flight()), (100, 2000));
     }
 
     #[test]
@@ -357,10 +311,46 @@ mod tests {
         let mut arrivals = two_frames();
         arrive(&mut arrivals, 65_534);
         assert!(arrivals.report(Report { number: 65_535, arrived_ns: None }).is_some());
-        assert_eq!(arrivals.arrived(0), 0);
+        assert_eq!(arrived(&arrivals), 0);
         arrivals.packet(&packet(9, 7, 2, false), None, Some(0), 1000, 9);
         arrive(&mut arrivals, 2);
-        assert_eq!(arrivals.arrived(0), 100);
+        assert_eq!(arrived(&arrivals), 100);
+    }
+
+    #[test]
+    fn packets_that_overtake_each_other_on_their_way_out_keep_their_numbers() {
+        let mut arrivals = two_frames();
+        arrivals.register(2, Carried::Sound, true);
+        arrivals.packet(&packet(2, 0, 3, false), None, None, 100, 10);
+        arrivals.packet(&packet(2, 1, 2, false), None, None, 70, 11);
+        assert_eq!(arrivals.in_flight(), 4170);
+        assert_eq!(arrive(&mut arrivals, 2).map(|fate| fate.size), Some(70));
+        assert_eq!(arrive(&mut arrivals, 3).map(|fate| fate.size), Some(100));
+        // A number that no packet had is reported as lost, and means nothing.
+        arrivals.packet(&packet(2, 2, 6, false), None, None, 100, 12);
+        assert!(arrivals.report(Report { number: 5, arrived_ns: None }).is_none());
+        for number in [65_534, 65_535, 0, 1] {
+            assert!(arrive(&mut arrivals, number).is_some(), "{number}");
+        }
+        assert_eq!((arrived(&arrivals), arrivals.in_flight()), (101, 100));
+    }
+
+    #[test]
+    fn sound_leaves_the_picture_at_rest() {
+        let mut arrivals = two_frames();
+        arrivals.register(2, Carried::Sound, true);
+        for number in [65_534, 65_535, 0, 1] {
+            arrive(&mut arrivals, number);
+        }
+        arrivals.packet(&packet(2, 0, 2, true), Some(2000), None, 100, 90);
+        assert!(arrivals.stream(0).is_some_and(|frames| frames.is_at_rest(10, 100)));
+    }
+
+    #[test]
+    fn numbers_that_begin_anew_are_followed() {
+        let mut arrivals = two_frames();
+        arrivals.packet(&packet(1, 3, 30_000, true), Some(2000), None, 500, 9);
+        assert_eq!((arrivals.in_flight(), arrivals.newest()), (500, Some(30_000)));
     }
 
     #[test]
@@ -368,7 +358,7 @@ mod tests {
         let mut arrivals = two_frames();
         assert!(arrive(&mut arrivals, 500).is_none());
         assert!(arrive(&mut Arrivals::default(), 0).is_none());
-        assert_eq!(arrivals.arrived(3), 0);
+        assert!(arrivals.stream(3).is_none());
     }
 
     #[test]
@@ -377,5 +367,10 @@ mod tests {
         assert_eq!(arrivals.oldest_ns(1000), Some(0));
         assert_eq!(arrivals.oldest_ns(3_000_000_000), None);
         assert_eq!(arrivals.in_flight(), 0);
+        // A report may still come.
+        for number in [65_534, 65_535, 0, 1] {
+            assert!(arrive(&mut arrivals, number).is_some(), "{number}");
+        }
+        assert_eq!((arrived(&arrivals), arrivals.in_flight(), arrivals.newest()), (101, 0, Some(1)));
     }
 }

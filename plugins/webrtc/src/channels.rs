@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
 };
 
 use gst::{glib, prelude::*};
@@ -56,6 +59,8 @@ pub(crate) struct Channels {
     voice: Arc<Voice>,
     lanes: [Mutex<Lane>; 2],
     foreign: Mutex<Vec<WebRTCDataChannel>>,
+    /// Largest message that the client takes, in bytes.
+    largest: AtomicU64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -79,7 +84,35 @@ fn send(channel: &WebRTCDataChannel, message: Message<'_>) -> Result<()> {
 
 impl Channels {
     pub(crate) fn new(voice: Arc<Voice>) -> Arc<Self> {
-        Arc::new(Self { voice, lanes: Default::default(), foreign: Mutex::default() })
+        let largest = AtomicU64::new(u64::MAX);
+        Arc::new(Self { voice, lanes: Default::default(), foreign: Mutex::default(), largest })
+    }
+
+    /// The client says how large a message may be.
+    pub(crate) fn limit(&self, largest: u64) {
+        self.largest.store(largest, SeqCst);
+    }
+
+    /// # Errors
+    /// When a message cannot be sent as it is.
+    fn judge(&self, message: Message<'_>) -> Result<()> {
+        let (size, largest) = (size(message) as u64, self.largest.load(SeqCst));
+        if size == 0 {
+            // SCTP has none, and GStreamer 1.22 does not put another in its place (RFC 8831, 6.6): the channel would end.
+            return Err(Error::invalid("webrtc-channel: an empty message cannot be sent"));
+        }
+        if size > largest {
+            return Err(Error::invalid(format!(
+                "webrtc-channel: a message of {size} bytes, the client takes {largest}; it has to go in parts"
+            )));
+        }
+        match message {
+            // It would end there.
+            Message::Text(text) if text.contains('\0') => {
+                Err(Error::invalid("webrtc-channel: a text with a zero in it; it has to go as bytes"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Makes the channels of a new connection; before its offer, and after `webrtcbin` is ready.
@@ -133,8 +166,9 @@ impl Channels {
     fn listen(&self, channel: &WebRTCDataChannel, number: u32) {
         let voice = self.voice.clone();
         channel.connect_on_message_string(move |_, text| {
-            let text = text.unwrap_or("");
-            if text.len() <= MAX_MESSAGE {
+            // The client says that it is text, and nobody has looked yet.
+            let bytes = text.unwrap_or("").as_bytes();
+            if let Some(text) = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= MAX_MESSAGE) {
                 voice.message(number, Message::Text(text));
             }
         });
@@ -156,7 +190,8 @@ impl Channels {
         }
         // The lock keeps the order: who sends now comes after those that waited.
         while let Some(waiting) = lane.backlog.pop_front() {
-            if let Err(error) = send(channel, waiting.as_message()) {
+            let message = waiting.as_message();
+            if let Err(error) = self.judge(message).and_then(|()| send(channel, message)) {
                 tracing::debug!(client = self.voice.client(), %error, "lost while the channel opened");
             }
         }
@@ -188,6 +223,7 @@ impl Channels {
     /// # Errors
     /// When too much waits already, or the message is too large for the client.
     pub(crate) fn send(&self, number: u32, message: Message<'_>) -> Result<()> {
+        self.judge(message)?;
         let place = self.lanes.get(number as usize).zip(MAX_BUFFERED.get(number as usize));
         let (lane, limit) =
             place.ok_or_else(|| Error::invalid(format!("webrtc-channel: there is no channel {number}")))?;

@@ -108,7 +108,14 @@ static CODECS: &[Facts] = &[
         payloader: "rtpopuspay",
         properties: &[],
         input: "audio/x-opus,channels=2,channel-mapping-family=0",
-        parameters: &[("encoding-params", "2"), ("minptime", "10"), ("useinbandfec", "1")],
+        // Without `stereo`, browsers decode one channel (RFC 7587, 6.1).
+        parameters: &[
+            ("encoding-params", "2"),
+            ("minptime", "10"),
+            ("useinbandfec", "1"),
+            ("stereo", "1"),
+            ("sprop-stereo", "1"),
+        ],
     },
 ];
 

@@ -23,6 +23,7 @@ use crate::{
     config::Options,
     hello::Hello,
     ice_servers::IceServers,
+    inlet,
     line::Line,
     path::{Path, now_ns},
     voice::Voice,
@@ -92,6 +93,7 @@ impl Connection {
             .set_state(gst::State::Ready)
             .map_err(|error| Error::retry(format!("gst-webrtc: webrtcbin does not start: {error}")))?;
         Path::watch(&this.path, &this.webrtcbin);
+        inlet::watch(&this.webrtcbin, &this.path, listener);
         channels.create(&this.webrtcbin)?;
         let first_ssrc = glib::random_int() | 1;
         for stream in (0..).take(hello.displays) {
@@ -101,7 +103,11 @@ impl Connection {
         }
         if hello.audio {
             let ssrc = first_ssrc.wrapping_sub(2);
-            this.lines.push(Line::offer(&this.webrtcbin, 0, &[Codec::Opus], ssrc, voice, &this.path)?);
+            let line = Line::offer(&this.webrtcbin, 0, &[Codec::Opus], ssrc, voice, &this.path)?;
+            if hello.sound_apart {
+                line.stand_apart();
+            }
+            this.lines.push(line);
         }
         this.pipeline
             .set_state(gst::State::Playing)
@@ -197,6 +203,14 @@ impl Connection {
     pub(crate) fn answered(&self, answer: &Answer) -> Result<()> {
         let sdp = gst_sdp::SDPMessage::parse_buffer(answer.sdp.as_bytes())
             .map_err(|_| Error::invalid("webrtc-answer: this is no SDP"))?;
+        // GStreamer may have read another thing than was judged.
+        let is_candidate = |attribute: &gst_sdp::SDPAttribute| attribute.key().trim() == "candidate";
+        let has_others = sdp.attributes().any(is_candidate)
+            || sdp.medias().any(|media| media.attributes().any(is_candidate))
+            || sdp.medias_len() as usize != answer.media.len();
+        if has_others {
+            return Err(Error::invalid("webrtc-answer: it has lines that can be read in two ways"));
+        }
         let streams = answer.media.iter().filter(|media| media.kind != "application");
         let mut video = 0;
         for (line, media) in self.lines.iter().zip(streams) {

@@ -235,11 +235,14 @@ impl Control {
             if !answer.refused.is_empty() {
                 tracing::info!(client, refused = ?answer.refused, "candidates in an answer are not used");
             }
-            session.candidates += answer.candidates;
-            match session.peer.connection() {
-                Some(connection) => connection.answered(&answer),
-                None => Ok(()),
+            session.candidates += answer.brought;
+            session.peer.channels.limit(answer.max_message());
+            if let Some(connection) = session.peer.connection() {
+                connection.answered(&answer)?;
             }
+            // With one bundle there is one transport, whatever line a candidate stands in.
+            session.early.extend(answer.candidates.into_iter().map(|candidate| (0, candidate)));
+            Ok(())
         });
         match taken {
             Ok(()) => {

@@ -15,6 +15,8 @@ pub(crate) struct Hello {
     pub(crate) video: Vec<Codec>,
     /// Sound is wanted.
     pub(crate) audio: bool,
+    /// In a media stream of its own, so that the browser does not hold the picture back for it.
+    pub(crate) sound_apart: bool,
     /// Number of video streams, at least one.
     pub(crate) displays: usize,
     /// The client is on this machine.
@@ -28,6 +30,8 @@ struct Raw {
     displays: Vec<String>,
     #[serde(default)]
     loopback: bool,
+    #[serde(default)]
+    sound_apart: bool,
 }
 
 impl Hello {
@@ -58,7 +62,8 @@ impl Hello {
                 raw.displays.len()
             )));
         }
-        Ok(Self { video, audio, displays: raw.displays.len().max(1), loopback: raw.loopback })
+        let Raw { displays, loopback, sound_apart, .. } = raw;
+        Ok(Self { video, audio, sound_apart, displays: displays.len().max(1), loopback })
     }
 }
 
@@ -74,7 +79,7 @@ mod tests {
             r#"{"codecs": ["h267", "vp8", "av1", "h264", "opus", "vp8"], "loopback": true, "later": {}}"#;
         let hello = Hello::parse(json, ALL).expect("a hello");
         assert_eq!(hello.video, [Codec::Vp8, Codec::H264]);
-        assert!(hello.audio && hello.loopback);
+        assert!(hello.audio && hello.loopback && !hello.sound_apart);
         assert_eq!(hello.displays, 1);
     }
 

@@ -10,11 +10,13 @@
 //! - **Nobody waits.** Making and ending connections is the business of one thread (`control.rs`); what the host calls only
 //!   queues. What cannot be sent is dropped, in whole frames, and never so that a client gets what it cannot decode.
 //! - **A client is believed nothing**: its answer and its candidates are judged (`answer.rs`, `candidate.rs`) before webrtcbin
-//!   sees them.
+//!   sees them, and so is what it sends later (`inlet.rs`).
 //! - webrtcbin 1.22 ignores an ICE restart, so that `{"restart": true}` makes a new connection with a new offer.
 
 mod answer;
 mod arrivals;
+mod beat;
+mod budget;
 mod candidate;
 mod channels;
 mod codec;
@@ -23,8 +25,10 @@ pub mod congestion;
 mod connection;
 mod control;
 mod ending;
+mod frames;
 mod hello;
 mod ice_servers;
+mod inlet;
 mod keyframes;
 mod line;
 mod pace;
@@ -33,6 +37,8 @@ mod path;
 mod peer;
 mod playout_delay;
 mod plugin;
+mod rest;
+mod rtcp;
 mod rtp;
 mod signal;
 mod tail;

@@ -17,18 +17,19 @@ use gstreamer_webrtc as gst_webrtc;
 use selkies_plugin_sdk::{Error, PacketRef, Result, abi};
 
 use crate::{
-    answer::Media,
+    answer::{Media, TRANSPORT_CC},
+    arrivals::Carried,
+    beat::Beat,
     codec::Codec,
     keyframes::Coalescer,
     pace::Pace,
     passage::{Chain, Passage},
     path::{Path, now_ns},
     playout_delay,
+    rest::Rest,
     voice::Voice,
 };
 
-/// Transport-wide congestion control (draft-holmer-rmcat-transport-wide-cc-extensions-01).
-const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /// Numbers of the extensions in the offer.
 const EXTENSIONS: [(u8, &str); 2] = [(1, TRANSPORT_CC), (2, playout_delay::URI)];
 /// Frames that may wait in the source before the next is dropped; they leave it at once unless something is wrong.
@@ -37,6 +38,8 @@ const MAX_WAITING: u64 = 8;
 const LEAST_WAIT: Duration = Duration::from_millis(1);
 /// A timestamp that is older is none of the system's clock.
 const OLDEST_NS: u64 = 2_000_000_000;
+/// The media stream of sound that stands by itself.
+const SOUND: &str = "sound";
 
 /// What is known once an answer chose a codec.
 #[derive(Debug)]
@@ -50,6 +53,8 @@ struct State {
     outlet: Option<Outlet>,
     chain: Chain,
     keyframes: Coalescer,
+    rest: Rest,
+    beat: Beat,
     last_pts: u64,
 }
 
@@ -102,6 +107,13 @@ impl Line {
             path: path.clone(),
             state: Mutex::default(),
         }))
+    }
+
+    /// Puts the line into a media stream of its own: browsers hold one track of a stream back for the other.
+    pub(crate) fn stand_apart(&self) {
+        if self.pad.find_property("msid").is_some() {
+            self.pad.set_property("msid", SOUND);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -159,8 +171,8 @@ impl Line {
             .property("caps", gst::Caps::from(structure))
             .build()
             .map_err(|_| Error::fatal("gst-missing: GStreamer has no element capsfilter"))?;
-        let transport_id = media.extensions.iter().find(|(_, uri)| uri == TRANSPORT_CC).map(|(id, _)| *id);
-        self.path.register(self.ssrc, self.stream, transport_id.filter(|_| self.is_video));
+        let carried = if self.is_video { Carried::Picture(self.stream) } else { Carried::Sound };
+        self.path.register(self.ssrc, carried, media.transport_id());
         self.listen(&source);
         if self.is_video {
             self.space(&filter);
@@ -198,13 +210,7 @@ impl Line {
                 return gst::PadProbeReturn::Ok;
             };
             match event.structure() {
-                // Chromium misses frames where none are made: it asks 3 s after the last, and again 3 s after the answer.
-                Some(structure)
-                    if structure.name() == "GstForceKeyUnit"
-                        && !this.path.is_at_rest(this.stream, now_ns()) =>
-                {
-                    this.key_wanted();
-                }
+                Some(structure) if structure.name() == "GstForceKeyUnit" => this.picture_lost(now_ns()),
                 Some(structure) if structure.name() == "RTPTWCCPackets" => this.path.reported(structure),
                 _ => {}
             }
@@ -232,6 +238,8 @@ impl Line {
                 return gst::PadProbeReturn::Ok;
             }
             let Some(list) = info.take_buffer_list() else { return gst::PadProbeReturn::Ok };
+            // The payloader makes a list of each frame.
+            pace.lock().unwrap_or_else(PoisonError::into_inner).begin();
             is_splitting.store(true, SeqCst);
             let (mut part, mut outcome) = (gst::BufferList::new(), Ok(gst::FlowSuccess::Ok));
             for buffer in list.iter_owned() {
@@ -255,6 +263,13 @@ impl Line {
         });
     }
 
+    /// The client says that it lost the picture.
+    fn picture_lost(&self, now_ns: u64) {
+        if !self.path.is_at_rest(self.stream, now_ns) || self.state().rest.ask(now_ns) {
+            self.key_wanted();
+        }
+    }
+
     /// The client cannot go on without a key frame.
     pub(crate) fn key_wanted(&self) {
         if self.is_video && self.state().keyframes.ask(Instant::now()) {
@@ -269,7 +284,7 @@ impl Line {
         }
         let is_lost = self.path.lost_tail(self.stream, now_ns);
         // What a path without place for it is asked for, would only be left out again.
-        let has_place = self.path.has_place(true, now_ns);
+        let has_place = self.path.has_place(now_ns);
         let mut state = self.state();
         let now = Instant::now();
         let is_due = if is_lost { state.keyframes.ask(now) } else { has_place && state.keyframes.due(now) };
@@ -282,15 +297,26 @@ impl Line {
     /// Sends a packet, or drops it when the client could not decode it or has no place for it. `shared` are its bytes.
     pub(crate) fn push(&self, packet: &PacketRef<'_>, shared: &gst::Buffer, now_ns: u64) {
         let mut state = self.state();
-        let State { outlet, chain, keyframes, last_pts } = &mut *state;
-        let Some(outlet) = outlet.as_ref().filter(|outlet| outlet.codec.id() == packet.info.codec) else {
-            return chain.break_off();
+        let is_ours = |outlet: &&Outlet| outlet.codec.id() == packet.info.codec;
+        let Some(source) = state.outlet.as_ref().filter(is_ours).map(|outlet| outlet.source.clone()) else {
+            return state.chain.break_off();
         };
-        let has_place =
-            outlet.source.current_level_buffers() < MAX_WAITING && self.path.has_place(self.is_video, now_ns);
-        let passage = if self.is_video { chain.next(&packet.info, has_place) } else { sound(has_place) };
-        if passage != Passage::Pass {
-            if self.is_video && !chain.is_whole() {
+        let is_free = source.current_level_buffers() < MAX_WAITING;
+        // GStreamer's clock is the host's; but times must not be those of another clock.
+        let time = packet.info.timestamp_ns;
+        let time = if time > now_ns || now_ns - time > OLDEST_NS { now_ns } else { time };
+        if !self.is_video {
+            // Sound is small, and its gaps are heard: it waits for nobody's reports.
+            if is_free {
+                let begin = state.beat.place(time, packet.payload);
+                let _ = source.push_buffer(state.stamped(shared, begin, true));
+            }
+            return;
+        }
+        let State { chain, keyframes, .. } = &mut *state;
+        let has_place = is_free && self.path.has_place(now_ns);
+        if chain.next(&packet.info, has_place) != Passage::Pass {
+            if !chain.is_whole() {
                 keyframes.owe();
             }
             let ask = has_place && keyframes.due(Instant::now());
@@ -301,35 +327,34 @@ impl Line {
             }
             return;
         }
-        if packet.info.flags & abi::PACKET_KEY != 0 {
+        let is_key = packet.info.flags & abi::PACKET_KEY != 0;
+        if is_key {
             keyframes.served();
         } else if chain.is_whole() {
             keyframes.goes_on();
         }
-        // GStreamer's clock is the host's; but times must rise, and must not be those of another clock.
-        let time = packet.info.timestamp_ns;
-        let time = if time > now_ns || now_ns - time > OLDEST_NS { now_ns } else { time };
-        *last_pts = time.max(*last_pts + 1);
-        let mut buffer = shared.copy();
-        if let Some(buffer) = buffer.get_mut() {
-            buffer.set_pts(gst::ClockTime::from_nseconds(*last_pts));
-            if packet.info.flags & abi::PACKET_KEY == 0 {
-                buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
-            }
-        }
-        if self.is_video {
-            let is_key = packet.info.flags & abi::PACKET_KEY != 0;
-            self.path.sending(self.stream, packet.info.frame_id, *last_pts, is_key);
-        }
+        let buffer = state.stamped(shared, time, is_key);
+        self.path.sending(self.stream, packet.info.frame_id, state.last_pts, is_key);
         // Under the lock, so that packets keep their order; appsrc only queues them.
-        if outlet.source.push_buffer(buffer).is_err() {
-            chain.break_off();
+        if source.push_buffer(buffer).is_err() {
+            state.chain.break_off();
         }
     }
 }
 
-fn sound(has_place: bool) -> Passage {
-    if has_place { Passage::Pass } else { Passage::Held }
+impl State {
+    /// A buffer of these bytes with a time; times rise.
+    fn stamped(&mut self, shared: &gst::Buffer, time: u64, is_key: bool) -> gst::Buffer {
+        self.last_pts = time.max(self.last_pts + 1);
+        let mut buffer = shared.copy();
+        if let Some(buffer) = buffer.get_mut() {
+            buffer.set_pts(gst::ClockTime::from_nseconds(self.last_pts));
+            if !is_key {
+                buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
+            }
+        }
+        buffer
+    }
 }
 
 /// The caps that a line offers for a codec.

@@ -13,8 +13,11 @@ use gstreamer as gst;
 use selkies_plugin_sdk::abi;
 
 use crate::{
-    arrivals::{Arrivals, Fate, Report},
+    arrivals::{Arrivals, Carried, Fate, Report},
+    budget,
     congestion::{Arrival, Controller},
+    frames::Frames,
+    rtcp::{self, MAX_REPORT},
     rtp::Header,
     tail::Tail,
 };
@@ -30,10 +33,12 @@ const HEAD: usize = 96;
 const LEAST: u64 = 48 * 1024;
 /// A picture that does not change for this long is at rest.
 const REST_NS: u64 = 2_000_000_000;
-/// Most packets of one report.
-const MAX_REPORT: usize = 4096;
 /// Loss and the like are told of the last second.
 const INTERVAL_NS: u64 = 1_000_000_000;
+/// The host hears so often of a path of which nothing changed: it shall know old news from none.
+const REPEAT_NS: u64 = 300_000_000;
+/// What one request for a retransmission costs at most, in bytes.
+const PACKET: u64 = 1200;
 
 #[derive(Debug, Default)]
 struct State {
@@ -47,8 +52,12 @@ struct State {
     interval_begin: u64,
     dropped: u64,
     tails: HashMap<u32, Tail>,
-    /// What was told last of each stream.
-    told: HashMap<u32, [u64; 5]>,
+    /// What was told last of each stream, and when.
+    told: HashMap<u32, ([u64; 5], u64)>,
+    /// When the client reported last.
+    heard_ns: u64,
+    retransmissions: budget::Retransmissions,
+    reports: budget::Reports,
 }
 
 /// A path. Every thread of the connection uses it; nothing in it waits.
@@ -76,12 +85,13 @@ impl Path {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A line was agreed on; `transport_id` is the number of the transport-wide extension.
-    pub(crate) fn register(&self, ssrc: u32, stream: u32, transport_id: Option<u8>) {
+    /// A line was agreed on; `transport_id` is the number of the transport-wide extension, `None` where the client does not
+    /// report what arrives.
+    pub(crate) fn register(&self, ssrc: u32, carried: Carried, transport_id: Option<u8>) {
         if let Some(id) = transport_id {
             self.transport_id.store(id, Relaxed);
         }
-        self.state().arrivals.register(ssrc, stream);
+        self.state().arrivals.register(ssrc, carried, transport_id.is_some());
     }
 
     /// Follows the packets that leave a connection.
@@ -127,10 +137,13 @@ impl Path {
             let pts = buffer.pts().map(gst::ClockTime::nseconds);
             state.arrivals.packet(&header, pts, original, size, now);
             state.controller.sent(now, size);
-            state.frame_bytes += u64::from(size);
-            if header.marker {
-                state.largest = state.frame_bytes.max(state.largest - state.largest / 64);
-                state.frame_bytes = 0;
+            if let Some(Carried::Picture(_)) = state.arrivals.carried(header.ssrc) {
+                state.retransmissions.sent(size.into());
+                state.frame_bytes += u64::from(size);
+                if header.marker {
+                    state.largest = state.frame_bytes.max(state.largest - state.largest / 64);
+                    state.frame_bytes = 0;
+                }
             }
         }
     }
@@ -151,14 +164,13 @@ impl Path {
     }
 
     /// Whether one more frame may leave.
-    pub(crate) fn has_place(&self, is_video: bool, now: u64) -> bool {
-        // Sound is small, and its gaps are heard.
-        if !is_video || !self.is_reported.load(Relaxed) {
+    pub(crate) fn has_place(&self, now: u64) -> bool {
+        if !self.is_reported.load(Relaxed) {
             return true;
         }
         let mut state = self.state();
-        let oldest = state.arrivals.oldest_ns(now);
-        if oldest.is_some_and(|oldest| now.saturating_sub(oldest) > SILENT_NS) {
+        let since = state.arrivals.oldest_ns(now).map(|oldest| oldest.max(state.heard_ns));
+        if since.is_some_and(|since| now.saturating_sub(since) > SILENT_NS) {
             return false;
         }
         if !self.controls {
@@ -168,10 +180,22 @@ impl Path {
         state.controller.has_place(now, state.arrivals.in_flight(), least)
     }
 
+    /// Whether a datagram of reports is looked at.
+    pub(crate) fn takes_report(&self, datagram: &[u8], now: u64) -> bool {
+        let mut state = self.state();
+        let work = rtcp::judge(datagram, state.arrivals.newest());
+        work.is_some_and(|work| state.reports.take(work, now))
+    }
+
+    /// Whether a packet may be sent again.
+    pub(crate) fn may_retransmit(&self) -> bool {
+        self.state().retransmissions.take(PACKET)
+    }
+
     /// The client's report on packets: `RTPTWCCPackets`.
     pub(crate) fn reported(&self, structure: &gst::StructureRef) {
         let Ok(packets) = structure.get::<gst::glib::ValueArray>("packets") else { return };
-        let reports = packets.iter().take(MAX_REPORT).filter_map(|value| {
+        let reports = packets.iter().take(MAX_REPORT.into()).filter_map(|value| {
             let packet = value.get::<gst::Structure>().ok()?;
             let arrived = packet.get::<u64>("remote-ts").ok().filter(|time| *time != u64::MAX);
             let is_lost = packet.get::<bool>("lost").unwrap_or(false);
@@ -185,6 +209,7 @@ impl Path {
     fn judge(&self, reports: &[Report], now: u64) {
         self.is_reported.store(true, Relaxed);
         let mut state = self.state();
+        state.heard_ns = now;
         let mut arrivals = Vec::with_capacity(reports.len());
         for report in reports {
             if let Some(Fate { sent_ns, arrived_ns, size }) = state.arrivals.report(*report) {
@@ -201,7 +226,7 @@ impl Path {
 
     /// Whether the client has the picture, and it does not move.
     pub(crate) fn is_at_rest(&self, stream: u32, now: u64) -> bool {
-        self.state().arrivals.is_at_rest(stream, REST_NS, now)
+        self.state().arrivals.stream(stream).is_some_and(|frames| frames.is_at_rest(REST_NS, now))
     }
 
     /// Whether the newest frame of a stream is lost, and nothing follows by which the client would see it.
@@ -210,11 +235,11 @@ impl Path {
             return false;
         }
         let State { arrivals, controller, tails, .. } = &mut *self.state();
-        let left_ns = arrivals.unfinished(stream);
+        let left_ns = arrivals.stream(stream).and_then(Frames::unfinished);
         tails.entry(stream).or_default().look(left_ns, controller.rtt_ns(), now)
     }
 
-    /// What the host is to know, if it changed; of one stream, beside the whole path.
+    /// What the host is to know, if it changed or was told a while ago; of one stream, beside the whole path.
     pub(crate) fn feedback(&self, stream: u32, now: u64) -> Option<abi::Feedback> {
         let mut state = self.state();
         state.controller.tick(now);
@@ -231,7 +256,7 @@ impl Path {
             rtt_us: state.controller.rtt_ns() / 1000,
             estimate_kbps: if self.controls && is_reported { state.controller.estimate_kbps() } else { 0 },
             queued_bytes: u32::try_from(queued).unwrap_or(u32::MAX),
-            arrived_frame_id: state.arrivals.arrived(stream),
+            arrived_frame_id: state.arrivals.stream(stream).map_or(0, Frames::arrived),
             stream,
             ..abi::Feedback::default()
         };
@@ -242,7 +267,12 @@ impl Path {
             feedback.queued_bytes.into(),
             feedback.arrived_frame_id,
         ];
-        (state.told.insert(stream, said) != Some(said)).then_some(feedback)
+        let is_old = |(before, at): &([u64; 5], u64)| *before == said && now.saturating_sub(*at) < REPEAT_NS;
+        if state.told.get(&stream).is_some_and(is_old) {
+            return None;
+        }
+        state.told.insert(stream, (said, now));
+        Some(feedback)
     }
 }
 

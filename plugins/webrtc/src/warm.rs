@@ -26,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// When there is no thread to be had.
 pub(crate) fn start(options: Options, codec: Codec, voice: Voice) -> std::io::Result<thread::JoinHandle<()>> {
     thread::Builder::new().name("webrtc-warm".to_owned()).spawn(move || {
-        let hello = Hello { video: vec![codec], audio: false, displays: 1, loopback: false };
+        let hello =
+            Hello { video: vec![codec], audio: false, sound_apart: false, displays: 1, loopback: false };
         let voice = Arc::new(voice);
         let channels = Channels::new(voice.clone());
         let (tell, told) = mpsc::channel();

@@ -9,7 +9,9 @@ use std::{
 };
 
 use gst::prelude::*;
-use gst_webrtc::{WebRTCDataChannel, WebRTCRTPTransceiver, WebRTCSDPType, WebRTCSessionDescription};
+use gst_webrtc::{
+    WebRTCDataChannel, WebRTCKind, WebRTCRTPTransceiver, WebRTCSDPType, WebRTCSessionDescription,
+};
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 use gstreamer_sdp as gst_sdp;
@@ -34,27 +36,50 @@ struct Seen {
     pictures: AtomicU64,
     luma: Mutex<Vec<u8>>,
     texts: Mutex<Vec<(String, String)>>,
+    sounds: Mutex<Vec<(u32, Vec<u8>)>>,
     channels: Mutex<Vec<WebRTCDataChannel>>,
     signals: Mutex<Vec<String>>,
     changed: Condvar,
 }
+
+/// Makes of each RTCP datagram of the client what is sent instead.
+pub(crate) type Spoiler = Box<dyn FnMut(Vec<u8>) -> Vec<Vec<u8>> + Send>;
 
 /// A client.
 pub(crate) struct Client {
     pipeline: gst::Pipeline,
     webrtcbin: gst::Element,
     seen: Arc<Seen>,
+    spoiler: Arc<Mutex<Option<Spoiler>>>,
+    is_greedy: bool,
 }
 
-fn rtp_caps(codec: &str) -> gst::Caps {
-    let (payload, more) = if codec == "H264" { (96, ",packetization-mode=(string)1") } else { (98, "") };
-    format!(
-        "application/x-rtp,media=video,encoding-name={codec},clock-rate=90000,payload={payload}{more},\
-         rtcp-fb-nack=true,rtcp-fb-nack-pli=true,rtcp-fb-transport-cc=true,\
-         extmap-1=(string)http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
-    )
-    .parse()
-    .expect("caps")
+/// How large a message may be, as GStreamer says it, and as a greedy client has it say.
+const MAX_MESSAGE: [&str; 2] = ["a=max-message-size:65536", "a=max-message-size:4194304"];
+
+fn rtp_caps(codec: &str, reports: bool) -> gst::Caps {
+    let codec = match codec {
+        "H264" => {
+            "video,encoding-name=H264,clock-rate=90000,payload=96,packetization-mode=(string)1,rtcp-fb-nack=true,rtcp-fb-nack-pli=true"
+        }
+        "VP8" => {
+            "video,encoding-name=VP8,clock-rate=90000,payload=98,rtcp-fb-nack=true,rtcp-fb-nack-pli=true"
+        }
+        _ => "audio,encoding-name=OPUS,clock-rate=48000,payload=111,encoding-params=(string)2",
+    };
+    let transport_wide = ",rtcp-fb-transport-cc=true,\
+         extmap-1=(string)http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+    let more = if reports { transport_wide } else { "" };
+    format!("application/x-rtp,media={codec}{more}").parse().expect("caps")
+}
+
+/// The time and the payload of an RTP packet.
+fn payload(packet: &[u8]) -> (u32, Vec<u8>) {
+    let mut len = 12 + 4 * usize::from(packet[0] & 0x0f);
+    if packet[0] & 0x10 != 0 {
+        len += 4 + 4 * usize::from(u16::from_be_bytes([packet[len + 2], packet[len + 3]]));
+    }
+    (u32::from_be_bytes(packet[4..8].try_into().expect("four bytes")), packet[len..].to_vec())
 }
 
 fn decoder(codec: &str) -> &'static str {
@@ -70,6 +95,18 @@ fn decoder(codec: &str) -> &'static str {
 impl Client {
     /// A client that decodes what SDP calls `H264` or `VP8`.
     pub(crate) fn new(codec: &'static str) -> Self {
+        Self::with(codec, true)
+    }
+
+    /// The same, which takes and makes larger messages than the server takes.
+    pub(crate) fn greedy(codec: &'static str) -> Self {
+        let mut client = Self::with(codec, true);
+        client.is_greedy = true;
+        client
+    }
+
+    /// The same, which `reports` or does not what arrives.
+    pub(crate) fn with(codec: &'static str, reports: bool) -> Self {
         gst::init().expect("GStreamer");
         let pipeline = gst::Pipeline::new();
         let webrtcbin = gst::ElementFactory::make("webrtcbin")
@@ -82,7 +119,8 @@ impl Client {
         ice.emit_by_name::<bool>("add-local-ip-address", &[&"127.0.0.1"]);
         ice.property::<gst::glib::Object>("agent").set_property("upnp", false);
         let seen = Arc::new(Seen::default());
-        let this = Self { pipeline, webrtcbin, seen };
+        let this = Self { pipeline, webrtcbin, seen, spoiler: Arc::default(), is_greedy: false };
+        this.hand_over_reports();
         let seen = this.seen.clone();
         this.webrtcbin.connect("on-ice-candidate", false, move |values| {
             let line = values[1].get::<u32>().expect("a line");
@@ -107,8 +145,10 @@ impl Client {
         // By itself webrtcbin answers without header extensions and retransmissions.
         this.webrtcbin.connect("on-new-transceiver", false, move |values| {
             let transceiver = values[1].get::<WebRTCRTPTransceiver>().expect("a transceiver");
-            transceiver.set_property("codec-preferences", rtp_caps(codec));
-            transceiver.set_property("do-nack", true);
+            let is_sound = transceiver.property::<WebRTCKind>("kind") == WebRTCKind::Audio;
+            transceiver
+                .set_property("codec-preferences", rtp_caps(if is_sound { "OPUS" } else { codec }, reports));
+            transceiver.set_property("do-nack", !is_sound);
             None
         });
         let (seen, pipeline) = (this.seen.clone(), this.pipeline.downgrade());
@@ -116,6 +156,10 @@ impl Client {
             let Some(pipeline) = pipeline.upgrade().filter(|_| pad.direction() == gst::PadDirection::Src) else {
                 return;
             };
+            let media = pad.current_caps().and_then(|caps| caps.structure(0)?.get::<String>("media").ok());
+            if media.as_deref() == Some("audio") {
+                return hear_sound(&pipeline, pad, seen.clone());
+            }
             let text = format!(
                 "{} ! videoconvert ! video/x-raw,format=GRAY8 ! appsink name=out sync=false max-buffers=4 drop=true",
                 decoder(codec)
@@ -142,6 +186,41 @@ impl Client {
         this
     }
 
+    /// Has the spoiler look at what this client reports.
+    fn hand_over_reports(&self) {
+        let rtpbin = self.webrtcbin.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin"));
+        let spoiler = self.spoiler.clone();
+        rtpbin.expect("it is part of webrtcbin").connect_pad_added(move |_, pad| {
+            if !pad.name().starts_with("send_rtcp_src") {
+                return;
+            }
+            let (spoiler, ours) = (spoiler.clone(), std::sync::atomic::AtomicBool::new(false));
+            pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+                // What is pushed below comes by here, too.
+                if ours.load(SeqCst) {
+                    return gst::PadProbeReturn::Ok;
+                }
+                let mut spoiler = spoiler.lock().expect("a lock");
+                let Some((spoil, buffer)) = spoiler.as_mut().zip(info.buffer()) else {
+                    return gst::PadProbeReturn::Ok;
+                };
+                let datagram = buffer.map_readable().expect("bytes").to_vec();
+                ours.store(true, SeqCst);
+                for datagram in spoil(datagram) {
+                    let _ = pad.push(gst::Buffer::from_slice(datagram));
+                }
+                ours.store(false, SeqCst);
+                info.data = None;
+                gst::PadProbeReturn::Handled
+            });
+        });
+    }
+
+    /// From now on this is done to what the client reports.
+    pub(crate) fn spoil(&self, spoiler: Spoiler) {
+        *self.spoiler.lock().expect("a lock") = Some(spoiler);
+    }
+
     /// Hears a signaling message of the server.
     pub(crate) fn hear(&self, signal: &str) {
         let signal: Value = serde_json::from_str(signal).expect("JSON");
@@ -157,6 +236,10 @@ impl Client {
     }
 
     fn answer(&self, offer: &str) {
+        let greed = |sdp: &str, is_greedy: bool| {
+            if is_greedy { sdp.replace(MAX_MESSAGE[0], MAX_MESSAGE[1]) } else { sdp.to_owned() }
+        };
+        let (offer, is_greedy) = (greed(offer, self.is_greedy), self.is_greedy);
         let sdp = gst_sdp::SDPMessage::parse_buffer(offer.as_bytes()).expect("an SDP");
         let offer = WebRTCSessionDescription::new(WebRTCSDPType::Offer, sdp);
         let promise = gst::Promise::new();
@@ -167,8 +250,10 @@ impl Client {
             let reply = reply.expect("a reply").expect("an answer");
             let answer = reply.get::<WebRTCSessionDescription>("answer").expect("an answer");
             let Some(webrtcbin) = webrtcbin.upgrade() else { return };
+            let text = greed(&answer.sdp().to_string(), is_greedy);
+            let sdp = gst_sdp::SDPMessage::parse_buffer(text.as_bytes()).expect("an SDP");
+            let answer = WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
             webrtcbin.emit_by_name::<()>("set-local-description", &[&answer, &None::<gst::Promise>]);
-            let text = answer.sdp().to_string();
             let signal = json!({ "sdp": { "type": "answer", "sdp": text } }).to_string();
             // Candidates may be in the list already; the answer goes first.
             seen.signals.lock().expect("a lock").insert(0, signal);
@@ -199,6 +284,17 @@ impl Client {
         u32::try_from(sum / (luma.len() as u64).max(1)).expect("it is a byte")
     }
 
+    /// Packets of sound that arrived: their times in samples, and what is in them.
+    pub(crate) fn sounds(&self) -> Vec<(u32, Vec<u8>)> {
+        self.seen.sounds.lock().expect("a lock").clone()
+    }
+
+    /// Opens a channel of its own.
+    pub(crate) fn open(&self, label: &str) -> Option<WebRTCDataChannel> {
+        let options = gst::Structure::new_empty("options");
+        self.webrtcbin.emit_by_name::<Option<WebRTCDataChannel>>("create-data-channel", &[&label, &options])
+    }
+
     /// Texts that arrived, with their channels' labels.
     pub(crate) fn texts(&self) -> Vec<(String, String)> {
         self.seen.texts.lock().expect("a lock").clone()
@@ -210,7 +306,8 @@ impl Client {
         self.channel(label).expect("it is there").send_string_full(Some(text)).expect("it is sent");
     }
 
-    fn channel(&self, label: &str) -> Option<WebRTCDataChannel> {
+    /// A channel of the server.
+    pub(crate) fn channel(&self, label: &str) -> Option<WebRTCDataChannel> {
         let channels = self.seen.channels.lock().expect("a lock");
         channels.iter().find(|channel| channel.label().is_some_and(|name| name == label)).cloned()
     }
@@ -224,6 +321,20 @@ impl Client {
         );
         pad.send_event(event.build());
     }
+}
+
+fn hear_sound(pipeline: &gst::Pipeline, pad: &gst::Pad, seen: Arc<Seen>) {
+    let sink = gst::ElementFactory::make("fakesink").property("sync", false).property("async", false);
+    let sink = sink.build().expect("a sink");
+    pipeline.add(&sink).expect("it is added");
+    sink.sync_state_with_parent().expect("it plays");
+    let place = sink.static_pad("sink").expect("a pad");
+    place.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let packet = info.buffer().expect("a buffer").map_readable().expect("bytes");
+        seen.sounds.lock().expect("a lock").push(payload(&packet));
+        gst::PadProbeReturn::Ok
+    });
+    pad.link(&place).expect("it links");
 }
 
 impl Drop for Client {

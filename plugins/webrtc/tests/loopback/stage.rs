@@ -6,7 +6,7 @@ use std::{
 };
 
 use selkies_plugin_sdk::{
-    ClientState,
+    ClientState, PacketInfo, PacketRef, abi,
     test_host::{TestHost, TestTransport, TransportEvent},
 };
 use selkies_webrtc::WebRtc;
@@ -44,7 +44,12 @@ impl Stage {
     }
 
     pub(crate) fn join(&mut self, client: u64, codecs: &str, codec: &'static str) {
-        self.clients.insert(client, Client::new(codec));
+        self.admit(client, codecs, Client::new(codec));
+    }
+
+    pub(crate) fn admit(&mut self, number: u64, codecs: &str, client: Client) {
+        self.clients.insert(number, client);
+        let client = number;
         let hello = format!(r#"{{"codecs": {codecs}, "loopback": true}}"#);
         self.transport.client_open(client, &hello).expect("it is taken");
     }
@@ -90,6 +95,48 @@ impl Stage {
         self.stream.next(key, |packet| transport.send_packet(ready, packet).expect("it is sent"))
     }
 
+    /// A packet of sound goes to everybody, captured at this time.
+    pub(crate) fn sound(&self, payload: &[u8], timestamp_ns: u64) {
+        let info = PacketInfo {
+            codec: abi::CODEC_OPUS,
+            flags: abi::PACKET_KEY | abi::PACKET_LAST,
+            layer: 0,
+            frame_id: 0,
+            reference_frame_id: 0,
+            timestamp_ns,
+            duration_ns: 0,
+            area: abi::Rect { x: 0, y: 0, width: 0, height: 0 },
+        };
+        let packet = PacketRef { info, stream: 0, payload };
+        self.transport.send_packet(&self.ready, packet).expect("it is sent");
+    }
+
+    /// How often the transport asked for a key frame for a client.
+    pub(crate) fn requests(&self, client: u64) -> usize {
+        let is_request = |event: &&TransportEvent| **event == TransportEvent::KeyframeRequest(client, 0);
+        self.host.transport_events().iter().filter(is_request).count()
+    }
+
+    /// The newest frame that is known to have arrived at a client.
+    pub(crate) fn arrived(&self, client: u64) -> u64 {
+        let events = self.host.transport_events();
+        let of = |event: &TransportEvent| match event {
+            TransportEvent::Feedback { client: who, arrived: (0, frame), .. } if *who == client => {
+                Some(*frame)
+            }
+            _ => None,
+        };
+        events.iter().rev().find_map(of).unwrap_or(0)
+    }
+
+    /// Why the transport gave a client up.
+    pub(crate) fn failure(&self, client: u64) -> Option<String> {
+        self.host.transport_events().iter().find_map(|event| match event {
+            TransportEvent::State(who, ClientState::Failed, reason) if *who == client => Some(reason.clone()),
+            _ => None,
+        })
+    }
+
     /// Streams until something holds.
     pub(crate) fn stream_until(&mut self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
         let until = Instant::now() + PATIENCE;
@@ -107,7 +154,9 @@ impl Stage {
 
     pub(crate) fn agreed(&self, client: u64) -> Option<u32> {
         self.host.transport_events().iter().find_map(|event| match event {
-            TransportEvent::Codec(who, 0, codec) if *who == client => Some(*codec),
+            TransportEvent::Codec(who, 0, codec) if *who == client && *codec != abi::CODEC_OPUS => {
+                Some(*codec)
+            }
             _ => None,
         })
     }
