@@ -37,6 +37,7 @@ pub mod roles;
 pub mod rtc;
 mod session;
 pub mod signaling;
+pub mod sound;
 pub mod wire;
 
 pub use codecs::{Codec, Codecs};

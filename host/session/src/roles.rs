@@ -75,6 +75,8 @@ pub enum VerbClass {
     ClipboardRead,
     /// `js,`; the slot is checked besides.
     Gamepad,
+    /// Microphone samples.
+    Microphone,
     /// `cmd`.
     Command,
     /// Uploads.
@@ -150,6 +152,7 @@ pub const MATRIX: &[(VerbClass, [Verdict; 5])] = {
         (VerbClass::Clipboard,     [A,     A,  I,    A,    D]),
         (VerbClass::ClipboardRead, [A,     A,  A,    A,    I]),
         (VerbClass::Gamepad,       [A,     A,  I,    A,    A]),
+        (VerbClass::Microphone,    [A,     A,  D,    D,    D]),
         (VerbClass::Command,       [A,     A,  D,    D,    D]),
         (VerbClass::Upload,        [A,     A,  D,    D,    D]),
     ]

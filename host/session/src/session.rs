@@ -11,6 +11,7 @@ mod negotiation;
 mod ownership;
 mod picture;
 mod policy;
+mod sound;
 mod stock;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub use input::{Button, InputEvent};
 use keyframes::KeyframeGate;
 use negotiation::InUse;
 pub use policy::Policy;
+use sound::{Hearing, SoundRoom};
 
 /// The one display of a session, as on the wire.
 pub const PRIMARY: &str = "primary";
@@ -85,6 +87,8 @@ struct Client {
     settles: bool,
     /// Its page does not decode what is streamed, and knows that.
     blind: bool,
+    /// What it hears and says.
+    sound: Hearing,
     /// The encoder that its page is set to, by the page's name, where that is known.
     shown: Option<String>,
     /// The encoder that the session set its page to.
@@ -112,6 +116,7 @@ pub struct Session {
     /// What they knew of it when they chose the encoder in use.
     chosen_among: Option<Codecs>,
     held: HeldInput,
+    sound: SoundRoom,
     keyframes: KeyframeGate,
     counters: Counters,
     ended: bool,
@@ -134,6 +139,7 @@ impl Session {
             negotiated: None,
             chosen_among: None,
             held: HeldInput::default(),
+            sound: SoundRoom::default(),
             keyframes: KeyframeGate::default(),
             counters: Counters::default(),
             ended: false,
@@ -158,7 +164,7 @@ impl Session {
                 self.send_all(&ServerMessage::System(reload), &mut out);
             }
             Event::ClientText { client, text } => self.text(now, client, text, &mut out),
-            Event::ClientBinary { client, data } => self.binary(client, data, &mut out),
+            Event::ClientBinary { client, data } => self.binary(now, client, data, &mut out),
             Event::ClientClosed { client } => self.forget(client, &mut out),
             Event::AdmissionChanged { client, admission } => self.readmit(client, admission, &mut out),
             Event::Tick => self.tick(now, &mut out),
@@ -177,6 +183,7 @@ impl Session {
             Event::EncoderUsed { encoder, codec, striped, among } => {
                 self.encoder_used(encoder, codec, striped, among, &mut out)
             }
+            Event::SoundChanged { missing } => self.sound_changed(missing, &mut out),
             Event::ShutDown { last } => self.shut_down(last, &mut out),
         }
         out
@@ -263,6 +270,7 @@ impl Session {
             agreed: None,
             settles: false,
             blind: false,
+            sound: Hearing::default(),
             shown,
             steered: None,
         };

@@ -48,7 +48,7 @@ fn a_controllers_settings_start_the_stream() {
     assert_eq!(actions[1], Action::ApplySettings { client, json: json.into() });
     assert_eq!(actions[2], Action::ResizeDisplay { width: 1280, height: 720 });
     assert!(actions.contains(&Action::StartVideo { client, lead: true }));
-    assert!(desk.say(1, "START_AUDIO").contains(&Action::StartAudio { client }));
+    assert!(desk.say(1, "START_AUDIO").contains(&Action::StartAudio { client, redundant: false }));
 }
 
 #[test]
@@ -176,7 +176,10 @@ fn a_viewer_drives_nothing() {
     }
     for opcode in [1u8, 2] {
         let actions = desk.handle(Event::ClientBinary { client: ClientId(2), data: &[opcode, 0] });
-        assert!(matches!(actions[..], [Action::Refused { refusal: Refusal::Denied { .. }, .. }]), "{opcode}");
+        assert!(
+            matches!(actions[..], [Action::Refused { refusal: Refusal::Denied { .. }, .. }, ..]),
+            "{opcode}"
+        );
     }
     let ack = Action::FrameAcked { client: ClientId(2), frame_id: 5, held_ms: None };
     assert_eq!(desk.say(2, "CLIENT_FRAME_ACK 5"), [ack]);
@@ -260,8 +263,9 @@ fn operator_policy_gates_commands_audio_microphone_and_clipboard() {
     assert!(!desk.say(1, "START_AUDIO").iter().any(|a| matches!(a, Action::StartAudio { .. })));
     assert_eq!(desk.sent_to(1), ["AUDIO_DISABLED"]);
     let microphone = Event::ClientBinary { client: ClientId(1), data: &[2, 0, 0] };
-    let refusal = Refusal::Disabled(VerbClass::Input);
-    assert_eq!(desk.handle(microphone.clone()), [Action::Refused { client: ClientId(1), refusal }]);
+    let refusal = Refusal::Disabled(VerbClass::Microphone);
+    assert!(desk.handle(microphone.clone()).contains(&Action::Refused { client: ClientId(1), refusal }));
+    assert_eq!(desk.sent_to(1), ["MICROPHONE_DISABLED"]);
 
     let mut desk = Desk::owned(Policy { command: true, microphone: true, ..Policy::default() });
     assert_eq!(

@@ -76,10 +76,12 @@ pub enum Action {
         /// Whose.
         client: ClientId,
     },
-    /// Begin to send audio to a client.
+    /// Begin to send audio to a client, or go on with or without redundancy.
     StartAudio {
         /// Whom.
         client: ClientId,
+        /// Its page reads messages that repeat older packets, see [`crate::sound`].
+        redundant: bool,
     },
     /// Send no audio to a client.
     StopAudio {
@@ -147,7 +149,7 @@ pub enum Action {
         /// Which step.
         step: UploadStep,
     },
-    /// Microphone samples: s16le mono 24 kHz.
+    /// Microphone samples: s16le mono 24 kHz, whole samples, at most a second of them.
     Microphone {
         /// Whose.
         client: ClientId,

@@ -114,14 +114,8 @@ impl Session {
                 out.push(Action::StopVideo { client });
                 send(vec![client], &ServerMessage::VideoStopped, out);
             }
-            M::StartAudio => {
-                out.push(Action::StartAudio { client });
-                send(vec![client], &ServerMessage::AudioStarted, out);
-            }
-            M::StopAudio => {
-                out.push(Action::StopAudio { client });
-                send(vec![client], &ServerMessage::AudioStopped, out);
-            }
+            M::StartAudio => self.start_audio(client, out),
+            M::StopAudio => self.stop_audio(client, out),
             // What a viewer costs the others is the fan-out's to say.
             M::RequestKeyframe => self.keyframe_wanted(now, client, out),
             M::LostFrame(frame_id) => out.push(Action::FrameLost { client, frame_id: Some(frame_id) }),
@@ -196,7 +190,7 @@ impl Session {
         }
     }
 
-    pub(super) fn binary(&mut self, client: ClientId, data: &[u8], out: &mut Vec<Action>) {
+    pub(super) fn binary(&mut self, now: Instant, client: ClientId, data: &[u8], out: &mut Vec<Action>) {
         let Some(standing) = self.standing(client) else { return };
         self.counters.messages += 1;
         if data.len() > MAX_BINARY {
@@ -206,16 +200,14 @@ impl Session {
         let Some((&opcode, body)) = data.split_first() else { return };
         let (class, enabled) = match opcode {
             OPCODE_FILE => (VerbClass::Upload, self.policy.upload),
-            // Speaking is as much input as typing is.
-            OPCODE_MICROPHONE => (VerbClass::Input, self.policy.microphone),
+            OPCODE_MICROPHONE => return self.speech(now, client, standing, body, out),
             _ => return self.refuse(client, Refusal::Unknown(format!("opcode {opcode:#04x}")), out),
         };
         match verdict(standing, class) {
             Verdict::Allow if !enabled => self.refuse(client, Refusal::Disabled(class), out),
-            Verdict::Allow if opcode == OPCODE_FILE => {
+            Verdict::Allow => {
                 out.push(Action::Upload { client, step: UploadStep::Data(body.to_owned()) });
             }
-            Verdict::Allow => out.push(Action::Microphone { client, pcm: body.to_owned() }),
             Verdict::Ignore => {}
             Verdict::Deny => self.refuse(client, Refusal::Denied { standing, class }, out),
         }
@@ -237,7 +229,7 @@ impl Session {
         }
     }
 
-    fn refuse(&mut self, client: ClientId, refusal: Refusal, out: &mut Vec<Action>) {
+    pub(super) fn refuse(&mut self, client: ClientId, refusal: Refusal, out: &mut Vec<Action>) {
         let counter = match refusal {
             Refusal::Denied { .. } | Refusal::Disabled(_) => &mut self.counters.denied,
             Refusal::Malformed(_) => &mut self.counters.malformed,

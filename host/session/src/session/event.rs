@@ -118,6 +118,11 @@ pub enum Event<'a> {
         /// What was last asked for when it was chosen, by [`super::Action::ChooseAmong`]; `None` before the first.
         among: Option<Codecs>,
     },
+    /// Sound runs, or would if somebody listened; or it does not.
+    SoundChanged {
+        /// Why there is none, for the user; `None` where there is some.
+        missing: Option<String>,
+    },
     /// The host ends.
     ShutDown {
         /// True when it will not come back: pages are told to stop retrying.

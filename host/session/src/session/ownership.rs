@@ -2,7 +2,7 @@
 
 use super::{Action, ClientId, PRIMARY, Session, inject, send};
 use crate::roles::Standing;
-use crate::wire::{RoleName, ServerMessage, SettingsHead};
+use crate::wire::{ServerMessage, SettingsHead};
 
 /// Least and greatest display size, pixels per side.
 const SIZE: std::ops::RangeInclusive<u32> = 64..=16_384;
@@ -22,6 +22,7 @@ impl Session {
             return true;
         }
         self.imply_codecs(client, &head);
+        self.reads_redundancy(client, head.audio_redundancy, out);
         let wishes = self.own_wishes(client, &head, json);
         match standing {
             // It follows whatever the owner streams; its settings only start its own picture anew.
@@ -92,7 +93,6 @@ impl Session {
         let Some(entry) = self.clients.get_mut(&client) else { return };
         let first = !std::mem::replace(&mut entry.greeted, true);
         entry.video = true;
-        let viewer = entry.admission.role == RoleName::Viewer;
         if let Some(message) = resolution {
             send(vec![client], &message, out);
         }
@@ -101,9 +101,8 @@ impl Session {
             self.negotiate(out);
         }
         self.begin_packets(client, out);
-        if first && viewer && self.policy.audio {
-            // A stock viewer never asks for audio: 2.1.0 sends it to everybody.
-            out.push(Action::StartAudio { client });
+        if first {
+            self.begin_sound(client, out);
         }
     }
 
@@ -126,8 +125,11 @@ impl Session {
     pub(super) fn forget(&mut self, client: ClientId, out: &mut Vec<Action>) {
         let Some(entry) = self.clients.remove(&client) else { return };
         inject(self.held.release(client), out);
+        self.sound.leaves(client);
         if entry.greeted {
             out.push(Action::StopVideo { client });
+        }
+        if entry.sound.hears() {
             out.push(Action::StopAudio { client });
         }
         if self.owner != Some(client) {

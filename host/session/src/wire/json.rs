@@ -205,6 +205,8 @@ pub struct SettingsHead {
     pub encoder_fallback: bool,
     /// `picked` names the encoder: its user chose it just now.
     pub encoder_picked: bool,
+    /// `audioRedundancy`: the page reads sound that repeats older packets, see [`crate::sound`].
+    pub audio_redundancy: bool,
 }
 
 impl SettingsHead {
@@ -226,6 +228,7 @@ impl SettingsHead {
             encoder: text("encoder").filter(|name| name.len() <= 64).map(str::to_owned),
             encoder_fallback: flag("encoderFallback"),
             encoder_picked: picked.is_some_and(|picked| picked.iter().any(|name| name == "encoder")),
+            audio_redundancy: flag("audioRedundancy"),
             manual_resolution: flag("manual_resolution") || flag("is_manual_resolution_mode"),
         })
     }
