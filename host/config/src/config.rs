@@ -250,6 +250,16 @@ impl Config {
         Sharing { enabled, view_only: enabled && self.bool("enable_shared") }
     }
 
+    /// Older packets that a message of sound repeats for pages that lose some; 0 for none.
+    #[must_use]
+    pub fn sound_redundancy(&self) -> usize {
+        if self.bool("audio_redundancy") {
+            usize::try_from(self.int("audio_redundancy_distance")).unwrap_or(0)
+        } else {
+            0
+        }
+    }
+
     /// How a log line looks.
     #[must_use]
     pub fn log_format(&self) -> LogFormat {

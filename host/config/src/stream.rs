@@ -49,6 +49,8 @@ pub struct StreamSettings {
     pub manual_height: u32,
     /// Dots per inch that applications scale to.
     pub scaling_dpi: u32,
+    /// Of the sound, in bit/s.
+    pub audio_bitrate: u32,
 }
 
 /// What remains of a browser's wishes.
@@ -98,6 +100,7 @@ impl Config {
             manual_width: narrow(self.int("manual_width")),
             manual_height: narrow(self.int("manual_height")),
             scaling_dpi: self.choice("scaling_dpi").parse().unwrap_or(96),
+            audio_bitrate: self.choice("audio_bitrate").parse().unwrap_or(128_000),
         }
     }
 
@@ -196,6 +199,9 @@ impl StreamSettings {
             ("encoder", Granted::Name(name)) => self.encoder = name,
             ("scaling_dpi", Granted::Name(name)) => {
                 self.scaling_dpi = name.parse().unwrap_or(self.scaling_dpi)
+            }
+            ("audio_bitrate", Granted::Name(name)) => {
+                self.audio_bitrate = name.parse().unwrap_or(self.audio_bitrate)
             }
             ("rate_control_mode", Granted::Name(name)) => self.is_constant_bitrate = name == "cbr",
             ("framerate", Granted::Number(number)) => self.framerate = narrow(number),

@@ -11,8 +11,7 @@ use crate::{
 };
 
 /// Features of 2.1.0 pages that no setting of ours stands for. They are switched off so that pages do not offer them.
-const ABSENT: [&str; 4] =
-    ["webcam_enabled", "printing_enabled", "ui_sidebar_show_webcam", "audio_redundancy"];
+const ABSENT: [&str; 3] = ["webcam_enabled", "printing_enabled", "ui_sidebar_show_webcam"];
 
 impl Config {
     /// The message that tells a page what it may show and change: `{"type":"server_settings","settings":{...}}`.

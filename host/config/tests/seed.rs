@@ -309,7 +309,6 @@ fn what_has_no_effect_yet_is_listed() {
         listed,
         [
             "use_cpu (environment SELKIES_USE_CPU) is not active yet: hardware encoders",
-            "audio_bitrate (environment SELKIES_AUDIO_BITRATE) is not active yet: audio",
             "gamepad_enabled (environment SELKIES_GAMEPAD_ENABLED) is not active yet: gamepads",
         ]
     );

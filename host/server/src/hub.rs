@@ -9,6 +9,7 @@ mod clock;
 mod latency;
 mod observer;
 mod signaled;
+mod sound;
 mod status;
 mod switch;
 
@@ -41,6 +42,9 @@ use crate::{
     sink::{Said, within_hub},
 };
 
+use sound::SoundDesk;
+pub use sound::{SoundSource, SpeechSink};
+
 /// What is known of a client that comes over a WebSocket: pages of this protocol decode JPEG.
 const HELLO: &str = r#"{"displays":["primary"],"codecs":["jpeg"]}"#;
 
@@ -62,6 +66,7 @@ pub struct Hub {
     next_client: AtomicU64,
     timer: Notify,
     deferred: Mutex<VecDeque<Said>>,
+    sound: SoundDesk,
     faults: FaultLog,
     rtc: OnceLock<RtcConfigs>,
     modes: Modes,
@@ -85,6 +90,7 @@ impl Hub {
         let post: Arc<Post> = Arc::default();
         let mode = StreamMode::from_name(config.mode()).unwrap_or(StreamMode::Websockets);
         let modes = Modes::new(mode, config.enable_dual_mode());
+        let redundancy = config.sound_redundancy();
         Arc::new(Self {
             settings: Mutex::new(config.stream_defaults()),
             config,
@@ -95,6 +101,7 @@ impl Hub {
             next_client: AtomicU64::new(1),
             timer: Notify::new(),
             deferred: Mutex::default(),
+            sound: SoundDesk::new(redundancy),
             faults: FaultLog::default(),
             rtc: OnceLock::new(),
             modes,

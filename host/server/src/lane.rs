@@ -180,7 +180,7 @@ async fn write(
         for outgoing in batch {
             let written = match outgoing {
                 Outgoing::Text(text) => sink.feed(Message::text(text)).await,
-                Outgoing::Binary(bytes) => sink.feed(Message::Binary(bytes)).await,
+                Outgoing::Binary(bytes) | Outgoing::Sound(bytes) => sink.feed(Message::Binary(bytes)).await,
                 Outgoing::Mark(frame_id) => {
                     sink.feed(Message::Ping(Bytes::copy_from_slice(&frame_id.to_be_bytes()))).await
                 }

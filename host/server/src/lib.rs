@@ -26,7 +26,7 @@ mod turn_rest;
 mod upgrade;
 
 pub use auth::BasicAuth;
-pub use hub::Hub;
+pub use hub::{Hub, SoundSource, SpeechSink};
 pub use modes::StreamMode;
 pub use outpost::offer_through_relay;
 pub use queue::{MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES};

@@ -35,7 +35,7 @@ fn begin(hub: Arc<Hub>) -> HostSession {
                         let told = match outgoing {
                             Outgoing::Text(line) => tell.send(line).await.is_ok(),
                             Outgoing::Close(..) => false,
-                            Outgoing::Binary(_) | Outgoing::Mark(_) => true,
+                            Outgoing::Binary(_) | Outgoing::Sound(_) | Outgoing::Mark(_) => true,
                         };
                         if !told {
                             break 'session;

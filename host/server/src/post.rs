@@ -3,14 +3,14 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, OnceLock, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use selkies_media::Outlet;
 use selkies_plugin_host::{Channel, EncodedPacket, MessageKind, TransportInstance};
-use selkies_session::{ClientId, Codec, signaling::Hello, wire::channel_text};
+use selkies_session::{ClientId, Codec, signaling::Hello, sound::SoundMessages, wire::channel_text};
 use tracing::{debug, warn};
 
 use crate::{
@@ -57,6 +57,9 @@ pub(crate) struct Post {
     webrtc: OnceLock<TransportInstance>,
     clients: RwLock<HashMap<u64, Addressee>>,
     sent_bytes: AtomicU64,
+    /// A transport's functions are called by one thread at a time for a client: the sound's thread is beside others.
+    telling: Mutex<()>,
+    sending: Mutex<()>,
 }
 
 impl Post {
@@ -185,9 +188,48 @@ impl Post {
 
     fn tell(&self, mode: StreamMode, clients: &[u64], text: &str) {
         let Some(transport) = self.transport(mode).filter(|_| !clients.is_empty()) else { return };
+        let _turn = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = transport.send_message(clients, Channel::Control, MessageKind::Text, text.as_bytes());
         if let Err(error) = sent {
             debug!(%error, "a message was not sent");
+        }
+    }
+
+    /// Sends a packet of sound: as a message where the WebSocket is the connection, with older packets to those who read
+    /// that (the flags beside the clients) and lose sound; as `packet` over transports that have their own connections.
+    pub(crate) fn send_sound(
+        &self,
+        to: &[(u64, bool)],
+        messages: &SoundMessages,
+        packet: impl FnOnce() -> Option<EncodedPacket>,
+    ) {
+        let (own, signaled) = self.by_mode(to.iter().map(|&(client, _)| client));
+        let loses = |client: u64| self.with(client, |at| at.queue.loses_sound()).unwrap_or(false);
+        let redundant =
+            |client: &u64| messages.redundant.is_some() && to.contains(&(*client, true)) && loses(*client);
+        let (lossy, plain): (Vec<u64>, Vec<u64>) = own.into_iter().partition(redundant);
+        if let Some(transport) = self.websockets.get() {
+            let _turn = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+            for (clients, message) in [(plain, Some(&messages.plain)), (lossy, messages.redundant.as_ref())] {
+                let Some(message) = message.filter(|_| !clients.is_empty()) else { continue };
+                let send =
+                    || transport.send_message(&clients, Channel::Control, MessageKind::Binary, message);
+                if let Err(error) = within_hub(send) {
+                    debug!(%error, "sound was not sent");
+                }
+            }
+        }
+        if let Some(transport) = self.webrtc.get().filter(|_| !signaled.is_empty())
+            && let Some(packet) = packet()
+        {
+            let _turn = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+            match within_hub(|| transport.send_packet(&signaled, &packet)) {
+                Ok(()) => {
+                    let bytes = packet.data.payload().len() as u64 * signaled.len() as u64;
+                    self.sent_bytes.fetch_add(bytes, Ordering::Relaxed);
+                }
+                Err(error) => debug!(%error, "sound was not sent"),
+            }
         }
     }
 
@@ -214,6 +256,7 @@ impl Outlet for Post {
             }
         }
         if let Some(transport) = self.webrtc.get().filter(|_| !signaled.is_empty()) {
+            let _turn = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
             match within_hub(|| transport.send_packet(&signaled, packet)) {
                 Ok(()) => {
                     let bytes = packet.data.payload().len() as u64 * signaled.len() as u64;

@@ -6,6 +6,7 @@
 use std::{
     collections::VecDeque,
     sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -15,6 +16,11 @@ use tokio::sync::Notify;
 pub const MAX_QUEUED_BYTES: usize = 32 * 1024 * 1024;
 /// Messages that may wait for one client.
 pub const MAX_QUEUED_MESSAGES: usize = 8192;
+/// Sound that may wait for one client, in messages: half a second of 20 ms. What is older is left out: nobody wants to
+/// hear it later.
+pub(crate) const MAX_QUEUED_SOUND: usize = 25;
+/// How long a client to which sound was not sent is one whose sound gets lost.
+const LOSSY: Duration = Duration::from_secs(30);
 
 /// One message to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +29,8 @@ pub(crate) enum Outgoing {
     Text(String),
     /// Bytes, shared by every client that gets them.
     Binary(Bytes),
+    /// Bytes that are sound: the oldest are left out where too many wait.
+    Sound(Bytes),
     /// A ping that carries a frame id.
     Mark(u16),
     /// Ends the connection, with the WebSocket close code and reason.
@@ -34,7 +42,7 @@ impl Outgoing {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
+            Self::Binary(bytes) | Self::Sound(bytes) => bytes.len(),
             Self::Mark(_) => 2,
             Self::Close(_, reason) => reason.len(),
         }
@@ -57,7 +65,29 @@ pub(crate) struct Overflow {
 struct Waiting {
     messages: VecDeque<Outgoing>,
     bytes: usize,
+    /// Messages of sound among them.
+    sounds: usize,
+    /// When sound was left out last.
+    sound_lost: Option<Instant>,
     closed: bool,
+}
+
+impl Waiting {
+    fn leave_out_oldest_sound(&mut self) {
+        let is_sound = |message: &Outgoing| matches!(message, Outgoing::Sound(_));
+        if let Some(oldest) = self.messages.iter().position(is_sound)
+            && let Some(message) = self.messages.remove(oldest)
+        {
+            self.bytes -= message.len();
+            self.sounds -= 1;
+            self.sound_lost = Some(Instant::now());
+        }
+    }
+
+    fn take(&mut self) -> VecDeque<Outgoing> {
+        (self.bytes, self.sounds) = (0, 0);
+        std::mem::take(&mut self.messages)
+    }
 }
 
 /// The queue of one client: filled from any thread, emptied by the client's writer.
@@ -79,6 +109,10 @@ impl ClientQueue {
         if waiting.closed {
             return Ok(());
         }
+        let is_sound = matches!(message, Outgoing::Sound(_));
+        if is_sound && waiting.sounds == MAX_QUEUED_SOUND {
+            waiting.leave_out_oldest_sound();
+        }
         let bytes = waiting.bytes + message.len();
         if bytes > MAX_QUEUED_BYTES || waiting.messages.len() >= MAX_QUEUED_MESSAGES {
             return Err(Overflow { messages: waiting.messages.len(), bytes: waiting.bytes });
@@ -86,6 +120,7 @@ impl ClientQueue {
         let closes = matches!(message, Outgoing::Close(..));
         waiting.closed = closes;
         waiting.bytes = bytes;
+        waiting.sounds += usize::from(is_sound);
         waiting.messages.push_back(message);
         drop(waiting);
         if closes {
@@ -100,7 +135,7 @@ impl ClientQueue {
         let mut waiting = self.lock();
         waiting.messages.clear();
         waiting.messages.push_back(Outgoing::Close(code, reason.to_owned()));
-        (waiting.bytes, waiting.closed) = (0, true);
+        (waiting.bytes, waiting.sounds, waiting.closed) = (0, 0, true);
         drop(waiting);
         self.ended.notify_one();
         self.filled.notify_one();
@@ -112,6 +147,12 @@ impl ClientQueue {
         self.lock().bytes
     }
 
+    /// Whether sound for this client was left out lately.
+    #[must_use]
+    pub(crate) fn loses_sound(&self) -> bool {
+        self.lock().sound_lost.is_some_and(|at| at.elapsed() < LOSSY)
+    }
+
     /// Completes once the connection is to be closed. For one waiter.
     pub(crate) async fn ended(&self) {
         while !self.lock().closed {
@@ -121,9 +162,7 @@ impl ClientQueue {
 
     /// Takes everything that waits now.
     pub(crate) fn take_now(&self) -> VecDeque<Outgoing> {
-        let mut waiting = self.lock();
-        waiting.bytes = 0;
-        std::mem::take(&mut waiting.messages)
+        self.lock().take()
     }
 
     /// Takes everything that waits, once there is something. For one reader.
@@ -132,8 +171,7 @@ impl ClientQueue {
             {
                 let mut waiting = self.lock();
                 if !waiting.messages.is_empty() {
-                    waiting.bytes = 0;
-                    return std::mem::take(&mut waiting.messages);
+                    return waiting.take();
                 }
             }
             self.filled.notified().await;
@@ -157,6 +195,32 @@ mod tests {
         queue.push(Outgoing::Text("b".into())).expect("ignored");
         let taken: Vec<_> = queue.take().await.into();
         assert_eq!(taken, [Outgoing::Text("a".into()), Outgoing::Close(1000, "bye".into())]);
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_loses_old_sound_and_nothing_else() {
+        let queue = ClientQueue::default();
+        let sound = |n: usize| Outgoing::Sound(Bytes::from(vec![n as u8; 100]));
+        queue.push(Outgoing::Text("first".into())).expect("room");
+        for n in 0..MAX_QUEUED_SOUND {
+            queue.push(sound(n)).expect("room");
+        }
+        assert!(!queue.loses_sound());
+        for n in MAX_QUEUED_SOUND..10_000 {
+            queue.push(sound(n)).expect("what is older makes room");
+            if n % 100 == 0 {
+                assert_eq!(queue.lock().sounds, MAX_QUEUED_SOUND);
+            }
+        }
+        assert!(queue.loses_sound());
+        let taken = queue.take_now();
+        let sounds: Vec<_> = taken.iter().filter(|message| matches!(message, Outgoing::Sound(_))).collect();
+        assert_eq!(sounds.len(), MAX_QUEUED_SOUND);
+        assert_eq!(sounds[MAX_QUEUED_SOUND - 1], &sound(9999), "the newest are kept");
+        assert_eq!(taken[0], Outgoing::Text("first".into()), "only sound makes room");
+        assert_eq!(queue.bytes(), 0);
+        queue.push(sound(1)).expect("room");
+        assert_eq!(queue.lock().sounds, 1);
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use selkies_plugin_abi::{CODEC_AV1, CODEC_H264, CODEC_H265, CODEC_JPEG, CODEC_VP8, CODEC_VP9};
+use selkies_plugin_abi::{CODEC_AV1, CODEC_H264, CODEC_H265, CODEC_JPEG, CODEC_OPUS, CODEC_VP8, CODEC_VP9};
 use selkies_plugin_host::{ClientState, EmitRefusal, MessageKind, PathFeedback, TransportSink};
-use selkies_session::{ClientId, Codec, Event};
+use selkies_session::{ClientId, Codec, Event, sound::OPCODE_SOUND};
 use tracing::debug;
 
 use crate::{hub::Hub, queue::Outgoing};
@@ -110,6 +110,7 @@ impl TransportSink for HubSink {
 
     fn emit(&self, clients: &[u64], kind: MessageKind, message: Bytes) -> Result<(), EmitRefusal> {
         let outgoing = match kind {
+            MessageKind::Binary if message.first() == Some(&OPCODE_SOUND) => Outgoing::Sound(message),
             MessageKind::Binary => Outgoing::Binary(message),
             MessageKind::Text => match std::str::from_utf8(&message) {
                 Ok(text) => Outgoing::Text(text.to_owned()),
@@ -145,6 +146,8 @@ impl TransportSink for HubSink {
     fn client_codec(&self, client: u64, stream: u32, codec: u32) {
         match codec_of(codec) {
             Some(codec) if stream == PICTURE => self.say(Said::Agreed(ClientId(client), codec)),
+            // Sound has one codec: there is nothing to choose by.
+            _ if codec == CODEC_OPUS => {}
             _ => debug!(client, stream, codec, "a codec that is none of pictures was agreed"),
         }
     }

@@ -83,7 +83,7 @@ impl Transport for Loopback {
             flags: abi::TRANSPORT_SIGNALING | abi::TRANSPORT_FEEDBACK,
             codec_mask: CODECS.iter().fold(0, |mask, (_, codec)| mask | (1 << codec)),
             stripes: false,
-            audio: false,
+            audio: true,
             max_message: 64 * 1024,
         }
     }

@@ -104,7 +104,11 @@ pub(super) const ROWS: &[Setting] = &[
     row("microphone_enabled", Kind::Bool, "true", Section::Audio,
         "Enable client-to-server microphone forwarding.").not_yet("audio"),
     row("audio_bitrate", Kind::Choice { allowed: AUDIO_BITRATES, span: Some((6000, 510_000)) }, "320000",
-        Section::Audio, "The default audio bitrate, in bit/s.").client().not_yet("audio"),
+        Section::Audio, "The default audio bitrate, in bit/s.").client(),
+    row("audio_redundancy", Kind::Bool, "true", Section::Audio,
+        "Repeat older sound in messages to pages over WebSocket that could not be sent everything lately."),
+    row("audio_redundancy_distance", Kind::Int { min: 0, max: 4 }, "2", Section::Audio,
+        "Number of older packets that such a message repeats; 0 for none."),
     row("audio_device_name", Kind::Text, "output.monitor", Section::Audio,
         "Audio device name for capture.").hidden().not_yet("audio"),
 

@@ -54,14 +54,14 @@ impl Hub {
                 debug!(client = client.0, ?refusal, "a message was refused")
             }
             Action::SetScale { client, dpi } => self.apply(client, &format!(r#"{{"scaling_dpi":{dpi}}}"#)),
+            Action::StartAudio { client, redundant } => self.hear_sound(client, redundant),
+            Action::StopAudio { client } => self.hear_no_sound(client),
+            Action::Microphone { pcm, .. } => self.speak(&pcm),
             // Features that this host does not have yet; the policy switches off what clients are told of.
             Action::SetNativeCursor(_)
-            | Action::StartAudio { .. }
-            | Action::StopAudio { .. }
             | Action::Clipboard { .. }
             | Action::RunCommand { .. }
-            | Action::Upload { .. }
-            | Action::Microphone { .. } => {}
+            | Action::Upload { .. } => {}
         }
     }
 
@@ -80,8 +80,9 @@ impl Hub {
             Tuning::Crf(crf) => serde_json::json!({ "video_crf": crf }),
             Tuning::RateControl(RateControl::Cbr) => serde_json::json!({ "rate_control_mode": "cbr" }),
             Tuning::RateControl(RateControl::Crf) => serde_json::json!({ "rate_control_mode": "crf" }),
-            // Sizes go through the session; sound and binary clipboards are not there yet.
-            Tuning::AudioBitrate(_) | Tuning::Resize { .. } | Tuning::BinaryClipboard(_) => return,
+            Tuning::AudioBitrate(rate) => serde_json::json!({ "audio_bitrate": rate }),
+            // Sizes go through the session; binary clipboards are not there yet.
+            Tuning::Resize { .. } | Tuning::BinaryClipboard(_) => return,
         };
         self.apply(client, &wish.to_string());
     }
@@ -95,7 +96,11 @@ impl Hub {
         if *settings != judged.settings {
             let dpi =
                 (settings.scaling_dpi != judged.settings.scaling_dpi).then_some(judged.settings.scaling_dpi);
+            let is_sound = settings.audio_bitrate != judged.settings.audio_bitrate;
             *settings = judged.settings.clone();
+            if is_sound {
+                self.set_sound_bitrate(settings.audio_bitrate);
+            }
             self.with_studio(|studio| {
                 if let Some(dpi) = dpi {
                     studio.scale(dpi);

@@ -174,7 +174,11 @@ impl Hub {
         let carried = |codec: Codec| is_in_mask(codec, mask);
         let watched = self.session().clients() > 0;
         let codecs = self.offers.to(hello.codecs.as_deref(), carried, watched);
-        let names: Vec<&str> = codecs.iter().map(|codec| codec.name()).collect();
+        let mut names: Vec<&str> = codecs.iter().map(|codec| codec.name()).collect();
+        if transport.info().audio && self.sound.is_offered() {
+            // Every browser that has WebRTC has it (RFC 7874).
+            names.push("opus");
+        }
         let mut said = json!({ "displays": ["primary"], "codecs": names });
         if let Some(tab) = &hello.tab {
             said["viewer"] = tab.as_str().into();

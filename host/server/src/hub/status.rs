@@ -34,6 +34,7 @@ impl Hub {
                 "grab_seconds": seconds(figures.grab_ns),
                 "encode_seconds": seconds(figures.encode_ns),
             },
+            "sound": self.sound.status(),
             "latency": self.latency(),
             "faults": self.faults.to_json(),
             "signaling": self.signaling_status(),

@@ -105,7 +105,7 @@ impl House {
             Value::Object(mut message) => message.remove("settings").expect("settings"),
             other => panic!("{other}"),
         };
-        let policy = Policy { audio: false, microphone: false, resize: false, ..Policy::default() };
+        let policy = Policy { microphone: true, resize: false, ..Policy::default() };
         let session = Session::new(policy, settings.as_object().expect("an object").clone());
         let hub = Hub::new(config.clone(), session);
         let backend = plugins.backend("selkies.websocket", &json!({}));
