@@ -27,7 +27,7 @@ export interface Socket {
   onopen: ((event: Event) => void) | null;
   onmessage: ((event: MessageEvent) => void) | null;
   onclose: ((event: CloseEvent) => void) | null;
-  send(data: string): void;
+  send(data: string | ArrayBuffer): void;
   close(): void;
 }
 
@@ -63,9 +63,9 @@ export class Connection {
   }
 
   /** Sends now or not at all: input that waited for a reconnect would be wrong by then. */
-  send(text: string): boolean {
+  send(data: string | ArrayBuffer): boolean {
     if (this.socket?.readyState !== OPEN) return false;
-    this.socket.send(text);
+    this.socket.send(data);
     return true;
   }
 

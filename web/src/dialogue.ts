@@ -2,6 +2,7 @@
 
 import type { StreamCommand, StreamEvent, StreamOptions } from "./messages";
 import { Ownership } from "./ownership";
+import { gatesOf } from "./sound-wire";
 import { PingProbe } from "./stats";
 import * as wire from "./wire";
 
@@ -36,6 +37,8 @@ export class Dialogue {
   /** The host knows what this page decodes and wants. */
   private introduced = false;
   private connections = 0;
+  /** Sound is wanted; null before that was said. */
+  private listening: boolean | null = null;
   /** What the user changed. */
   private wishes: wire.Wishes = {};
   /** The encoder in use, as the server calls it. */
@@ -73,6 +76,11 @@ export class Dialogue {
         if (!this.introduced) return;
         this.stream.send(command.visible ? "START_VIDEO" : "STOP_VIDEO");
         if (!command.visible) this.stream.reset(false);
+        break;
+      case "listen":
+        if (this.listening === command.on && !command.on) return;
+        this.listening = command.on;
+        if (this.introduced) this.tellListening();
         break;
       default:
         break;
@@ -138,6 +146,12 @@ export class Dialogue {
       case "pipeline":
         stream.emit({ type: "picture", missing: message.missing, notice: message.notice });
         break;
+      case "sound":
+        stream.emit({ type: "sound-missing", reason: message.missing });
+        break;
+      case "speech-refused":
+        stream.emit({ type: "speech-refused" });
+        break;
       case "pong":
         this.ping.answered(message.time, performance.now());
         break;
@@ -166,6 +180,7 @@ export class Dialogue {
   private onSettings(settings: wire.Settings): void {
     const first = this.settings === null;
     this.settings = settings;
+    this.stream.emit({ type: "sound-gates", gates: gatesOf(settings) });
     if (this.introduced) this.offerChoices();
     const { connections } = this;
     if (first) void this.stream.known.then(() => this.connections === connections && this.introduce());
@@ -175,6 +190,7 @@ export class Dialogue {
   private introduce(): void {
     this.introduced = true;
     this.tellCodecs();
+    this.tellListening();
     if (this.viewer) {
       this.stream.send("STOP_VIDEO");
       setTimeout(() => this.options.visible && this.stream.send("START_VIDEO"), VIEWER_RESTART);
@@ -182,6 +198,10 @@ export class Dialogue {
     }
     this.sendSettings();
     if (!this.options.visible) this.stream.send("STOP_VIDEO");
+  }
+
+  private tellListening(): void {
+    if (this.listening !== null) this.stream.send(this.listening ? "START_AUDIO" : "STOP_AUDIO");
   }
 
   private sendSettings(): void {

@@ -14,14 +14,16 @@ import { type Command, Player } from "./player";
 import { viewOf, watchView } from "./resize";
 import { rtcCodecs } from "./rtc-codecs";
 import { RtcStream } from "./rtc-stream";
+import { SoundPanel } from "./sound-panel";
 import type { StreamStats } from "./stats";
+import type { SoundPlayer } from "./sound-player";
 import { startStream } from "./stream-host";
 import { TITLES, TransportPanel } from "./transport-panel";
 
 declare global {
   interface Window {
     /** With `?debug`: what tests read. */
-    __selkies?: { state: ConnectionState; mode: Mode | null; input: boolean; stats: StreamStats | null };
+    __selkies?: { state: ConnectionState; mode: Mode | null; input: boolean; stats: StreamStats | null; sound?: SoundPlayer };
   }
 }
 
@@ -55,6 +57,9 @@ const transports = new TransportPanel((mode) => {
   storeMode(mode);
   player.choose(mode);
 });
+const sound = new SoundPanel(command, target.debug);
+// Not enumerable: tests copy what they read.
+Object.defineProperty(seen, "sound", { value: sound.player });
 const keyboard = new Keyboard(
   element("keys") as HTMLTextAreaElement,
   { KeyS: () => overlay.toggle(), KeyL: () => void mouse.lock() },
@@ -73,6 +78,8 @@ keyboard.focus();
 void player.start();
 
 function startMode(mode: Mode, onStreamEvent: (event: StreamEvent) => void): Command {
+  // Once the player has the stream, which begins to listen by a command.
+  queueMicrotask(() => sound.begin(mode));
   const { viewer, encoder } = target;
   const options = { tabId: tabId(), viewer, encoder, view: viewOf(stage), visible: !document.hidden };
   if (mode === "websockets") return startStream(pictures.canvas(), { ...options, url: target.url }, onStreamEvent);
@@ -88,6 +95,7 @@ function onMode(mode: Mode, served: Served, reason: string): void {
 }
 
 function onEvent(event: StreamEvent): void {
+  sound.hear(event);
   switch (event.type) {
     case "state":
       seen.state = event.state;

@@ -1,6 +1,7 @@
 // What the page, the stream worker and the decode workers say to each other.
 
 import type { ConnectionState } from "./connection";
+import type { SoundGates } from "./sound-wire";
 import type { StreamStats } from "./stats";
 import type { CursorShape, Wishes } from "./wire";
 
@@ -45,7 +46,17 @@ export type StreamCommand =
   | { type: "wish"; wishes: Wishes }
   | { type: "view"; view: View }
   | { type: "visible"; visible: boolean }
+  /** Sound is wanted, or not; a stream that decodes it sends the samples to `port`. */
+  | { type: "listen"; on: boolean; port: MessagePort | null; channels: number }
+  /** 20 ms of the user's voice, as it is sent. */
+  | { type: "speech"; message: ArrayBuffer }
   | { type: "stop" };
+
+/** What of a command goes over to the stream's worker and is the page's no more. */
+export function transfers(command: StreamCommand): Transferable[] {
+  if (command.type === "speech") return [command.message];
+  return command.type === "listen" && command.port ? [command.port] : [];
+}
 
 /** What the user may change of the stream. */
 export interface Choices {
@@ -75,6 +86,14 @@ export type StreamEvent =
   | { type: "choices"; choices: Choices | null }
   /** Why the server has no picture; null where it has one, with what happened to it meanwhile, if anything. */
   | { type: "picture"; missing: string | null; notice: string }
+  /** What the server allows of sound. */
+  | { type: "sound-gates"; gates: SoundGates }
+  /** Why there is no sound; empty where there is some. */
+  | { type: "sound-missing"; reason: string }
+  /** The server takes no voice from this page. */
+  | { type: "speech-refused" }
+  /** A track of WebRTC that is not the picture. */
+  | { type: "track"; track: MediaStreamTrack }
   /** The server has another mode from now on. */
   | { type: "reload" }
   /** Another transport may do where this one does not come about, for this reason. */

@@ -85,8 +85,8 @@ export class RtcConnection {
   }
 
   /** Sends now or not at all; `motion` may be lost and overtaken. */
-  send(text: string, motion = false): boolean {
-    return this.peer?.send(text, motion) ?? false;
+  send(data: string | ArrayBuffer, motion = false): boolean {
+    return this.peer?.send(data, motion) ?? false;
   }
 
   /** True where pointer movement has a channel of its own. */

@@ -74,11 +74,12 @@ export class Peer {
   }
 
   /** Sends now or not at all; `motion` may be lost and overtaken. */
-  send(text: string, motion = false): boolean {
+  send(data: string | ArrayBuffer, motion = false): boolean {
     const channel = motion && this.pointer?.readyState === "open" ? this.pointer : this.input;
     if (channel?.readyState !== "open") return false;
     try {
-      channel.send(text);
+      if (typeof data === "string") channel.send(data);
+      else channel.send(data);
       return true;
     } catch {
       // The browser's own queue is full.

@@ -94,6 +94,9 @@ export class RtcStream {
       case "stop":
         this.over("ended", "");
         break;
+      case "speech":
+        if (this.connection.backlog <= MAX_BACKLOG) this.connection.send(command.message);
+        break;
       default:
         this.dialogue.command(command);
         break;
@@ -142,7 +145,10 @@ export class RtcStream {
   }
 
   private show(track: MediaStreamTrack): void {
-    if (track.kind !== "video") return;
+    if (track.kind !== "video") {
+      this.emit({ type: "track", track });
+      return;
+    }
     this.video.srcObject = new MediaStream([track]);
     // Muted video may always play; one that is taken away again meanwhile rejects.
     void this.video.play().catch(() => undefined);

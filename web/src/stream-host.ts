@@ -2,7 +2,7 @@
 
 import DecodeWorker from "./decode-worker?worker&inline";
 import { localDecoder } from "./decoder-pool";
-import type { StartMessage, StreamCommand, StreamEvent, StreamOptions } from "./messages";
+import { type StartMessage, type StreamCommand, type StreamEvent, type StreamOptions, transfers } from "./messages";
 import { Stream } from "./stream";
 import StreamWorker from "./stream-worker?worker&inline";
 
@@ -37,7 +37,7 @@ export function startStream(
   const start: StartMessage = { type: "start", canvas: canvas.transferControlToOffscreen(), decoders, options };
   worker.postMessage(start, [start.canvas, ...decoders]);
   return (command) => {
-    worker.postMessage(command);
+    worker.postMessage(command, transfers(command));
     if (command.type === "stop") setTimeout(() => workers.forEach((ended) => ended.terminate()), FAREWELL);
   };
 }

@@ -9,6 +9,8 @@ import { jpegSize } from "./jpeg";
 import { KeyRequests } from "./key-requests";
 import type { DecodeJob, StreamCommand, StreamEvent, StreamOptions } from "./messages";
 import { type Picture, Screen } from "./screen";
+import { SoundDecoder } from "./sound-decoder";
+import { isSound } from "./sound-wire";
 import { RateMeter, StageLog } from "./stats";
 import { type Stripe, StripeBoard } from "./stripes";
 import { VideoDecoders } from "./video";
@@ -35,6 +37,7 @@ export class Stream {
   private drawn: { frame: number; at: number; held: number } | null = null;
   private ackedAt = 0;
   private presenter: ReturnType<typeof setTimeout> | undefined;
+  private sound: SoundDecoder | null = null;
   private readonly keys = new KeyRequests(() => this.connection.send("REQUEST_KEYFRAME"));
 
   constructor(
@@ -76,6 +79,15 @@ export class Stream {
       case "stop":
         this.over("ended", "");
         break;
+      case "speech":
+        // What cannot be said now is not said later.
+        if (this.connection.backlog <= MAX_BACKLOG) this.connection.send(command.message);
+        break;
+      case "listen":
+        this.sound?.close();
+        this.sound = command.port && new SoundDecoder(command.port, command.channels, (reason) => this.emit({ type: "sound-missing", reason }));
+        this.dialogue.command(command);
+        break;
       default:
         this.dialogue.command(command);
         break;
@@ -105,6 +117,10 @@ export class Stream {
 
   private onBinary(message: ArrayBuffer): void {
     this.totals.bytes += message.byteLength;
+    if (isSound(message)) {
+      this.sound?.take(message);
+      return;
+    }
     const packet = wire.parseBinary(message);
     if (packet?.kind === "jpeg") this.onJpeg(message, packet);
     else if (packet) this.onVideo(packet);
@@ -236,6 +252,8 @@ export class Stream {
   private over(state: "ended" | "error", reason: string): void {
     this.connection.end(state, reason);
     clearInterval(this.ticker);
+    this.sound?.close();
+    this.sound = null;
     this.forget();
   }
 }

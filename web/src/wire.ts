@@ -57,6 +57,10 @@ export type ServerText =
   | { kind: "owner" }
   /** Why there is no picture; null where there is one. */
   | { kind: "pipeline"; missing: string | null; notice: string }
+  /** Why there is no sound; empty where there is some. */
+  | { kind: "sound"; missing: string }
+  /** The server takes no voice from this page. */
+  | { kind: "speech-refused" }
   /** The encoder in use. */
   | { kind: "encoder"; name: string }
   /** The server has another mode: what it serves is to be asked again. */
@@ -109,6 +113,8 @@ export function parseText(text: string): ServerText | null {
   if (text.startsWith("PIPELINE_RESETTING")) return text.slice(19) === DISPLAY ? { kind: "reset" } : null;
   if (text.startsWith("DISPLAY_CONFIG_UPDATE,")) return parseDisplays(record(text.slice(22)));
   if (text.startsWith("DISPLAY_OWNER")) return text.slice(14) === DISPLAY ? { kind: "owner" } : null;
+  if (text === "AUDIO_DISABLED") return { kind: "sound", missing: "The server has its sound switched off." };
+  if (text === "MICROPHONE_DISABLED") return { kind: "speech-refused" };
   if (text.startsWith("pong,")) {
     const time = Number(text.slice(5));
     return Number.isFinite(time) ? { kind: "pong", time } : null;
@@ -150,6 +156,7 @@ export function settingsMessage(client: ClientSettings, wishes: Wishes): string 
     initialClientHeight: client.height,
     scaling_dpi: client.dpi,
     useCssScaling: false,
+    audioRedundancy: true,
     ...wishes,
   })}`;
 }
@@ -275,6 +282,10 @@ function parseTyped(message: Record<string, unknown> | null): ServerText | null 
   if (message?.type === "pipeline_status" && typeof message.video === "boolean") {
     const reason = typeof message.reason === "string" ? message.reason.slice(0, MAX_REASON) : "";
     return message.video ? { kind: "pipeline", missing: null, notice: reason } : { kind: "pipeline", missing: reason, notice: "" };
+  }
+  if (message?.type === "pipeline_status" && typeof message.audio === "boolean") {
+    const reason = typeof message.reason === "string" ? message.reason.slice(0, MAX_REASON) : "";
+    return { kind: "sound", missing: message.audio ? "" : `The server has no sound. ${reason}`.trim() };
   }
   return null;
 }

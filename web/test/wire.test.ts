@@ -40,7 +40,10 @@ test.each([
   ['{"type":"pipeline_status","video":false}', { kind: "pipeline", missing: "", notice: "" }],
   ['{"type":"pipeline_status","video":true}', { kind: "pipeline", missing: null, notice: "" }],
   ['{"type":"pipeline_status","video":true,"reason":"another encoder goes on"}', { kind: "pipeline", missing: null, notice: "another encoder goes on" }],
-  ['{"type":"pipeline_status","audio":true}', null],
+  ['{"type":"pipeline_status","audio":true}', { kind: "sound", missing: "" }],
+  ['{"type":"pipeline_status","audio":false,"reason":"nobody answers"}', { kind: "sound", missing: "The server has no sound. nobody answers" }],
+  ["AUDIO_DISABLED", { kind: "sound", missing: "The server has its sound switched off." }],
+  ["MICROPHONE_DISABLED", { kind: "speech-refused" }],
   ['{"type":"stream_resolution","width":99999,"height":480}', null],
   ['{"type":"stream_resolution","width":16000,"height":16000}', null],
   ["KILL Superseded, sorry", { kind: "kill", reason: "Superseded, sorry" }],
@@ -100,6 +103,7 @@ test("messages of the client", () => {
     initialClientHeight: 600,
     scaling_dpi: 96,
     useCssScaling: false,
+    audioRedundancy: true,
     encoder: "jpeg",
   });
   expect(wire.codecsMessage(["jpeg", "vp9"])).toBe("_codecs,jpeg,vp9");
