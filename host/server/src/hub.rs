@@ -163,6 +163,7 @@ impl Hub {
         if let Some(rtc) = self.rtc() {
             rtc.admit(plugin);
         }
+        self.sound.admit(plugin);
     }
 
     /// Takes a new version of a plugin into use, see [`Studio::renew`]; 0 places when there is no studio.
@@ -174,7 +175,7 @@ impl Hub {
         self.with_studio(|studio| newcomer = Some(studio.newcomer(plugin)));
         // Without the studio: input must not wait for a device that is slow to be found.
         let Some(renewal) = newcomer.map(Newcomer::probe).transpose()? else { return Ok(0) };
-        let mut places = self.rtc().map_or(0, |rtc| rtc.renew(plugin));
+        let mut places = self.rtc().map_or(0, |rtc| rtc.renew(plugin)) + self.sound.renew(plugin);
         self.with_studio(|studio| places += studio.renew(renewal));
         Ok(places)
     }
@@ -244,6 +245,7 @@ impl Hub {
     pub fn shut_down(&self) {
         self.handle(Event::ShutDown { last: false });
         self.end_signaling();
+        self.sound.end();
         if let Some(studio) = self.studio() {
             studio.stop();
         }

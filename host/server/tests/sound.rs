@@ -9,6 +9,7 @@ use std::{
 
 use futures_util::SinkExt;
 use house::{House, SMALL, SOON, page::Page, signals::Caller};
+use selkies_plugin_host::Plugin;
 use selkies_server::{SoundSource, SpeechSink};
 use selkies_session::sound::OpusPacket;
 use serde_json::json;
@@ -34,11 +35,23 @@ impl SoundSource for Told {
     fn set_bitrate(&self, bits_per_second: u32) {
         self.rates.lock().expect("not poisoned").push(bits_per_second);
     }
+
+    fn admit(&self, _: &str) {}
+
+    fn renew(&self, _: &Plugin) -> usize {
+        0
+    }
 }
 
 impl SpeechSink for Told {
     fn write(&self, samples: &[i16]) {
         self.samples.lock().expect("not poisoned").extend_from_slice(samples);
+    }
+
+    fn admit(&self, _: &str) {}
+
+    fn renew(&self, _: &Plugin) -> usize {
+        0
     }
 }
 

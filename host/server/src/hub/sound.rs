@@ -3,18 +3,17 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use selkies_plugin_abi::{CODEC_OPUS, PACKET_KEY, Rect};
-use selkies_plugin_host::{EncodedPacket, PacketBuf, PacketInfo, SlabPool};
+use selkies_plugin_host::{EncodedPacket, PacketBuf, PacketInfo, Plugin, SlabPool};
 use selkies_session::{
     ClientId, Event,
     sound::{OpusPacket, SoundFraming},
 };
-use tracing::warn;
 
 use super::Hub;
 
@@ -28,18 +27,26 @@ pub trait SoundSource: Send + Sync {
     fn set_wanted(&self, wanted: bool);
     /// The bit rate from now on, in bit/s.
     fn set_bitrate(&self, bits_per_second: u32);
+    /// Lets a plugin be used again that a fault barred.
+    fn admit(&self, plugin: &str);
+    /// Takes a new version of a plugin into use; answers in how many places.
+    fn renew(&self, plugin: &Plugin) -> usize;
 }
 
 /// What takes a client's voice; called as a [`SoundSource`] is.
 pub trait SpeechSink: Send + Sync {
     /// Mono samples of 24 kHz, at most a second of them.
     fn write(&self, samples: &[i16]);
+    /// As [`SoundSource::admit`].
+    fn admit(&self, plugin: &str);
+    /// As [`SoundSource::renew`].
+    fn renew(&self, plugin: &Plugin) -> usize;
 }
 
 /// What the hub knows of sound.
 pub(super) struct SoundDesk {
-    source: OnceLock<Box<dyn SoundSource>>,
-    speech: OnceLock<Box<dyn SpeechSink>>,
+    source: Mutex<Option<Box<dyn SoundSource>>>,
+    speech: Mutex<Option<Box<dyn SpeechSink>>>,
     room: Mutex<Room>,
     pool: SlabPool,
     packets: AtomicU64,
@@ -59,8 +66,8 @@ impl SoundDesk {
     pub(super) fn new(redundancy: usize) -> Self {
         let room = Room { framing: SoundFraming::new(redundancy), listeners: BTreeMap::new(), number: 0 };
         Self {
-            source: OnceLock::new(),
-            speech: OnceLock::new(),
+            source: Mutex::default(),
+            speech: Mutex::default(),
             room: Mutex::new(room),
             pool: SlabPool::new(POOL.0, POOL.1),
             packets: AtomicU64::new(0),
@@ -71,7 +78,7 @@ impl SoundDesk {
 
     /// There is something that makes sound.
     pub(super) fn is_offered(&self) -> bool {
-        self.source.get().is_some()
+        lock(&self.source).is_some()
     }
 
     /// What `/api/status` shows of it.
@@ -84,6 +91,27 @@ impl SoundDesk {
         })
     }
 
+    pub(super) fn admit(&self, plugin: &str) {
+        if let Some(source) = &*lock(&self.source) {
+            source.admit(plugin);
+        }
+        if let Some(sink) = &*lock(&self.speech) {
+            sink.admit(plugin);
+        }
+    }
+
+    pub(super) fn renew(&self, plugin: &Plugin) -> usize {
+        let sources = lock(&self.source).as_ref().map_or(0, |source| source.renew(plugin));
+        sources + lock(&self.speech).as_ref().map_or(0, |sink| sink.renew(plugin))
+    }
+
+    /// Ends what makes and takes sound. Blocks until their threads ended, which may call the hub until then.
+    pub(super) fn end(&self) {
+        let source = lock(&self.source).take();
+        let speech = lock(&self.speech).take();
+        drop((source, speech));
+    }
+
     fn change(&self, change: impl FnOnce(&mut BTreeMap<ClientId, bool>)) {
         // Told under the lock, so that two changes do not overtake each other.
         let mut room = self.room();
@@ -91,30 +119,30 @@ impl SoundDesk {
         change(&mut room.listeners);
         let now = room.listeners.is_empty();
         if before != now
-            && let Some(source) = self.source.get()
+            && let Some(source) = &*lock(&self.source)
         {
             source.set_wanted(!now);
         }
     }
 
     fn room(&self) -> MutexGuard<'_, Room> {
-        self.room.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.room)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Hub {
     /// What makes the desktop's sound. Called once, before clients come.
     pub fn attach_sound(&self, source: Box<dyn SoundSource>) {
-        if self.sound.source.set(source).is_err() {
-            warn!("a second source of sound was ignored");
-        }
+        *lock(&self.sound.source) = Some(source);
     }
 
     /// What takes clients' voices. Called once, before clients come.
     pub fn attach_microphone(&self, sink: Box<dyn SpeechSink>) {
-        if self.sound.speech.set(sink).is_err() {
-            warn!("a second microphone was ignored");
-        }
+        *lock(&self.sound.speech) = Some(sink);
     }
 
     /// Sends a packet to those who listen; `duration_us` of sound. From one thread at a time, in order.
@@ -165,17 +193,18 @@ impl Hub {
     }
 
     pub(super) fn set_sound_bitrate(&self, bits_per_second: u32) {
-        if let Some(source) = self.sound.source.get() {
+        if let Some(source) = &*lock(&self.sound.source) {
             source.set_bitrate(bits_per_second);
         }
     }
 
     /// Samples of 16 bits, little-endian.
     pub(super) fn speak(&self, pcm: &[u8]) {
-        let Some(sink) = self.sound.speech.get() else { return };
         let (pairs, _) = pcm.as_chunks::<2>();
         let samples: Vec<i16> = pairs.iter().map(|&pair| i16::from_le_bytes(pair)).collect();
-        self.sound.spoken.fetch_add(samples.len() as u64, Ordering::Relaxed);
-        sink.write(&samples);
+        if let Some(sink) = &*lock(&self.sound.speech) {
+            self.sound.spoken.fetch_add(samples.len() as u64, Ordering::Relaxed);
+            sink.write(&samples);
+        }
     }
 }
