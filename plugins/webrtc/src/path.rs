@@ -58,6 +58,7 @@ struct State {
     heard_ns: u64,
     retransmissions: budget::Retransmissions,
     reports: budget::Reports,
+    senders: rtcp::Senders,
 }
 
 /// A path. Every thread of the connection uses it; nothing in it waits.
@@ -182,8 +183,8 @@ impl Path {
 
     /// Whether a datagram of reports is looked at.
     pub(crate) fn takes_report(&self, datagram: &[u8], now: u64) -> bool {
-        let mut state = self.state();
-        let work = rtcp::judge(datagram, state.arrivals.newest());
+        let state = &mut *self.state();
+        let work = rtcp::judge(datagram, state.arrivals.newest(), &mut state.senders);
         work.is_some_and(|work| state.reports.take(work, now))
     }
 

@@ -2,7 +2,8 @@
 //! draft-holmer-rmcat-transport-wide-cc-extensions-01, 3.1).
 //!
 //! GStreamer makes an object of each packet that a transport-wide report speaks of, and one of each number that a NACK asks
-//! for. A datagram of 24 bytes can name 65 535 of them, and its parser trusts the lengths.
+//! for. A datagram of 24 bytes can name 65 535 of them, and its parser trusts the lengths. And it keeps a source of each SSRC
+//! that reports, for minutes.
 
 /// Most packets that one report may speak of; browsers report ten to twenty times a second.
 pub(crate) const MAX_REPORT: u16 = 4096;
@@ -11,7 +12,12 @@ const MAX_NACK: usize = 256;
 /// So far back may a report begin.
 const MAX_BACK: u16 = 16_384;
 
-/// Type of a packet of transport-layer feedback, and its formats.
+/// SSRCs that one client may report with; browsers have one, or one for each media line.
+const MAX_SENDERS: usize = 32;
+
+/// Types of packets: a source's description, its end, and transport-layer feedback, with the formats of that.
+const DESCRIPTION: u8 = 202;
+const BYE: u8 = 203;
 const FEEDBACK: u8 = 205;
 const NACK: u8 = 1;
 const TRANSPORT_WIDE: u8 = 15;
@@ -20,9 +26,27 @@ fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]))
 }
 
+/// Who reported.
+#[derive(Debug, Default)]
+pub(crate) struct Senders {
+    known: Vec<u32>,
+}
+
+impl Senders {
+    fn admit(&mut self, ssrc: u32) -> Option<()> {
+        if !self.known.contains(&ssrc) {
+            if self.known.len() == MAX_SENDERS {
+                return None;
+            }
+            self.known.push(ssrc);
+        }
+        Some(())
+    }
+}
+
 /// The work that a datagram makes; `newest` is the transport-wide number that left last. `None` when it is not to be looked at:
 /// it is not well-formed, or says what cannot be.
-pub(crate) fn judge(datagram: &[u8], newest: Option<u16>) -> Option<u32> {
+pub(crate) fn judge(datagram: &[u8], newest: Option<u16>, senders: &mut Senders) -> Option<u32> {
     let (mut rest, mut work) = (datagram, 0_u32);
     if rest.is_empty() {
         return None;
@@ -36,6 +60,15 @@ pub(crate) fn judge(datagram: &[u8], newest: Option<u16>) -> Option<u32> {
         let (packet, further) = rest.split_at(len);
         rest = further;
         work += 1;
+        match (kind, first & 0x1f) {
+            // Who leaves, leaves by signaling.
+            (BYE, _) => return None,
+            (DESCRIPTION, 0) => continue,
+            // A client is no mixer, which describes others.
+            (DESCRIPTION, 2..) => return None,
+            _ => {}
+        }
+        senders.admit(packet.get(4..8)?.try_into().ok().map(u32::from_be_bytes)?)?;
         if kind == FEEDBACK {
             let entries = packet.get(12..)?;
             match first & 0x1f {
@@ -96,7 +129,11 @@ fn delta(symbol: u16) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{judge as judge_with, *};
+
+    fn judge(datagram: &[u8], newest: Option<u16>) -> Option<u32> {
+        judge_with(datagram, newest, &mut Senders::default())
+    }
 
     const NEWEST: Option<u16> = Some(500);
 
@@ -171,6 +208,18 @@ mod tests {
         assert_eq!(judge(&[0; 40], NEWEST), None);
         assert_eq!(judge(&packet(1, 205, &vec![0; 4 * (MAX_NACK + 1)]), None), None);
         assert_eq!(judge(&[0x80, 205, 0, 1, 0, 0, 0, 0], NEWEST), None);
+    }
+
+    #[test]
+    fn nobody_reports_with_names_without_end_or_for_others() {
+        let mut senders = Senders::default();
+        let report = |ssrc: u32| [&[0x80, 201, 0, 1][..], &ssrc.to_be_bytes()].concat();
+        let taken = (0..1000).filter(|ssrc| judge_with(&report(*ssrc), None, &mut senders).is_some()).count();
+        assert_eq!(taken, MAX_SENDERS);
+        assert!(judge_with(&report(7), None, &mut senders).is_some());
+        assert_eq!(judge(&[0x81, 203, 0, 1, 0, 0, 0, 1], None), None, "an end");
+        let description = |count: u8| [&[0x80 | count, 202, 0, 2][..], &[0, 0, 0, 1, 0, 0, 0, 0]].concat();
+        assert!(judge(&description(1), None).is_some() && judge(&description(2), None).is_none());
     }
 
     #[test]

@@ -93,11 +93,14 @@ impl Noise {
         self.mutate(datagram)
     }
 
-    fn feedback(&mut self, kind: u8, format: u8, body: &[u8]) -> Vec<u8> {
+    fn feedback(&mut self, honest: &[u8], kind: u8, format: u8, body: &[u8]) -> Vec<u8> {
         let words = u16::try_from((body.len() + 8) / 4).expect("it is short");
         let mut packet = vec![0x80 | format, kind];
         packet.extend(words.to_be_bytes());
-        packet.extend(self.bytes(8));
+        // Mostly with the name by which the client is known.
+        let sender = honest.get(4..8).filter(|_| self.below(8) > 0).map(<[u8]>::to_vec);
+        packet.extend(sender.unwrap_or_else(|| self.bytes(4)));
+        packet.extend(self.bytes(4));
         packet.extend(body);
         packet
     }
@@ -110,25 +113,25 @@ impl Noise {
                 let base = self.next() as u16;
                 let head = [base.to_be_bytes(), [0xff, 0xff]].concat();
                 let body = [&head[..], &[0, 0, 1, self.next() as u8, 0x1f, 0xff, 0x3f, 0xff]].concat();
-                self.feedback(205, 15, &body)
+                self.feedback(honest, 205, 15, &body)
             }
             // A transport-wide report of noise.
             1 => {
                 let words = 2 + self.below(60);
                 let body = self.bytes(4 * words);
-                self.feedback(205, 15, &body)
+                self.feedback(honest, 205, 15, &body)
             }
             // All packets of half a second are asked for.
             2 => {
                 let words = 1 + self.below(80);
                 let body: Vec<u8> =
                     (0..words).flat_map(|_| [self.next() as u8, self.next() as u8, 0xff, 0xff]).collect();
-                self.feedback(205, 1, &body)
+                self.feedback(honest, 205, 1, &body)
             }
             // The picture is lost.
-            3 => self.feedback(206, 1, &[]),
+            3 => self.feedback(honest, 206, 1, &[]),
             // The picture is lost, 100 times in one datagram.
-            4 => (0..100).flat_map(|_| self.feedback(206, 4, &[0, 0, 0, 1, 7, 0, 0, 0])).collect(),
+            4 => (0..100).flat_map(|_| self.feedback(honest, 206, 4, &[0, 0, 0, 1, 7, 0, 0, 0])).collect(),
             _ => self.mutate(honest.to_vec()),
         }
     }
