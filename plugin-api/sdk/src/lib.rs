@@ -70,6 +70,7 @@ mod slot;
 #[cfg(feature = "test-host")]
 pub mod test_host;
 mod transport;
+mod wake;
 
 pub use capture::{BufferRef, Capture, CaptureInfo, CaptureParams, CaptureRun, Grab, Grabbed, Waited};
 pub use cursor::{Cursor, CursorImage};
@@ -84,12 +85,7 @@ pub use rtc_config::{RtcConfig, RtcRequest};
 pub use schemars;
 pub use serde;
 pub use transport::{ClientState, Message, PacketRef, Transport, TransportInfo, TransportLink};
-
-/// Wakes a blocked `wait` from any thread.
-pub trait Wake: Send + Sync + 'static {
-    /// Ends the current or the next wait. Must not block.
-    fn wake(&self);
-}
+pub use wake::{Bell, Wake};
 
 /// What the generated code uses; not part of the API.
 #[doc(hidden)]

@@ -3,30 +3,17 @@
 
 use std::{
     ptr::null_mut,
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use selkies_plugin_sdk::{
-    BufferRef, Capture, CaptureInfo, CaptureParams, CaptureRun, Damage, Error, Grab, Grabbed, Host, Result,
-    Waited, Wake, abi,
+    Bell, BufferRef, Capture, CaptureInfo, CaptureParams, CaptureRun, Damage, Error, Grab, Grabbed, Host,
+    Result, Waited, Wake, abi,
     private::CaptureTable,
     test_host::{Failure, TestCapture, TestHost},
 };
 use serde::Deserialize;
-
-#[derive(Debug, Default)]
-struct Bell {
-    rung: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Wake for Bell {
-    fn wake(&self) {
-        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.changed.notify_all();
-    }
-}
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -93,10 +80,7 @@ impl CaptureRun for Running {
         if self.config.resized {
             return Ok(Waited::Resized { width: 64, height: 16 });
         }
-        let rung = self.bell.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        let limit = timeout.unwrap_or(Duration::from_secs(3600));
-        let waited = self.bell.changed.wait_timeout_while(rung, limit, |rung| !*rung);
-        *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
+        self.bell.wait(timeout.and_then(|timeout| Instant::now().checked_add(timeout)));
         Ok(Waited::Nothing)
     }
 

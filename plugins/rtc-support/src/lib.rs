@@ -6,10 +6,10 @@
 #![forbid(unsafe_code)]
 
 mod answer;
-mod bell;
 mod credential;
 #[cfg(feature = "http")]
 pub mod http;
+mod pace;
 mod parse;
 mod place;
 mod secret;
@@ -18,8 +18,8 @@ pub mod testing;
 mod url;
 
 pub use answer::{Answer, IceServer, MAX_SERVERS, MAX_URLS, Policy};
-pub use bell::{Bell, Pace};
 pub use credential::{DEFAULT_TTL, MAX_USER_BYTES, ephemeral, expires, plain_user, unix_now};
+pub use pace::Pace;
 pub use parse::AnswerError;
 pub use place::{Protocol, TurnPlace, stun_url};
 pub use secret::Secret;

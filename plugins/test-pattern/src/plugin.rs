@@ -1,14 +1,14 @@
 //! The picture as a capture plugin.
 
 use std::{
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use schemars::JsonSchema;
 use selkies_plugin_sdk::{
-    BufferRef, Capture, CaptureInfo, CaptureParams, CaptureRun, Damage, Error, Grab, Grabbed, Host, Result,
-    Waited, Wake, abi,
+    Bell, BufferRef, Capture, CaptureInfo, CaptureParams, CaptureRun, Damage, Error, Grab, Grabbed, Host,
+    Result, Waited, Wake, abi,
 };
 use serde::Deserialize;
 
@@ -41,37 +41,6 @@ pub struct TestPattern {
     host: Host,
     config: Config,
     bell: Arc<Bell>,
-}
-
-/// Ends waits.
-#[derive(Debug, Default)]
-struct Bell {
-    rung: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Bell {
-    /// Waits until the bell rings (true) or `until` is reached.
-    fn wait(&self, until: Option<Instant>) -> bool {
-        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if std::mem::take(&mut *rung) {
-                return true;
-            }
-            rung = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-                Some(Duration::ZERO) => return false,
-                Some(left) => self.changed.wait_timeout(rung, left).unwrap_or_else(PoisonError::into_inner).0,
-                None => self.changed.wait(rung).unwrap_or_else(PoisonError::into_inner),
-            };
-        }
-    }
-}
-
-impl Wake for Bell {
-    fn wake(&self) {
-        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.changed.notify_all();
-    }
 }
 
 impl Capture for TestPattern {

@@ -4,7 +4,6 @@
 //! name, and never two of them at once on an instance, except for the waker.
 #![deny(unsafe_code)] // the macro below has the only unsafe code, and it is the SDK's
 
-mod bell;
 mod source;
 
 pub use source::{Config, SolidColour};

@@ -7,17 +7,13 @@ use std::{
 
 use schemars::JsonSchema;
 use selkies_plugin_sdk::{
-    BufferRef, Capture, CaptureInfo, CaptureParams, CaptureRun, Damage, Error, Grab, Grabbed, Host, Result,
-    Waited, Wake, abi,
+    Bell, BufferRef, Capture, CaptureInfo, CaptureParams, CaptureRun, Damage, Error, Grab, Grabbed, Host,
+    Result, Waited, Wake, abi,
 };
 use serde::Deserialize;
 
-use crate::bell::Bell;
-
 /// The colours in turn: B, G, R, unused.
 const COLOURS: [[u8; 4]; 3] = [[0x20, 0x20, 0xc0, 0xff], [0x20, 0xc0, 0x20, 0xff], [0xc0, 0x20, 0x20, 0xff]];
-/// "No limit" of the host, in a length that a clock can add.
-const LONG: Duration = Duration::from_secs(3600);
 
 /// Configuration. Its schema is part of `selkies-plugin.json`; a test compares the two.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -127,15 +123,14 @@ impl Run {
 
 impl CaptureRun for Run {
     fn wait(&mut self, timeout: Option<Duration>) -> Result<Waited> {
-        let began = Instant::now();
-        let limit = timeout.unwrap_or(LONG);
+        let give_up = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             // The first wait answers at once, and so does one after damage that came while nobody waited.
             if self.shown.is_none_or(|shown| self.due() > shown) {
                 return Ok(Waited::Damage);
             }
-            let rest = limit.saturating_sub(began.elapsed());
-            if rest.is_zero() || self.bell.wait(self.left().min(rest)) {
+            let until = [give_up, Instant::now().checked_add(self.left())].into_iter().flatten().min();
+            if self.bell.wait(until) || give_up.is_some_and(|at| Instant::now() >= at) {
                 return Ok(Waited::Nothing);
             }
         }

@@ -1,42 +1,11 @@
-//! Waits that another thread can end.
+//! Waits for answers that age.
 
 use std::{
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use selkies_plugin_sdk::Wake;
-
-/// Ends the current wait, or the next one.
-#[derive(Debug, Default)]
-pub struct Bell {
-    rung: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Bell {
-    /// Waits until the bell rings (true) or `until` is reached; `None`: no limit.
-    pub fn wait(&self, until: Option<Instant>) -> bool {
-        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if std::mem::take(&mut *rung) {
-                return true;
-            }
-            rung = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-                Some(Duration::ZERO) => return false,
-                Some(left) => self.changed.wait_timeout(rung, left).unwrap_or_else(PoisonError::into_inner).0,
-                None => self.changed.wait(rung).unwrap_or_else(PoisonError::into_inner),
-            };
-        }
-    }
-}
-
-impl Wake for Bell {
-    fn wake(&self) {
-        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.changed.notify_all();
-    }
-}
+use selkies_plugin_sdk::{Bell, Wake};
 
 /// When a source whose answers age has a new one.
 #[derive(Debug)]
