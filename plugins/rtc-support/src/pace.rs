@@ -16,7 +16,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// A new answer `period` after each [`Pace::fetched`]; with `None` there is never one.
+    /// A new answer `period` after [`Pace::fetched`]; with `None` there is never one.
     #[must_use]
     pub fn new(period: Option<Duration>) -> Self {
         Self { bell: Arc::default(), period, due: None }
@@ -28,9 +28,11 @@ impl Pace {
         self.bell.clone()
     }
 
-    /// Notes that an answer was given now.
+    /// Notes that an answer was given now. The period counts from the first one since a new answer was told: there may be
+    /// answers for single users at any time, which must not put off what the host waits for.
     pub fn fetched(&mut self) {
-        self.due = self.period.and_then(|period| Instant::now().checked_add(period));
+        let next = || self.period.and_then(|period| Instant::now().checked_add(period));
+        self.due = self.due.or_else(next);
     }
 
     /// Waits until there is a new answer (true), `timeout` passed or the waker was used (false).
@@ -59,6 +61,21 @@ mod tests {
         pace.fetched();
         assert!(pace.wait(Some(Duration::from_secs(60))));
         assert!(!pace.wait(Some(Duration::from_millis(1))), "told already");
+    }
+
+    #[test]
+    fn answers_for_single_users_do_not_put_off_a_new_one() {
+        let mut pace = Pace::new(Some(Duration::from_secs(60)));
+        pace.fetched();
+        let due = pace.due;
+        std::thread::sleep(Duration::from_millis(2));
+        pace.fetched();
+        assert!(due.is_some() && pace.due == due);
+        let mut pace = Pace::new(Some(Duration::ZERO));
+        pace.fetched();
+        assert!(pace.wait(None));
+        pace.fetched();
+        assert!(pace.wait(None), "and after it was told there is a next one");
     }
 
     #[test]
