@@ -50,17 +50,17 @@ impl Protocol {
     }
 }
 
-/// A TURN server.
+/// A TURN server and the way to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TurnPlace {
+pub(crate) struct TurnPlace {
     /// Host name or address; an IPv6 address with or without brackets.
-    pub host: String,
+    pub(crate) host: String,
     /// Port.
-    pub port: u16,
+    pub(crate) port: u16,
     /// How it is reached.
-    pub protocol: Protocol,
+    pub(crate) protocol: Protocol,
     /// By TLS.
-    pub tls: bool,
+    pub(crate) tls: bool,
 }
 
 impl TurnPlace {
@@ -68,7 +68,7 @@ impl TurnPlace {
     ///
     /// # Errors
     /// When host or port cannot stand in one.
-    pub fn turn_url(&self) -> Result<String, UrlError> {
+    pub(crate) fn turn_url(&self) -> Result<String, UrlError> {
         let scheme = if self.tls { "turns" } else { "turn" };
         let (place, protocol) = (place(&self.host, self.port), self.protocol.name());
         let url: IceUrl = format!("{scheme}:{place}?transport={protocol}").parse()?;
@@ -79,7 +79,7 @@ impl TurnPlace {
     ///
     /// # Errors
     /// When host or port cannot stand in one.
-    pub fn stun_url(&self) -> Result<Option<String>, UrlError> {
+    pub(crate) fn stun_url(&self) -> Result<Option<String>, UrlError> {
         if self.tls { Ok(None) } else { stun_url(&self.host, self.port).map(Some) }
     }
 }
@@ -88,7 +88,7 @@ impl TurnPlace {
 ///
 /// # Errors
 /// When host or port cannot stand in one.
-pub fn stun_url(host: &str, port: u16) -> Result<String, UrlError> {
+fn stun_url(host: &str, port: u16) -> Result<String, UrlError> {
     let url: IceUrl = format!("stun:{}", place(host, port)).parse()?;
     Ok(url.to_string())
 }

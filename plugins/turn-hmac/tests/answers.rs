@@ -60,6 +60,7 @@ fn a_wrong_configuration_is_refused_without_showing_the_secret() {
         r#"{"host":"a","secret":"canary","stun":["http://x"]}"#,
         r#"{"host":"a","secret":"canary","ttl_seconds":0}"#,
         r#"{"host":"a","secret":"canary","port":0}"#,
+        r#"{"host":"a","secret":"canary","realm":"x"}"#,
     ] {
         let failure = TestRtcConfig::of::<TurnHmac>(&host, config).expect_err(config);
         assert!(!failure.text.contains("canary"), "{}", failure.text);

@@ -30,6 +30,7 @@ fn a_wrong_configuration_is_refused_without_showing_the_password() {
         r#"{"host":"a","username":"","password":"canary"}"#,
         r#"{"host":"a","username":"u","password":""}"#,
         r#"{"host":"a","username":"u","password":"canary","stun":["turn"]}"#,
+        r#"{"host":"a","username":"u","password":"canary","realm":"x"}"#,
     ] {
         let failure = TestRtcConfig::of::<TurnLongterm>(&host, config).expect_err(config);
         assert!(!failure.text.contains("canary"), "{}", failure.text);
