@@ -54,11 +54,11 @@ export class Session {
   }
 
   /** The page gets a window of another size, which the display follows, and shows what is on it. */
-  async showsResized(width, height) {
+  async showsResized(width, height, limit = 20_000) {
     const scene = await this.scene("text");
     await this.desk.page.setViewportSize({ width, height });
-    await this.waitScreen(width, height, 12_000);
-    await this.desk.waitEqual(this.x, { limit: 20_000 });
+    await this.waitScreen(width, height, limit);
+    await this.desk.waitEqual(this.x, { limit });
     await scene.stop();
   }
 

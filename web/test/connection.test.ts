@@ -1,38 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { backoffDelay, Connection, type Socket } from "../src/connection";
-
-class FakeSocket implements Socket {
-  binaryType: BinaryType = "blob";
-  readyState = 0;
-  bufferedAmount = 0;
-  onopen: ((event: Event) => void) | null = null;
-  onmessage: ((event: MessageEvent) => void) | null = null;
-  onclose: ((event: CloseEvent) => void) | null = null;
-  sent: string[] = [];
-  closed = false;
-
-  send(data: string) {
-    this.sent.push(data);
-  }
-
-  close() {
-    this.closed = true;
-  }
-
-  accept() {
-    this.readyState = 1;
-    this.onopen?.({} as Event);
-  }
-
-  say(data: unknown) {
-    this.onmessage?.({ data } as MessageEvent);
-  }
-
-  lose(code = 1006, reason = "") {
-    this.readyState = 3;
-    this.onclose?.({ code, reason } as CloseEvent);
-  }
-}
+import { backoffDelay, Connection } from "../src/connection";
+import { FakeSocket } from "./fake-socket";
 
 let sockets: FakeSocket[];
 let log: string[];
@@ -51,8 +19,8 @@ beforeEach(() => {
       text: (text) => log.push(`text ${text}`),
       binary: (message) => log.push(`binary ${message.byteLength}`),
     },
-    () => {
-      const socket = new FakeSocket();
+    (url) => {
+      const socket = new FakeSocket(url);
       sockets.push(socket);
       return socket;
     },

@@ -1,43 +1,10 @@
 // Fakes of what WebRTC stands on: the signaling socket and peer connections, driven by the test.
 
-import type { Socket } from "../src/connection";
 import type { RtcGround } from "../src/rtc-connection";
+import { FakeSocket } from "./fake-socket";
 
-export class FakeSocket implements Socket {
-  binaryType: BinaryType = "blob";
-  readyState = 0;
-  bufferedAmount = 0;
-  onopen: ((event: Event) => void) | null = null;
-  onmessage: ((event: MessageEvent) => void) | null = null;
-  onclose: ((event: CloseEvent) => void) | null = null;
-  sent: string[] = [];
-  closed = false;
-
-  constructor(readonly url: string) {}
-
-  send(text: string) {
-    this.sent.push(text);
-  }
-
-  close() {
-    this.closed = true;
-    this.readyState = 3;
-  }
-
-  accept() {
-    this.readyState = 1;
-    this.onopen?.({} as Event);
-  }
-
-  say(data: string) {
-    this.onmessage?.({ data } as MessageEvent);
-  }
-
-  lose(code = 1006, reason = "") {
-    this.readyState = 3;
-    this.onclose?.({ code, reason } as CloseEvent);
-  }
-
+/** The signaling socket. */
+export class FakeSignaling extends FakeSocket {
   /** Registers and pairs the page. */
   pair(peer = "server-1") {
     this.accept();
@@ -142,7 +109,7 @@ export class FakePeer {
 
 /** Everything that was made, oldest first. */
 export class FakeGround implements RtcGround {
-  sockets: FakeSocket[] = [];
+  sockets: FakeSignaling[] = [];
   peers: FakePeer[] = [];
   asked: string[] = [];
   config = (url: string): Promise<RTCConfiguration> => {
@@ -151,7 +118,7 @@ export class FakeGround implements RtcGround {
   };
 
   socket = (url: string) => {
-    const socket = new FakeSocket(url);
+    const socket = new FakeSignaling(url);
     this.sockets.push(socket);
     return socket;
   };
