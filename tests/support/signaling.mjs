@@ -1,12 +1,21 @@
 // The relay `selkies-host signaling`, and clients of it: socket.io-client, python-socketio.
 
+import assert from "node:assert/strict";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { io } from "socket.io-client";
+import WebSocket from "ws";
 import { environment, folder, freePort, Host, HOST } from "./host.mjs";
 import { Process } from "./processes.mjs";
 import { pythonWith } from "./python.mjs";
 import { ROOT, until } from "./tools.mjs";
+
+/** Transports in the orders that clients try. */
+export const WAYS = [["polling"], ["websocket"], ["polling", "websocket"]];
+/** Signals as clients send them. */
+export const OFFER = { type: "offer", data: { sdp: "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n", type: "offer" } };
+export const ANSWER = { type: "answer", data: { sdp: "v=0\r\n", type: "answer" } };
+export const CANDIDATE = { type: "ice-candidate", data: { candidate: "candidate:1 1 UDP 1 192.0.2.1 9 typ host", sdpMid: "0", sdpMLineIndex: 0 } };
 
 const open = new Set();
 
@@ -102,4 +111,29 @@ export class PythonPeer {
     this.process.child.stdin.end();
     await this.process.stop();
   }
+}
+
+/** Engine.IO by hand: opens a session by polling and answers its name. */
+export async function openSession(relay, path = "socket.io/") {
+  const answer = await fetch(`${relay.url}${path}?EIO=4&transport=polling`);
+  assert.equal(answer.status, 200);
+  return JSON.parse((await answer.text()).slice(1));
+}
+
+/** Where a session polls. */
+export const address = (relay, session) => `${relay.url}socket.io/?EIO=4&transport=polling&sid=${session}`;
+/** What a client says by polling. */
+export const post = (relay, session, body) => fetch(address(relay, session), { method: "POST", body });
+
+/** A WebSocket of Engine.IO, `options` as of `ws`; answers it and what it was told, or the HTTP status that refused it. */
+export function socketOf(relay, query, options = {}) {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(`${relay.url.replace("http", "ws")}socket.io/?EIO=4&transport=websocket${query}`, options);
+    const told = [];
+    socket.on("message", (text) => told.push(String(text)));
+    socket.on("close", (code) => (socket.code = code));
+    socket.on("error", () => undefined);
+    socket.on("open", () => resolve({ socket, told }));
+    socket.on("unexpected-response", (_, answer) => resolve({ status: answer.statusCode }));
+  });
 }

@@ -1,43 +1,16 @@
-// The Socket.IO signaling relay, by itself and inside the host, with the clients that people use.
+// The Socket.IO signaling relay by itself, with the clients that people use.
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import WebSocket from "ws";
 import { Browser } from "../support/browser.mjs";
-import { Host, hostCommand } from "../support/host.mjs";
-import { Peer, PythonPeer, startRelay, stopPeers } from "../support/signaling.mjs";
+import {
+  address, ANSWER, CANDIDATE, OFFER, openSession, Peer, post, PythonPeer, socketOf, startRelay, stopPeers, WAYS,
+} from "../support/signaling.mjs";
 import { ROOT, until } from "../support/tools.mjs";
 
 const MIB = 1024 * 1024;
-const WAYS = [["polling"], ["websocket"], ["polling", "websocket"]];
-const OFFER = { type: "offer", data: { sdp: "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n", type: "offer" } };
-const ANSWER = { type: "answer", data: { sdp: "v=0\r\n", type: "answer" } };
-const CANDIDATE = { type: "ice-candidate", data: { candidate: "candidate:1 1 UDP 1 192.0.2.1 9 typ host", sdpMid: "0", sdpMLineIndex: 0 } };
-
-/** Engine.IO by hand: opens a session by polling and answers its name. */
-async function openSession(relay, path = "socket.io/") {
-  const answer = await fetch(`${relay.url}${path}?EIO=4&transport=polling`);
-  assert.equal(answer.status, 200);
-  return JSON.parse((await answer.text()).slice(1));
-}
-
-const address = (relay, session) => `${relay.url}socket.io/?EIO=4&transport=polling&sid=${session}`;
-const post = (relay, session, body) => fetch(address(relay, session), { method: "POST", body });
-
-/** A WebSocket; answers it and what it was told, or the HTTP status that refused it. */
-function socketOf(relay, query) {
-  return new Promise((resolve) => {
-    const socket = new WebSocket(`${relay.url.replace("http", "ws")}socket.io/?EIO=4&transport=websocket${query}`);
-    const told = [];
-    socket.on("message", (text) => told.push(String(text)));
-    socket.on("close", (code) => (socket.code = code));
-    socket.on("error", () => undefined);
-    socket.on("open", () => resolve({ socket, told }));
-    socket.on("unexpected-response", (_, answer) => resolve({ status: answer.statusCode }));
-  });
-}
 
 const logged = (host, pattern) => until(() => `the log has ${pattern}: ${host.log.slice(-1500)}`, () => pattern.exec(host.log.replace(/\x1b\[[0-9;]*m/g, "")));
 
@@ -281,132 +254,6 @@ describe("the relay by itself", { timeout: 240_000 }, () => {
     }
     const foreign = await fetch(`${relay.url}socket.io/?EIO=4&transport=polling`, { headers: { origin: "https://evil.example" } });
     assert.equal(foreign.status, 403);
-    assert.equal((await socketOfSite(relay, "https://evil.example")).status, 403);
-  });
-});
-
-/** As `socketOf`, from a page of that site. */
-function socketOfSite(relay, origin) {
-  return new Promise((resolve) => {
-    const socket = new WebSocket(`${relay.url.replace("http", "ws")}socket.io/?EIO=4&transport=websocket`, { origin });
-    socket.on("error", () => undefined);
-    socket.on("open", () => resolve({ socket }));
-    socket.on("unexpected-response", (_, answer) => resolve({ status: answer.statusCode }));
-  });
-}
-
-describe("a relay under attack", { timeout: 120_000 }, () => {
-  afterEach(stopPeers);
-
-  test("many sessions and floods are stopped, and others go on", { timeout: 60_000 }, async () => {
-    // One of its own: for ten seconds it takes no further sessions from here.
-    const relay = await startRelay();
-    const [one, other] = [await Peer.connect(relay.url), await Peer.connect(relay.url)];
-    const statuses = await Promise.all(Array.from({ length: 1000 }, async () => (await fetch(`${relay.url}socket.io/?EIO=4&transport=polling`)).status));
-    const opened = statuses.filter((status) => status === 200).length;
-    assert.ok(opened > 0 && opened <= 32, `${opened} were opened`);
-    assert.deepEqual([...new Set(statuses)].sort(), [200, 429]);
-    one.send(OFFER);
-    assert.deepEqual(await other.heard(1), [OFFER]);
-    for (let index = 0; index < 5000; index += 1) one.send(CANDIDATE);
-    await until("the flood ends", () => one.left !== undefined);
-    assert.ok(other.signals.length < 1000, `${other.signals.length} came through`);
-    assert.ok(other.socket.connected);
-    await relay.stop();
-  });
-});
-
-describe("a relay with a token", { timeout: 120_000 }, () => {
-  const token = "a-token-that-nobody-guesses";
-  let relay;
-  before(async () => {
-    relay = await startRelay(["--addr", "0.0.0.0"], { SELKIES_SOCKETIO_TOKEN: token });
-  });
-  afterEach(stopPeers);
-  after(() => relay?.stop());
-
-  test("lets in who brings it, as auth or in a header", { timeout: 60_000 }, async () => {
-    const auth = await Peer.connect(relay.url, { auth: { token } });
-    const header = await Peer.connect(relay.url, { extraHeaders: { Authorization: `Bearer ${token}` } });
-    const python = await PythonPeer.start(relay.url, "websocket", token);
-    await python.waitFor("connect");
-    auth.send(OFFER);
-    assert.deepEqual(await header.heard(1), [OFFER]);
-    assert.deepEqual(await python.waitFor("signal"), OFFER);
-  });
-
-  test("keeps all others out", { timeout: 60_000 }, async () => {
-    const member = await Peer.connect(relay.url, { auth: { token } });
-    for (const transports of WAYS) {
-      for (const options of [{}, { auth: { token: `${token}x` } }, { auth: { token: [token] } }, { extraHeaders: { Authorization: "Bearer no" } }]) {
-        const peer = Peer.begin(relay.url, { transports, ...options });
-        await until("it is refused", () => peer.refused);
-        assert.match(peer.refused.message, /^SO010 /);
-        await peer.stop();
-      }
-    }
-    const python = await PythonPeer.start(relay.url, "polling", "wrong");
-    assert.equal((await python.waitFor("connect_error")).data.code, "SO010");
-    // Who was not let in hears nothing and says nothing.
-    const { sid } = await openSession(relay);
-    await post(relay, sid, "40");
-    await post(relay, sid, `42${JSON.stringify(["signal", OFFER])}`);
-    await until("it is gone", async () => (await fetch(address(relay, sid))).status === 400);
-    assert.deepEqual(member.signals, []);
-    assert.ok(!relay.log.includes(token), "the token is in no log");
-  });
-
-  test("is needed where other machines can connect", { timeout: 30_000 }, async () => {
-    const { code, stderr } = await hostCommand(["signaling", "--addr", "0.0.0.0", "--port", "0"]);
-    assert.equal(code, 2);
-    assert.match(stderr, /without a token.*socketio_token/);
-  });
-});
-
-describe("the relay inside the host", { timeout: 120_000 }, () => {
-  const config = { capture: { plugin: "selkies.test-pattern" }, input: [], settings: { encoder: "jpeg" } };
-  const hosts = [];
-  const start = async (args, env = {}) => {
-    const host = await Host.start({ config, args, env });
-    hosts.push(host);
-    return host;
-  };
-  afterEach(async () => {
-    await stopPeers();
-    for (const host of hosts.splice(0)) await host.stop();
-  });
-
-  test("is off unless it is asked for", { timeout: 60_000 }, async () => {
-    const host = await start([]);
-    assert.equal((await fetch(`${host.url}socket.io/?EIO=4&transport=polling`)).status, 404);
-  });
-
-  test("serves beside the page, and ends with the host", { timeout: 60_000 }, async () => {
-    const host = await start(["--socketio-signaling"]);
-    for (const transports of WAYS) {
-      const [one, other] = [await Peer.connect(host.url, { transports }), await Peer.connect(host.url, { transports })];
-      one.send(OFFER);
-      assert.deepEqual(await other.heard(1), [OFFER]);
-      await stopPeers();
-    }
-    assert.ok(await host.healthy());
-    const polls = await Peer.connect(host.url, { transports: ["polling"] });
-    const talks = await Peer.connect(host.url, { transports: ["websocket"] });
-    const from = Date.now();
-    await host.stop();
-    await until("both hear that it ends", () => polls.left && talks.left);
-    assert.ok(Date.now() - from < 4000, "and it does not wait for them");
-  });
-
-  test("asks for the password, or for its own token", { timeout: 60_000 }, async () => {
-    const protect = { SELKIES_BASIC_AUTH_PASSWORD: "password" };
-    const closed = await start(["--socketio-signaling"], protect);
-    assert.equal((await fetch(`${closed.url}socket.io/?EIO=4&transport=polling`)).status, 401);
-    const authorization = `Basic ${Buffer.from("ubuntu:password").toString("base64")}`;
-    await Peer.connect(closed.url, { extraHeaders: { authorization } });
-    const token = "another-token";
-    const own = await start(["--socketio-signaling"], { ...protect, SELKIES_SOCKETIO_TOKEN: token });
-    await Peer.connect(own.url, { auth: { token } });
-    assert.equal((await fetch(own.url)).status, 401, "the page still asks for the password");
+    assert.equal((await socketOf(relay, "", { origin: "https://evil.example" })).status, 403);
   });
 });
