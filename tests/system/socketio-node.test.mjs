@@ -93,7 +93,7 @@ describe("the host behind a relay", { timeout: 240_000 }, () => {
     const relay = await startRelay([], { SELKIES_SOCKETIO_TOKEN: token });
     open.push(relay);
     const given = ["--mode", "webrtc", "--socketio-url", relay.url, ...args];
-    const host = await Host.start({ config, args: given, env: { SELKIES_SOCKETIO_TOKEN: token } });
+    const host = await Host.start({ config, args: given, env: { SELKIES_SOCKETIO_URL_TOKEN: token } });
     open.push(host);
     return { relay, host };
   }

@@ -72,5 +72,5 @@ pub(crate) fn node_options(config: &Config) -> Result<Option<NodeOptions>, Failu
         return Err("CL071 socketio_url: the peer behind the relay needs WebRTC; add --mode webrtc or --enable-dual-mode".into());
     }
     let role = if told.controls { NodeRole::Controller } else { NodeRole::Viewer };
-    Ok(Some(NodeOptions { url, token: told.token.map(|token| token.expose().to_owned()), role }))
+    Ok(Some(NodeOptions { url, token: told.url_token.map(|token| token.expose().to_owned()), role }))
 }

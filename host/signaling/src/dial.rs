@@ -37,7 +37,7 @@ pub(crate) enum DialError {
     Io(#[from] io::Error),
     #[error("SO024 {0}; look whether it is a Socket.IO server")]
     Socket(#[from] Box<Error>),
-    #[error("SO025 it does not let us in: {0}; set socketio_token to what it wants")]
+    #[error("SO025 it does not let us in: {0}; set socketio_url_token to what it wants")]
     Refused(String),
     #[error("SO026 it does not speak Socket.IO 5 over Engine.IO 4; use a server of Socket.IO 3 or later")]
     Protocol,
