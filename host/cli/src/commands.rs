@@ -53,12 +53,12 @@ pub(crate) fn relay_config(matches: &ArgMatches) -> Result<Config, Failure> {
     Ok(loader(matches).for_relay().load()?)
 }
 
-/// The settings, for a command that needs no plugin.
+/// The configuration for the TURN REST service alone; plugins are not looked for.
 ///
 /// # Errors
 /// Every mistake.
-pub(crate) fn settings(matches: &ArgMatches) -> Result<Config, Failure> {
-    Ok(loader(matches).load()?)
+pub(crate) fn turn_rest_config(matches: &ArgMatches) -> Result<Config, Failure> {
+    Ok(loader(matches).for_turn_rest().load()?)
 }
 
 fn known_plugins(inventory: &Inventory) -> Vec<KnownPlugin> {

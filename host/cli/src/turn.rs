@@ -63,7 +63,7 @@ pub(crate) fn commands() -> [Command; 2] {
 /// # Errors
 /// What keeps it from starting.
 pub(crate) fn rest(matches: &ArgMatches) -> Result<ExitCode, Failure> {
-    let config = commands::settings(matches)?;
+    let config = commands::turn_rest_config(matches)?;
     logging::start(&config);
     let service = service(&config)?;
     let wants_key = service.wants_key();

@@ -31,6 +31,7 @@ mod explain;
 mod file;
 mod loader;
 mod parse;
+mod place;
 mod plugins;
 mod position;
 mod resolve;

@@ -41,7 +41,16 @@ pub struct Loader {
     file: Option<PathBuf>,
     in_process: Vec<String>,
     other_variables: Vec<String>,
-    for_relay: bool,
+    purpose: Purpose,
+}
+
+/// What a configuration is read for, which decides who may connect.
+#[derive(Clone, Copy, Default)]
+enum Purpose {
+    #[default]
+    Host,
+    Relay,
+    TurnRest,
 }
 
 impl Loader {
@@ -98,7 +107,15 @@ impl Loader {
     /// Judges who may connect as it is right for the signaling relay alone, which serves no desktop.
     #[must_use]
     pub fn for_relay(mut self) -> Self {
-        self.for_relay = true;
+        self.purpose = Purpose::Relay;
+        self
+    }
+
+    /// Judges nothing that is about who reaches a desktop: the TURN REST service has none, and listens where its own command
+    /// line says.
+    #[must_use]
+    pub fn for_turn_rest(mut self) -> Self {
+        self.purpose = Purpose::TurnRest;
         self
     }
 
@@ -148,8 +165,11 @@ impl Loader {
         }
         lock_manual_resolution(&mut values);
         if errors.is_empty() {
-            let judge = if self.for_relay { access::mistakes_of_relay } else { access::mistakes };
-            errors.extend(judge(&values));
+            errors.extend(match self.purpose {
+                Purpose::Host => access::mistakes(&values),
+                Purpose::Relay => access::mistakes_of_relay(&values),
+                Purpose::TurnRest => Vec::new(),
+            });
         }
         let rules = PluginRules::new(&file.plugins, document.as_ref(), &self.in_process);
         if let (Some(find), true) = (find, names_plugins) {

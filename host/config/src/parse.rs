@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::{
+    place,
     table::{Kind, Setting},
     value::{Secret, Value},
 };
@@ -49,9 +50,8 @@ pub(crate) fn parse(setting: &Setting, text: &str, extra: &[String]) -> Result<V
     if text.len() > MAX_TEXT_BYTES || text.chars().any(char::is_control) {
         return Err(problem());
     }
-    if has_login(setting, text) {
-        let allowed = "an address without user and password; a key goes to turn_rest_api_key".into();
-        return Err(Problem { found: "***".into(), allowed, wrong_type: false });
+    if let Some(problem) = place::mistake(setting, text) {
+        return Err(problem);
     }
     let value = match setting.kind {
         Kind::Bool => bool_value(text),
@@ -64,13 +64,6 @@ pub(crate) fn parse(setting: &Setting, text: &str, extra: &[String]) -> Result<V
         Kind::Size { max } => size_value(text, max),
     };
     value.ok_or_else(problem)
-}
-
-/// `USER:PASSWORD@` before the host of a service's address: nothing that may be shown.
-pub(crate) fn has_login(setting: &Setting, text: &str) -> bool {
-    let place = text.split_once("://").map_or(text, |(_, place)| place);
-    let authority = place.split(['/', '?', '#']).next().unwrap_or_default();
-    setting.name == "turn_rest_uri" && authority.contains('@')
 }
 
 /// Turns a value of the configuration file into the text that a variable would hold.

@@ -4,7 +4,8 @@ use std::{fmt, path::PathBuf};
 
 use crate::{
     error::{Code, ConfigError, Origin},
-    parse::{Problem, default_value, has_login, parse},
+    parse::{Problem, default_value, parse},
+    place::has_login,
     table::{Setting, env_name},
     value::Value,
 };
