@@ -1,10 +1,13 @@
 //! Where ICE servers come from: the file's list of plugins, or what the settings name, in Selkies' order.
 
-use std::process::ExitCode;
+use std::{
+    process::ExitCode,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use selkies_config::{Config, PluginUse, RtcServers, TurnLogin};
-use selkies_media::{Backend, RtcOptions, fetch_once};
+use selkies_media::{RtcOptions, RtcRefusal, fetch_once};
 use selkies_plugin_host::{HostServices, Inventory, SlabPool};
 use selkies_session::rtc::RtcAnswer;
 use serde_json::{Value as Json, json};
@@ -104,42 +107,32 @@ fn stun_url(host: &str, port: u16) -> String {
 }
 
 /// What a source said.
-pub(crate) struct Fetched {
+pub(crate) struct Told {
     pub(crate) plugin: String,
-    pub(crate) answer: RtcAnswer,
+    pub(crate) answer: Result<RtcAnswer, RtcRefusal>,
 }
 
-/// Asks the sources in order until one answers. Answers it, and why those before it did not.
-///
-/// # Errors
-/// What keeps the sources from being asked at all.
-pub(crate) fn fetch(
+/// Asks the sources in order, each when it is taken. Tells of settings without effect on standard error.
+pub(crate) fn ask(
     config: &Config,
     inventory: &Inventory,
     user: Option<&str>,
-) -> Result<(Option<Fetched>, Vec<String>), Failure> {
+) -> impl Iterator<Item = Told> + use<> {
+    for line in config.rtc_servers().warnings {
+        complain(&format!("note: {line}"));
+    }
     let services = HostServices::new(SlabPool::default());
     services.set_log_level(logging::abi_level(config.log_level()));
     let options = options(config);
     let user = user.unwrap_or(&options.user).to_owned();
-    let mut refusals: Vec<String> =
-        config.rtc_servers().warnings.into_iter().map(|line| format!("note: {line}")).collect();
-    for backend in stage::rtc_sources(config, inventory, &services) {
-        let Backend { plugin, .. } = match &backend {
-            Ok(backend) => backend,
-            Err(text) => {
-                refusals.push(text.clone());
-                continue;
-            }
+    let backends = stage::rtc_sources(config, inventory, &services);
+    sources(config).into_iter().zip(backends).map(move |(PluginUse { plugin, .. }, backend)| {
+        let answer = match backend {
+            Ok(backend) => fetch_once(&backend, &services, &options, &user),
+            Err(text) => Err(RtcRefusal { text, nothing: false }),
         };
-        let plugin = plugin.id().to_owned();
-        let Ok(backend) = backend else { continue };
-        match fetch_once(&backend, &services, &options, &user) {
-            Ok(answer) => return Ok((Some(Fetched { plugin, answer }), refusals)),
-            Err(text) => refusals.push(format!("{plugin}: {text}")),
-        }
-    }
-    Ok((None, refusals))
+        Told { plugin, answer }
+    })
 }
 
 /// `rtc-config ...`.
@@ -150,17 +143,21 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let Some(("show", matches)) = matches.subcommand() else { return Ok(ExitCode::FAILURE) };
     let (config, inventory) = commands::load(matches)?;
     let user = matches.get_one::<String>("user").map(String::as_str);
-    let (fetched, refusals) = fetch(&config, &inventory, user)?;
-    for line in &refusals {
-        complain(line);
+    let mut refused = false;
+    for Told { plugin, answer } in ask(&config, &inventory, user) {
+        match answer {
+            Ok(answer) => {
+                let is_bare = matches.get_flag("json");
+                print(&if is_bare { answer.json().to_string() } else { shown(&plugin, &answer) })?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            Err(refusal) => {
+                refused = true;
+                complain(&format!("{plugin}: {}", refusal.text));
+            }
+        }
     }
-    let Some(Fetched { plugin, answer }) = fetched else { return Err(nothing(&refusals)) };
-    if matches.get_flag("json") {
-        print(answer.json())?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    print(&shown(&plugin, &answer))?;
-    Ok(ExitCode::SUCCESS)
+    Err(nothing(refused))
 }
 
 /// A line on standard error; where that is closed, the rest still counts.
@@ -169,9 +166,9 @@ pub(crate) fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// The failure when no source has an answer.
-pub(crate) fn nothing(refusals: &[String]) -> Failure {
-    let why = if refusals.is_empty() { "none is configured" } else { "see above" };
+/// The failure when no source has an answer; `refused`: one of them said why.
+pub(crate) fn nothing(refused: bool) -> Failure {
+    let why = if refused { "see above" } else { "none is configured" };
     Failure::Other(format!(
         "CL060 no source of ICE servers has an answer ({why}); set turn_host, turn_rest_uri, rtc_config_json or stun_host"
     ))
@@ -180,7 +177,8 @@ pub(crate) fn nothing(refusals: &[String]) -> Failure {
 fn shown(plugin: &str, answer: &RtcAnswer) -> String {
     let json: Json = serde_json::from_str(answer.json()).unwrap_or_default();
     let mut lines = vec![format!("from {plugin}")];
-    if let Some(lifetime) = answer.lifetime() {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    if let Some(lifetime) = answer.lifetime_at(wall) {
         lines.push(format!("good for {} s", lifetime.as_secs()));
     }
     lines.push(format!("policy {}", json["iceTransportPolicy"].as_str().unwrap_or("all")));

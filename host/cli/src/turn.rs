@@ -16,7 +16,9 @@ use tracing::warn;
 use crate::{
     commands,
     failure::{Failure, print},
-    logging, rtc, serving,
+    logging,
+    rtc::{self, Told},
+    serving,
 };
 
 /// The port of Selkies' service.
@@ -46,7 +48,7 @@ pub(crate) fn commands() -> [Command; 2] {
                 .help("Where to listen [default: 0.0.0.0:8008 with TURN_API_KEY, 127.0.0.1:8008 without]"),
         );
     let check = Command::new("turn-check")
-        .about("Allocate on the configured TURN servers and say what works")
+        .about("Allocate on the TURN servers of every configured source and say what works")
         .arg(rtc::user_arg())
         .arg(
             Arg::new("all")
@@ -107,48 +109,68 @@ fn service(config: &Config) -> Result<Service, Failure> {
     }))
 }
 
+/// Credentials: username and password.
+type Login = (String, String);
+
 /// A server of an answer.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     url: String,
-    login: Option<(String, String)>,
+    login: Option<Login>,
 }
 
-/// `turn-check`.
+/// `turn-check`: every server of every source, also of those behind the one that serves.
 ///
 /// # Errors
 /// When no source answers, and every mistake of the configuration.
 pub(crate) fn check_servers(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let (config, inventory) = commands::load(matches)?;
     let user = matches.get_one::<String>("user").map(String::as_str);
-    let (fetched, refusals) = rtc::fetch(&config, &inventory, user)?;
-    refusals.iter().for_each(|line| rtc::complain(line));
-    let Some(fetched) = fetched else { return Err(rtc::nothing(&refusals)) };
+    let (wants_json, wants_all) = (matches.get_flag("json"), matches.get_flag("all"));
     let roots = Roots::of_system();
-    let mut works = true;
+    let (mut works, mut refused, mut answered) = (true, false, false);
+    let mut seen = BTreeSet::new();
     let mut reports = Vec::new();
-    for Candidate { url, login } in candidates(fetched.answer.json(), matches.get_flag("all")) {
-        let login = login.as_ref().map(|(username, password)| (username.as_str(), password.as_str()));
-        let found = match url.parse::<IceTarget>() {
-            Ok(target) => check(&target, login, &roots).map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
+    for Told { plugin, answer } in rtc::ask(&config, &inventory, user) {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(refusal) => {
+                rtc::complain(&format!("{plugin}: {}", refusal.text));
+                reports.push(json!({ "source": plugin, "reason": refusal.text, "nothing": refusal.nothing }));
+                refused = true;
+                works &= refusal.nothing;
+                continue;
+            }
         };
-        works &= found.is_ok();
-        if matches.get_flag("json") {
-            reports.push(report(&url, &found));
-        } else {
-            print(&line(&url, &found))?;
+        answered = true;
+        let mut servers = Vec::new();
+        for Candidate { url, login } in candidates(answer.json(), wants_all, &mut seen) {
+            let login = login.as_ref().map(|(username, password)| (username.as_str(), password.as_str()));
+            let found = match url.parse::<IceTarget>() {
+                Ok(target) => check(&target, login, &roots).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            works &= found.is_ok();
+            if wants_json {
+                servers.push(report(&url, &found));
+            } else {
+                print(&format!("{} ({plugin})", line(&url, &found)))?;
+            }
         }
+        reports.push(json!({ "source": plugin, "servers": servers }));
     }
-    if matches.get_flag("json") {
-        print(&format!("{:#}", json!({ "source": fetched.plugin, "servers": reports })))?;
+    if !answered {
+        return Err(rtc::nothing(refused));
+    }
+    if wants_json {
+        print(&format!("{:#}", json!({ "sources": reports })))?;
     }
     Ok(if works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The servers of an answer, each address once.
-fn candidates(json: &str, all: bool) -> Vec<Candidate> {
+/// The servers of an answer that were not `seen` yet: each address once for each login.
+fn candidates(json: &str, all: bool, seen: &mut BTreeSet<Candidate>) -> Vec<Candidate> {
     let json: Json = serde_json::from_str(json).unwrap_or_default();
-    let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for server in json["iceServers"].as_array().into_iter().flatten() {
         let text = |name: &str| server[name].as_str().map(str::to_owned);
@@ -160,8 +182,9 @@ fn candidates(json: &str, all: bool) -> Vec<Candidate> {
         for url in urls {
             let others = if all { by_both(url) } else { Vec::new() };
             for url in std::iter::once(url.to_owned()).chain(others) {
-                if seen.insert(url.clone()) {
-                    found.push(Candidate { url, login: login.clone() });
+                let candidate = Candidate { url, login: login.clone() };
+                if seen.insert(candidate.clone()) {
+                    found.push(candidate);
                 }
             }
         }
@@ -208,9 +231,25 @@ mod tests {
     fn each_address_is_checked_once_and_by_both_ways_when_asked() {
         let json = r#"{"iceServers":[{"urls":"stun:a"},{"urls":["turn:a:1?transport=udp","turn:a:1?transport=udp","turns:a"],
             "username":"u","credential":"c"}]}"#;
-        let urls = |all| candidates(json, all).into_iter().map(|one| one.url).collect::<Vec<_>>();
+        let fresh = |all| candidates(json, all, &mut BTreeSet::new());
+        let urls = |all| fresh(all).into_iter().map(|one| one.url).collect::<Vec<_>>();
         assert_eq!(urls(false), ["stun:a", "turn:a:1?transport=udp", "turns:a"]);
         assert_eq!(urls(true), ["stun:a", "turn:a:1?transport=udp", "turn:a:1?transport=tcp", "turns:a"]);
-        assert!(candidates(json, false)[1].login.is_some() && candidates(json, false)[0].login.is_none());
+        assert!(fresh(false)[1].login.is_some() && fresh(false)[0].login.is_none());
+    }
+
+    #[test]
+    fn what_another_source_names_is_checked_where_its_login_differs() {
+        let of = |user: &str| {
+            format!(
+                r#"{{"iceServers":[{{"urls":"stun:a"}},{{"urls":"turn:a","username":"{user}","credential":"c"}}]}}"#
+            )
+        };
+        let mut seen = BTreeSet::new();
+        assert_eq!(candidates(&of("u"), false, &mut seen).len(), 2);
+        let second: Vec<String> =
+            candidates(&of("v"), false, &mut seen).into_iter().map(|one| one.url).collect();
+        assert_eq!(second, ["turn:a"]);
+        assert!(candidates(&of("v"), false, &mut seen).is_empty());
     }
 }

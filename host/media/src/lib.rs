@@ -34,7 +34,7 @@ pub use delivery::Outlet;
 pub use fault::{FaultVerdict, PluginFault};
 pub use figures::{Figures, Snapshot};
 pub use renewal::{Newcomer, Renewal};
-pub use rtc::{RtcConfigs, RtcError, RtcOptions, RtcThreads, fetch_once};
+pub use rtc::{RtcConfigs, RtcError, RtcOptions, RtcRefusal, RtcThreads, fetch_once};
 pub use stream::Stream;
 pub use studio::{Studio, StudioError, StudioParts};
 

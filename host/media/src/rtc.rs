@@ -23,6 +23,7 @@ use tracing::warn;
 
 use crate::{Backend, Observer, gate::Gate, slot::Slot};
 use desk::{Desk, Word};
+pub use source::Refusal as RtcRefusal;
 use source::{Order, Source};
 
 /// How long a source may take for an answer.
@@ -303,12 +304,11 @@ pub fn fetch_once(
     services: &HostServices,
     options: &RtcOptions,
     user: &str,
-) -> Result<RtcAnswer, String> {
+) -> Result<RtcAnswer, RtcRefusal> {
+    let refusal = |text| RtcRefusal { text, nothing: false };
     if !backend.plugin.offers(ids::RTC_CONFIG_V1) {
-        return Err(RtcError::WrongPart(backend.lacks(ids::RTC_CONFIG_V1)).to_string());
+        return Err(refusal(RtcError::WrongPart(backend.lacks(ids::RTC_CONFIG_V1)).to_string()));
     }
-    let instance = RtcConfigInstance::create(&backend.origin(services));
-    let text = instance.and_then(|mut instance| instance.fetch(&options.request(user)));
-    let text = text.map_err(|error| error.to_string())?;
-    RtcAnswer::parse(&text, options.force_relay).map_err(|error| error.to_string())
+    let text = RtcConfigInstance::create(&backend.origin(services))?.fetch(&options.request(user))?;
+    RtcAnswer::parse(&text, options.force_relay).map_err(|error| refusal(error.to_string()))
 }

@@ -27,11 +27,18 @@ pub(super) enum Order {
 }
 
 /// Why a source has no answer.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) text: String,
-    /// There is nothing there, which may well be meant.
-    pub(super) nothing: bool,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason.
+    pub text: String,
+    /// There is nothing there, such as no file, which may well be meant.
+    pub nothing: bool,
+}
+
+impl From<PluginError> for Refusal {
+    fn from(error: PluginError) -> Self {
+        Self { nothing: error.detail == FaultDetail::NotFound, text: error.to_string() }
+    }
 }
 
 /// One source.
@@ -101,7 +108,7 @@ impl Source {
             if self.report(&error) {
                 self.part(slot);
             }
-            Refusal { nothing: error.detail == FaultDetail::NotFound, text: error.to_string() }
+            Refusal::from(error)
         });
         let text = match text {
             Ok(text) => text?,
