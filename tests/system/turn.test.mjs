@@ -12,6 +12,7 @@ import { run, tool, until } from "../support/tools.mjs";
 
 const SECRET = "canary-secret-91d7";
 const KEY = "canary-key-0c3e";
+const PASSWORD = "canary-password-7f21";
 /** Nobody outside of this machine is asked by these tests. */
 const NO_OTHERS = { SELKIES_STUN_HOST: "none", SELKIES_RTC_CONFIG_JSON: "none" };
 const PATTERN = { capture: { plugin: "selkies.test-pattern", config: { width: 320, height: 180, fps: 10 } } };
@@ -73,8 +74,9 @@ describe("TURN", { timeout: 300_000 }, () => {
     const env = { TURN_HOST: "localhost", TURN_PORT: String(coturn.tlsPort), TURN_TLS: "true", TURN_PROTOCOL: "tcp", TURN_SHARED_SECRET: SECRET };
     const trusted = await command(["turn-check", "--json"], { ...env, SSL_CERT_FILE: coturn.certificate });
     assert.equal(trusted.code, 0, trusted.stdout + trusted.stderr);
-    const { source, servers } = JSON.parse(trusted.stdout);
-    assert.equal(source, "selkies.turn-hmac");
+    const { sources } = JSON.parse(trusted.stdout);
+    const [{ source, servers }] = sources;
+    assert.deepEqual([sources.length, source], [1, "selkies.turn-hmac"]);
     assert.deepEqual(servers.map(({ url, works }) => [url, works]), [[`turns:localhost:${coturn.tlsPort}?transport=tcp`, true]]);
     const stranger = await command(["turn-check"], env);
     assert.equal(stranger.code, 1);
@@ -98,6 +100,31 @@ describe("TURN", { timeout: 300_000 }, () => {
     const closed = await command(["turn-check"], { TURN_HOST: "127.0.0.1", TURN_PORT: String(await freePort()), TURN_PROTOCOL: "tcp", TURN_SHARED_SECRET: SECRET });
     assert.equal(closed.code, 1);
     assert.match(closed.stdout, /^FAIL +turn:\S+ TC010 /m);
+  });
+
+  test("every source is checked, also behind the one that serves", async () => {
+    const own = { host: "127.0.0.1", port: coturn.port };
+    const good = { plugin: "selkies.turn-hmac", config: { ...own, secret: SECRET } };
+    const wrong = { plugin: "selkies.turn-longterm", config: { ...own, username: "ada", password: PASSWORD } };
+    const absent = { plugin: "selkies.static-rtc", config: { path: join(folder("rtc"), "none.json") } };
+    const check = (sources) => {
+      const config = join(folder("rtc"), "host.json");
+      writeFileSync(config, JSON.stringify({ rtc_config: sources }));
+      return command(["turn-check", "--config", config], {});
+    };
+    const works = await check([absent, good]);
+    assert.equal(works.code, 0, works.stdout + works.stderr);
+    assert.match(works.stderr, /selkies\.static-rtc: .*none\.json/);
+    const behind = await check([good, wrong]);
+    assert.equal(behind.code, 1, behind.stdout);
+    assert.match(behind.stdout, /^ok +turn:\S+ .*\(selkies\.turn-hmac\)$/m);
+    assert.match(behind.stdout, /^FAIL +turn:\S+ TC015 .*\(selkies\.turn-longterm\)$/m);
+    assert.equal(behind.stdout.match(/stun:/g).length, 1, "what two name is checked once");
+    const refuses = { plugin: "selkies.coturn-rest", config: { uri } };
+    const before = await check([refuses, good]);
+    assert.equal(before.code, 1, "a source without an answer is a failure even where another one has one");
+    assert.match(before.stdout, /^ok +turn:/m);
+    assert.ok(!/canary/.test([works, behind, before].map(({ stdout, stderr }) => stdout + stderr).join("")));
   });
 
   test("coturn's own client relays with what a browser would get, and with nothing else", async () => {
@@ -141,6 +168,13 @@ describe("TURN", { timeout: 300_000 }, () => {
     assert.match(await shown(flags, both), /turns:flag\.example:443\?transport=tcp/);
   });
 
+  /** The command lines of a host and of its children. */
+  async function commandLines(host) {
+    const pid = String(host.process.pid);
+    const { stdout } = await run("ps", ["-ww", "-o", "args", "-p", pid, "--ppid", pid]);
+    return stdout;
+  }
+
   test("no secret gets into logs, status, explanations or lists", async () => {
     const env = { ...NO_OTHERS, TURN_HOST: "127.0.0.1", TURN_SHARED_SECRET: SECRET, SELKIES_ENABLE_DUAL_MODE: "true", ...ofRest() };
     const host = await Host.start({ config: PATTERN, env, args: ["--log-level", "trace"] });
@@ -164,11 +198,58 @@ describe("TURN", { timeout: 300_000 }, () => {
     assert.ok(!/canary/.test(rest.out + rest.err), "the service's log");
   });
 
+  for (const isolation of ["in-process", "process"]) {
+    test(`what is given to browsers is shown to nobody else; plugins run ${isolation}`, async () => {
+      const env = { ...NO_OTHERS, TURN_HOST: "127.0.0.1", SELKIES_ENABLE_DUAL_MODE: "true" };
+      const logins = [{ TURN_SHARED_SECRET: SECRET }, { TURN_USERNAME: "ada", TURN_PASSWORD: PASSWORD }];
+      for (const login of logins) {
+        const args = ["--log-level", "trace", "--isolation", isolation];
+        const host = await Host.start({ config: PATTERN, env: { ...env, ...login }, args });
+        let given, status, lines;
+        try {
+          const servers = async (headers) => {
+            const answer = await fetch(`${host.url}turn`, { headers });
+            return answer.status === 200 ? (await answer.json()).iceServers : undefined;
+          };
+          await until(() => `a source serves: ${host.log}`, async () => (given = await servers({})), 20_000);
+          given.push(...(await servers({ "x-auth-user": "eve" })));
+          status = JSON.stringify([await host.status(), await (await fetch(`${host.url}api/plugins`)).json()]);
+          lines = await commandLines(host);
+        } finally {
+          await host.stop();
+        }
+        const credentials = given.flatMap(({ credential }) => credential ?? []);
+        assert.ok(credentials.length >= 2, JSON.stringify(given));
+        assert.match(lines, /selkies-host/);
+        for (const secret of [SECRET, PASSWORD, ...credentials]) {
+          assert.ok(!host.log.includes(secret), "the log");
+          assert.ok(!status.includes(secret), "status and plugins");
+          assert.ok(!lines.includes(secret), "command lines");
+        }
+      }
+    });
+  }
+
+  test("an address with a password in it is refused without showing it", async () => {
+    const address = `http://ada:${PASSWORD}@127.0.0.1/`;
+    const refused = await command(["rtc-config", "show"], { SELKIES_TURN_REST_URI: address });
+    assert.equal(refused.code, 2, refused.stdout + refused.stderr);
+    assert.match(refused.stderr, /SELKIES_TURN_REST_URI.*turn_rest_api_key/);
+    const config = join(folder("rtc"), "host.json");
+    writeFileSync(config, JSON.stringify({ rtc_config: [{ plugin: "selkies.coturn-rest", config: { uri: address } }] }));
+    const listed = await command(["rtc-config", "show", "--config", config], {});
+    assert.equal(listed.code, 1, listed.stdout + listed.stderr);
+    assert.ok(!/canary/.test(refused.stdout + refused.stderr + listed.stdout + listed.stderr));
+  });
+
   test("turn-rest says what it lacks", async () => {
     const { code, stderr } = await hostCommand(["turn-rest"], { env: { TURN_HOST: "a" } });
     assert.equal(code, 1);
     assert.match(stderr, /^CL061 .*TURN_SHARED_SECRET/m);
     const long = await hostCommand(["turn-rest"], { env: { TURN_HOST: "a", TURN_SHARED_SECRET: SECRET, TURN_TTL: "0" } });
     assert.match(long.stderr, /^CL062 TURN_TTL/m);
+    const port = await hostCommand(["turn-rest"], { env: { TURN_HOST: "a:1", TURN_SHARED_SECRET: SECRET } });
+    assert.equal(port.code, 2);
+    assert.match(port.stderr, /TURN_HOST.*turn_port/);
   });
 });
