@@ -18,6 +18,7 @@
 #define SELKIES_ID_CAPTURE_V1 "selkies.capture/1"
 #define SELKIES_ID_DISPLAY_V1 "selkies.display/1"
 #define SELKIES_ID_CURSOR_V1 "selkies.cursor/1"
+#define SELKIES_ID_CLIPBOARD_V1 "selkies.clipboard/1"
 #define SELKIES_ID_ENCODER_V1 "selkies.encoder/1"
 #define SELKIES_ID_ENCODER_RATE_V1 "selkies.encoder.rate/1"
 #define SELKIES_ID_TRANSPORT_V1 "selkies.transport/1"
@@ -47,6 +48,21 @@
 
 // Event of CaptureV1::wait: the source has a new size (`width`, `height`); the host stops and starts anew.
 #define SELKIES_CAPTURE_EVENT_RESIZED 2
+
+// The clipboard: what copying fills and pasting takes.
+#define SELKIES_SELECTION_CLIPBOARD 0
+
+// The primary selection: what was marked last, where a desktop has one.
+#define SELKIES_SELECTION_PRIMARY 1
+
+// Most bytes of one format, both ways.
+#define SELKIES_MAX_CLIPBOARD_BYTES ((64 * 1024) * 1024)
+
+// Most formats of one content, both ways.
+#define SELKIES_MAX_CLIPBOARD_FORMATS 64
+
+// Longest MIME type in bytes.
+#define SELKIES_MAX_CLIPBOARD_MIME 128
 
 // Largest edge of a cursor image in pixels.
 #define SELKIES_MAX_CURSOR_EDGE 512
@@ -361,6 +377,14 @@ typedef struct SelkiesBytes {
   size_t len;
 } SelkiesBytes;
 
+// Where a function delivers bytes, within its call.
+typedef struct SelkiesBytesSink {
+  // First argument of `emit`.
+  void *ctx;
+  // Receives bytes, which are valid for the call only.
+  void (*emit)(void *ctx, struct SelkiesBytes bytes);
+} SelkiesBytesSink;
+
 // UTF-8 text, not NUL-terminated. Borrowed for the call unless the function's text says otherwise.
 typedef struct SelkiesStr {
   // First byte; may be NULL only when `len` is 0.
@@ -612,6 +636,100 @@ typedef struct SelkiesCaptureV1 {
   // `[media]` Ends `start`. After it the host's buffers are not written any more.
   SelkiesStatus (*stop)(SelkiesInstance *instance);
 } SelkiesCaptureV1;
+
+// A selection got another content, or lost its content.
+typedef struct SelkiesClipboardChange {
+  // `sizeof(ClipboardChange)`.
+  uint32_t struct_size;
+  // One of `SELECTION_*`.
+  uint32_t selection;
+  // 1 when there is a content, 0 when there is none any more.
+  uint32_t filled;
+  // Zero.
+  uint32_t reserved32;
+  // Names the content of this selection; greater than that of every content before it.
+  uint64_t serial;
+  // Zero.
+  uint64_t reserved[2];
+} SelkiesClipboardChange;
+
+// A content in one format.
+typedef struct SelkiesClipboardItem {
+  // `sizeof(ClipboardItem)`.
+  uint32_t struct_size;
+  // Zero.
+  uint32_t reserved;
+  // MIME type, at most MAX_CLIPBOARD_MIME bytes. `text/plain` is UTF-8.
+  struct SelkiesStr mime;
+  // The content, at most MAX_CLIPBOARD_BYTES.
+  struct SelkiesBytes data;
+} SelkiesClipboardItem;
+
+// What is wanted of a content.
+typedef struct SelkiesClipboardRequest {
+  // `sizeof(ClipboardRequest)`.
+  uint32_t struct_size;
+  // One of `SELECTION_*`.
+  uint32_t selection;
+  // The content that was reported with this serial; another one is not wanted.
+  uint64_t serial;
+  // The format that is to be read, as the plugin named it; empty for `formats`.
+  struct SelkiesStr mime;
+  // Most bytes that are wanted, at most MAX_CLIPBOARD_BYTES; 0 for `formats`.
+  uint64_t limit;
+  // When the answer is given up, nanoseconds.
+  uint64_t deadline_ns;
+  // Zero.
+  uint64_t reserved[2];
+} SelkiesClipboardRequest;
+
+// Where a function delivers texts, within its call.
+typedef struct SelkiesTextSink {
+  // First argument of `emit`.
+  void *ctx;
+  // Receives one text, which is valid for the call only.
+  void (*emit)(void *ctx, struct SelkiesStr text);
+} SelkiesTextSink;
+
+// `selkies.clipboard/1`.
+//
+// What was offered is given to applications within `wait`, `formats` and `read`: while it has nothing else to do, the
+// host is in `wait`.
+typedef struct SelkiesClipboardV1 {
+  // `sizeof(ClipboardV1)`.
+  uint32_t struct_size;
+  // Zero.
+  uint32_t reserved;
+  // `[control]` Opens the clipboard. `config_json` is the plugin's configuration, an object.
+  SelkiesStatus (*create)(const struct SelkiesHost *host, struct SelkiesStr config_json, SelkiesInstance **out);
+  // `[control]` Ends the instance, and with it what it offers.
+  void (*destroy)(SelkiesInstance *instance);
+  // `[control]` Blocks until a selection has another content than the one reported last, `timeout_ns` passed or
+  // `wake` was called; the last two answer NOTHING. The first calls report what is there already.
+  // What this instance offers is not reported, nor are selections that the plugin does not have.
+  SelkiesStatus (*wait)(SelkiesInstance *instance, uint64_t timeout_ns, struct SelkiesClipboardChange *out);
+  // `[control]` Gives the MIME types of a content through `sink`, within the call, best first; at most
+  // MAX_CLIPBOARD_FORMATS. Texts are `text/plain`, whatever the application calls them. Blocks until the deadline at
+  // most; `wake` ends it as it ends `wait`. A content that is gone is a failure (retry, not-found).
+  SelkiesStatus (*formats)(SelkiesInstance *instance,
+                           const struct SelkiesClipboardRequest *request,
+                           const struct SelkiesTextSink *sink);
+  // `[control]` Gives a content in one format through `sink`, in one piece within the call; `text/plain` in UTF-8.
+  // Blocks until the deadline at most; `wake` ends it as it ends `wait`. More than `limit` bytes are a failure (retry,
+  // out-of-resources), as are a content or a format that is gone (retry, not-found).
+  SelkiesStatus (*read)(SelkiesInstance *instance,
+                        const struct SelkiesClipboardRequest *request,
+                        const struct SelkiesBytesSink *sink);
+  // `[control]` Makes one content, in the formats of `items`, that of a selection; applications that paste get it from
+  // then on, until another one copies. The plugin keeps a copy. No items: nothing is offered any more. A selection
+  // that the plugin does not have is a failure (retry, unsupported).
+  SelkiesStatus (*offer)(SelkiesInstance *instance,
+                         uint32_t selection,
+                         const struct SelkiesClipboardItem *items,
+                         uint32_t count);
+  // `[any]` Ends the current or next `wait`, `formats` or `read`.
+  void (*wake)(SelkiesInstance *instance);
+} SelkiesClipboardV1;
 
 // `selkies.host.clock/1`.
 typedef struct SelkiesClockV1 {
@@ -1157,14 +1275,6 @@ typedef struct SelkiesRtcConfigRequest {
   // Zero.
   uint64_t reserved[2];
 } SelkiesRtcConfigRequest;
-
-// Where a function delivers texts, within its call.
-typedef struct SelkiesTextSink {
-  // First argument of `emit`.
-  void *ctx;
-  // Receives one text, which is valid for the call only.
-  void (*emit)(void *ctx, struct SelkiesStr text);
-} SelkiesTextSink;
 
 // `selkies.rtc-config/1`.
 typedef struct SelkiesRtcConfigV1 {

@@ -30,6 +30,7 @@
 //! It is the same user, so a plugin that may open the X server's socket controls that desktop. What the kernel lacks,
 //! old ones Landlock, is said in the log and done without.
 
+mod blob;
 mod channel;
 mod ending;
 mod entry;
@@ -55,6 +56,7 @@ mod watch;
 pub mod wire;
 
 pub use crate::services::SlabPlace;
+pub use blob::Blob;
 pub use channel::{Channel, ChannelError, MAX_DESCRIPTORS, MAX_MESSAGE, SEND_DEADLINE};
 pub use ending::Ending;
 pub use entry::{Adopted, BY_HAND, EntryError, adopt};
@@ -67,5 +69,6 @@ pub use process::{Child, Launch, LaunchError};
 pub(crate) use remote::{Remote, deaf};
 pub use runner::run;
 pub use sandbox::{Processes, Profile};
+pub(crate) use spill::write as spilled;
 pub(crate) use wakes::RemoteWake;
 pub use watch::LineSink;

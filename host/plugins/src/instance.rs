@@ -12,6 +12,7 @@
 mod buffer;
 mod caps;
 mod capture;
+mod clipboard;
 mod collector;
 mod core;
 mod cursor;
@@ -34,6 +35,9 @@ pub(crate) use buffer::BufferShape;
 pub use buffer::{BufferError, BufferLease, MAX_FRAME_EDGE, SharedBuffer};
 pub use caps::{EncoderOffer, probe_encoder};
 pub use capture::{CaptureFailure, CaptureInfo, CaptureInstance, CaptureRequest, CaptureSignal};
+pub use clipboard::{
+    ClipboardChange, ClipboardInstance, ClipboardItem, ClipboardRequest, ClipboardSelection,
+};
 pub use cursor::{CursorInstance, CursorShape};
 pub use display::{DisplayInstance, DisplayOutput, DisplayRequest, MAX_OUTPUTS};
 pub use encoder::{EncoderInstance, RateChange, SubmitOptions};

@@ -59,11 +59,12 @@ pub use elf::{ElfFacts, MAX_LIBRARY_BYTES};
 pub use inspect::{Depth, Inspection, inspect};
 pub use instance::{
     BufferError, BufferLease, CaptureFailure, CaptureInfo, CaptureInstance, CaptureRequest, CaptureSignal,
-    Channel, CursorInstance, CursorShape, Damage, DisplayInstance, DisplayOutput, DisplayRequest,
-    EncoderInstance, EncoderOffer, EncoderSettings, FaultClass, FaultDetail, FaultOrigin, FrameShape,
-    InputAction, InputEvent, InputInstance, MAX_FRAME_EDGE, MAX_OUTPUTS, Origin, PluginError,
-    PluginLifecycle, RateChange, RtcConfigInstance, RtcConfigRequest, RunningCapture, SharedBuffer,
-    SubmitOptions, TouchPhase, TransportInfo, TransportInstance, VideoFrame, Waker, probe_encoder,
+    Channel, ClipboardChange, ClipboardInstance, ClipboardItem, ClipboardRequest, ClipboardSelection,
+    CursorInstance, CursorShape, Damage, DisplayInstance, DisplayOutput, DisplayRequest, EncoderInstance,
+    EncoderOffer, EncoderSettings, FaultClass, FaultDetail, FaultOrigin, FrameShape, InputAction, InputEvent,
+    InputInstance, MAX_FRAME_EDGE, MAX_OUTPUTS, Origin, PluginError, PluginLifecycle, RateChange,
+    RtcConfigInstance, RtcConfigRequest, RunningCapture, SharedBuffer, SubmitOptions, TouchPhase,
+    TransportInfo, TransportInstance, VideoFrame, Waker, probe_encoder,
 };
 pub use inventory::{Entry, Inventory};
 pub use layout::LayoutCheck;

@@ -133,6 +133,8 @@ tables! {
     display: DisplayV1 = DISPLAY_V1 { create, destroy, outputs, apply }
     /// `selkies.cursor/1`.
     cursor: CursorV1 = CURSOR_V1 { create, destroy, wait, wake }
+    /// `selkies.clipboard/1`.
+    clipboard: ClipboardV1 = CLIPBOARD_V1 { create, destroy, wait, formats, read, offer, wake }
     /// `selkies.encoder/1`.
     encoder: EncoderV1 = ENCODER_V1 { probe, create, destroy, configure, submit, drain }
     /// `selkies.encoder.rate/1`.

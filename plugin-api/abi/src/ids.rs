@@ -8,6 +8,8 @@ pub const CAPTURE_V1: &str = "selkies.capture/1";
 pub const DISPLAY_V1: &str = "selkies.display/1";
 /// [`CursorV1`](crate::CursorV1), plugin side.
 pub const CURSOR_V1: &str = "selkies.cursor/1";
+/// [`ClipboardV1`](crate::ClipboardV1), plugin side.
+pub const CLIPBOARD_V1: &str = "selkies.clipboard/1";
 /// [`EncoderV1`](crate::EncoderV1), plugin side.
 pub const ENCODER_V1: &str = "selkies.encoder/1";
 /// [`EncoderRateV1`](crate::EncoderRateV1), plugin side, optional beside the encoder.

@@ -37,6 +37,7 @@
 
 mod basic;
 mod capture;
+mod clipboard;
 mod cursor;
 mod display;
 mod encoder;
@@ -54,6 +55,7 @@ pub mod verify;
 
 pub use basic::*;
 pub use capture::*;
+pub use clipboard::*;
 pub use cursor::*;
 pub use display::*;
 pub use encoder::*;

@@ -31,14 +31,15 @@ impl RootModule for LayoutsRef {
 #[must_use]
 pub fn layout_of(id: &str) -> Option<&'static TypeLayout> {
     use crate::{
-        CaptureV1, CursorV1, DisplayV1, EncoderRateV1, EncoderV1, InputV1, LifecycleV1, RtcConfigV1,
-        TransportV1, ids,
+        CaptureV1, ClipboardV1, CursorV1, DisplayV1, EncoderRateV1, EncoderV1, InputV1, LifecycleV1,
+        RtcConfigV1, TransportV1, ids,
     };
     Some(match id {
         ids::LIFECYCLE_V1 => LifecycleV1::LAYOUT,
         ids::CAPTURE_V1 => CaptureV1::LAYOUT,
         ids::DISPLAY_V1 => DisplayV1::LAYOUT,
         ids::CURSOR_V1 => CursorV1::LAYOUT,
+        ids::CLIPBOARD_V1 => ClipboardV1::LAYOUT,
         ids::ENCODER_V1 => EncoderV1::LAYOUT,
         ids::ENCODER_RATE_V1 => EncoderRateV1::LAYOUT,
         ids::TRANSPORT_V1 => TransportV1::LAYOUT,

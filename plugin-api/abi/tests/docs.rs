@@ -12,14 +12,23 @@ fn the_page_for_vendors_is_complete() {
     let page = read("../../docs/plugin-abi.md");
     let ids = read("src/ids.rs");
     let ids: Vec<&str> = ids.lines().filter_map(|line| line.split('"').nth(1)).collect();
-    assert_eq!(ids.len(), 15, "{ids:?}");
+    assert_eq!(ids.len(), 16, "{ids:?}");
     for id in ids {
         assert!(page.contains(&format!("| `{id}` |")), "{id} has no row");
     }
     let mut functions = 0;
-    for file in
-        ["capture", "cursor", "display", "encoder", "entry", "host", "input", "rtc_config", "transport"]
-    {
+    for file in [
+        "capture",
+        "clipboard",
+        "cursor",
+        "display",
+        "encoder",
+        "entry",
+        "host",
+        "input",
+        "rtc_config",
+        "transport",
+    ] {
         let source = read(&format!("src/{file}.rs"));
         for (at, _) in source
             .match_indices(": Option<unsafe extern \"C\"")

@@ -81,7 +81,7 @@ pub mod layouts {
 /// Exports this library as a plugin.
 ///
 /// `manifest` is the path of `selkies-plugin.json` relative to the file that calls the macro; the other names are the
-/// tables it offers: `capture`, `cursor`, `display`, `encoder`, `encoder_rate`, `input`, `transport`, `rtc_config`, each
+/// tables it offers: `capture`, `clipboard`, `cursor`, `display`, `encoder`, `encoder_rate`, `input`, `transport`, `rtc_config`, each
 /// with the type that implements the trait of that name.
 #[macro_export]
 macro_rules! export_plugin {
@@ -115,6 +115,11 @@ macro_rules! export_plugin {
     (@table capture, $type:ty, $id:ident) => {
         if $id == $crate::abi::ids::CAPTURE_V1 {
             return ::core::ptr::from_ref($crate::private::CaptureTable::<$type>::TABLE).cast();
+        }
+    };
+    (@table clipboard, $type:ty, $id:ident) => {
+        if $id == $crate::abi::ids::CLIPBOARD_V1 {
+            return ::core::ptr::from_ref($crate::private::ClipboardTable::<$type>::TABLE).cast();
         }
     };
     (@table cursor, $type:ty, $id:ident) => {

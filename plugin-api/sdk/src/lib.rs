@@ -1,7 +1,7 @@
 //! Safe Rust for selkies-host plugins.
 //!
-//! A plugin implements one or more of the traits ([`Capture`], [`Cursor`], [`Display`], [`Encoder`], [`Transport`],
-//! [`Input`], [`RtcConfig`]) and names them once:
+//! A plugin implements one or more of the traits ([`Capture`], [`Clipboard`], [`Cursor`], [`Display`], [`Encoder`],
+//! [`Transport`], [`Input`], [`RtcConfig`]) and names them once:
 //!
 //! ```text
 //! selkies_plugin_sdk::export_plugin! {
@@ -54,6 +54,7 @@ pub use selkies_plugin_abi as abi;
 pub use abi_stable;
 
 mod capture;
+mod clipboard;
 mod cursor;
 mod display;
 mod encoder;
@@ -73,6 +74,7 @@ mod transport;
 mod wake;
 
 pub use capture::{BufferRef, Capture, CaptureInfo, CaptureParams, CaptureRun, Grab, Grabbed, Waited};
+pub use clipboard::{Clipboard, ClipboardChange, ClipboardItem, ClipboardRequest, Selection};
 pub use cursor::{Cursor, CursorImage};
 pub use display::{Display, Output, OutputRequest};
 pub use encoder::{Completion, Encoder, EncoderCaps, EncoderParams, EncoderRate, Progress, Rate, Submit};
@@ -94,6 +96,7 @@ pub mod private {
     pub use crate::export::layouts;
     pub use crate::{
         capture::CaptureTable,
+        clipboard::ClipboardTable,
         cursor::CursorTable,
         display::DisplayTable,
         encoder::{EncoderRateTable, EncoderTable},

@@ -2,7 +2,7 @@
 //!
 //! [`TestHost`] offers every table that the real host offers and records what a plugin does with them. The drivers
 //! ([`TestCapture`], [`TestEncoder`], [`TestTransport`], [`TestCursor`], [`TestDisplay`], [`TestInput`],
-//! [`TestRtcConfig`]) create an instance and call it through its C table, so that a test sees the panic guards and
+//! [`TestRtcConfig`], [`TestClipboard`]) create an instance and call it through its C table, so that a test sees the panic guards and
 //! checks too. They take a table, not a type: one of an SDK plugin (`TestEncoder::of::<MyEncoder>`) or of any library.
 //!
 //! ```text
@@ -17,6 +17,7 @@
 //! [`TestHost::misuse`]; a test ends well with an empty list, [`TestHost::slabs_out`] and [`TestHost::retained`] at 0.
 
 mod capture;
+mod clipboard;
 mod encoder;
 mod frames;
 mod instance;
@@ -33,6 +34,7 @@ use std::{
 };
 
 pub use capture::TestCapture;
+pub use clipboard::TestClipboard;
 pub use encoder::{TestEncoder, TestPicture};
 pub use instance::TestWaker;
 pub use manifest::compare_manifest;

@@ -41,6 +41,7 @@ const PUBLISHED: &[&str] = &[
     ids::CAPTURE_V1,
     ids::DISPLAY_V1,
     ids::CURSOR_V1,
+    ids::CLIPBOARD_V1,
     ids::ENCODER_V1,
     ids::ENCODER_RATE_V1,
     ids::TRANSPORT_V1,

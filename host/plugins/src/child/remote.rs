@@ -15,7 +15,8 @@ use super::{
     spill,
     wakes::{RemoteWake, Waited},
     wire::{
-        self, Control, Create, Event, MAX_CONFIG, MAX_EVENTS, MAX_RETURNED, Order, Reply, Report, Sent, Task,
+        self, Control, Create, Event, MAX_CONFIG, MAX_EVENTS, MAX_RETURNED, MAX_SPILLED, Order, Reply,
+        Report, Sent, Task,
     },
 };
 use crate::{FaultClass, FaultDetail, FaultOrigin, HostServices, PluginError, services::PluginAccount};
@@ -30,6 +31,8 @@ pub(crate) struct Remote {
     poisoned: bool,
     /// There is an instance to be destroyed.
     live: bool,
+    /// Longest report in a file of its own, bytes.
+    longest: usize,
     inbox: Vec<u8>,
     outbox: Vec<u8>,
 }
@@ -79,8 +82,17 @@ impl Remote {
         drop(theirs);
         let (inbox, outbox) = (Vec::new(), Vec::new());
         let deadline = link.deadlines().start_up;
-        let mut remote =
-            Self { link, channel, account, version, poisoned: false, live: false, inbox, outbox };
+        let mut remote = Self {
+            link,
+            channel,
+            account,
+            version,
+            poisoned: false,
+            live: false,
+            longest: MAX_SPILLED,
+            inbox,
+            outbox,
+        };
         match remote.answer(function, deadline, &mut deaf)?.reply {
             Reply::Done => {
                 remote.live = true;
@@ -88,6 +100,11 @@ impl Remote {
             }
             _ => Err(remote.wrong_reply(function)),
         }
+    }
+
+    /// Takes answers of that many bytes.
+    pub(crate) fn hears_up_to(&mut self, bytes: usize) {
+        self.longest = bytes;
     }
 
     pub(crate) fn account(&self) -> &Arc<PluginAccount> {
@@ -247,10 +264,13 @@ impl Remote {
         match (wire::decode(&self.inbox).map_err(|error| wrong(&error))?, fds) {
             (Sent::Report(report), []) => Ok(report),
             (Sent::Spilled(len), [file]) => {
-                let bytes = spill::read(file, len as usize).map_err(|error| match is_shortage(&error) {
-                    true => Unread::Missed(error.into()),
-                    false => Unread::Wrong(format!("sent a file that cannot be read: {error}")),
-                })?;
+                let bytes =
+                    spill::read(file, len as usize, self.longest).map_err(|error| {
+                        match is_shortage(&error) {
+                            true => Unread::Missed(error.into()),
+                            false => Unread::Wrong(format!("sent a file that cannot be read: {error}")),
+                        }
+                    })?;
                 wire::decode(&bytes).map_err(|error| wrong(&error))
             }
             _ => Err(Unread::Wrong("sent descriptors that do not belong to its message".into())),

@@ -232,7 +232,7 @@ fn serve_instance(place: served::Place, what: Create) {
             }
             task => {
                 outbox.begin();
-                let answer: Result<Reply, PluginError> = instance.serve(task);
+                let answer: Result<Reply, PluginError> = instance.serve(task, fds);
                 outbox.answer(answer, false);
             }
         }

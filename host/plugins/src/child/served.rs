@@ -1,6 +1,7 @@
 //! Instances as a child serves them: tasks become calls of the instance that is in this process.
 
 mod capture;
+mod clipboard;
 mod encoder;
 
 use std::{
@@ -17,8 +18,8 @@ use super::{
     wire::{Create, Reply, Task},
 };
 use crate::{
-    CaptureInstance, CursorInstance, DisplayInstance, FaultClass, FaultDetail, HostServices, InputInstance,
-    Origin, Plugin, PluginError, RtcConfigInstance, SharedBuffer,
+    CaptureInstance, ClipboardInstance, CursorInstance, DisplayInstance, FaultClass, FaultDetail,
+    HostServices, InputInstance, Origin, Plugin, PluginError, RtcConfigInstance, SharedBuffer,
     instance::BufferShape,
     services::{Arena, PacketBuf},
 };
@@ -76,6 +77,7 @@ pub(super) struct Instance {
 enum Served {
     Encoder(ServedEncoder),
     Capture(ServedCapture),
+    Clipboard(ClipboardInstance),
     Display(DisplayInstance),
     Cursor(CursorInstance),
     Input(InputInstance),
@@ -90,6 +92,7 @@ impl Instance {
                 Served::Encoder(ServedEncoder::create(&place, &offer, settings)?)
             }
             Create::Capture => Served::Capture(ServedCapture::new(CaptureInstance::create(&origin)?)),
+            Create::Clipboard => Served::Clipboard(ClipboardInstance::create(&origin)?),
             Create::Display => Served::Display(DisplayInstance::create(&origin)?),
             Create::Cursor => Served::Cursor(CursorInstance::create(&origin)?),
             Create::Input => Served::Input(InputInstance::create(&origin)?),
@@ -97,6 +100,7 @@ impl Instance {
         };
         let waker = match &served {
             Served::Capture(capture) => capture.waker(),
+            Served::Clipboard(clipboard) => Some(clipboard.waker()),
             Served::Cursor(cursor) => Some(cursor.waker()),
             Served::RtcConfig(config) => Some(config.waker()),
             Served::Encoder(_) | Served::Display(_) | Served::Input(_) => None,
@@ -123,12 +127,13 @@ impl Instance {
         self.buffers.remove(&slot);
     }
 
-    /// Calls the instance.
-    pub(super) fn serve(&mut self, task: Task) -> Result<Reply, PluginError> {
+    /// Calls the instance. `fds` came with the task.
+    pub(super) fn serve(&mut self, task: Task, fds: Vec<OwnedFd>) -> Result<Reply, PluginError> {
         let timeout = |nanos: Option<u64>| nanos.map(Duration::from_nanos);
         match (&mut self.served, task) {
             (Served::Encoder(encoder), task) => encoder.serve(task, &self.buffers, &self.place),
             (Served::Capture(capture), task) => capture.serve(task, &self.buffers, &self.place),
+            (Served::Clipboard(clipboard), task) => clipboard::serve(clipboard, task, fds, &self.place),
             (Served::Display(display), Task::Outputs) => display.outputs().map(Reply::Outputs),
             (Served::Display(display), Task::Apply(requests)) => {
                 display.apply(&requests).map(|()| Reply::Done)

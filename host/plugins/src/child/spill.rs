@@ -7,10 +7,8 @@ use std::{
 
 use rustix::fs::{FileType, MemfdFlags};
 
-use super::wire::MAX_SPILLED;
-
 /// A file with these bytes.
-pub(super) fn write(bytes: &[u8]) -> io::Result<OwnedFd> {
+pub(crate) fn write(bytes: &[u8]) -> io::Result<OwnedFd> {
     let fd = rustix::fs::memfd_create("selkies-message", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     let mut at = 0;
     while at < bytes.len() {
@@ -22,12 +20,12 @@ pub(super) fn write(bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-/// The first `len` bytes of a file that another process made. They are copied, because that process can still change and
+/// The first `len` bytes, at most `longest`, of a file that another process made. They are copied, because that process can still change and
 /// shorten it; a file that reading could wait for is refused.
-pub(super) fn read(fd: &OwnedFd, len: usize) -> io::Result<Vec<u8>> {
+pub(super) fn read(fd: &OwnedFd, len: usize, longest: usize) -> io::Result<Vec<u8>> {
     let is_memory = rustix::fs::fcntl_get_seals(fd).is_ok()
         && FileType::from_raw_mode(rustix::fs::fstat(fd.as_fd())?.st_mode) == FileType::RegularFile;
-    if len > MAX_SPILLED || !is_memory {
+    if len > longest || !is_memory {
         return Err(io::ErrorKind::InvalidData.into());
     }
     let mut bytes = vec![0; len];
@@ -48,12 +46,12 @@ mod tests {
     #[test]
     fn only_memory_of_the_right_length_is_read() {
         let fd = write(b"some bytes").unwrap();
-        assert_eq!(read(&fd, 4).unwrap(), b"some");
-        assert!(read(&fd, 11).is_err());
-        assert!(read(&fd, MAX_SPILLED + 1).is_err());
+        assert_eq!(read(&fd, 4, 4).unwrap(), b"some");
+        assert!(read(&fd, 11, 20).is_err());
+        assert!(read(&fd, 4, 3).is_err());
         let (pipe, _writer) = rustix::pipe::pipe().unwrap();
-        assert!(read(&pipe, 1).is_err());
+        assert!(read(&pipe, 1, 1).is_err());
         let file = std::fs::File::open("/proc/self/stat").unwrap();
-        assert!(read(&file.into(), 1).is_err());
+        assert!(read(&file.into(), 1, 1).is_err());
     }
 }

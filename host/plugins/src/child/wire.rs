@@ -15,10 +15,10 @@ pub use abi_types::{WirePlane, WireRect, WireRoi, color, color_bytes, color_of};
 pub use error::WireError;
 pub use functions::known_function;
 
-use super::channel::MAX_MESSAGE;
+use super::{blob::Blob, channel::MAX_MESSAGE};
 use crate::{
-    CaptureInfo, CaptureSignal, CursorShape, DisplayOutput, DisplayRequest, EncoderOffer, EncoderSettings,
-    InputEvent, Refusal, RtcConfigRequest,
+    CaptureInfo, CaptureSignal, ClipboardChange, ClipboardRequest, ClipboardSelection, CursorShape,
+    DisplayOutput, DisplayRequest, EncoderOffer, EncoderSettings, InputEvent, Refusal, RtcConfigRequest,
     instance::{BufferShape, RateChange},
     services::{MetricValue, SlabPlace},
     stamp::Judged,
@@ -66,6 +66,7 @@ pub enum Create {
     Encoder { offer: EncoderOffer, settings: EncoderSettings },
     Capture,
     Display,
+    Clipboard,
     Cursor,
     Input,
     RtcConfig,
@@ -167,6 +168,17 @@ pub enum Task {
     CaptureStop,
     Outputs,
     Apply(Vec<DisplayRequest>),
+    ClipboardWait {
+        timeout_ns: Option<u64>,
+    },
+    ClipboardFormats(ClipboardRequest),
+    ClipboardRead(ClipboardRequest),
+    /// The contents, one after the other, are in the file that comes with the message.
+    ClipboardOffer {
+        selection: ClipboardSelection,
+        /// MIME type and bytes of each.
+        items: Vec<(String, usize)>,
+    },
     CursorWait {
         timeout_ns: Option<u64>,
     },
@@ -257,6 +269,12 @@ pub enum Reply {
     Signal(CaptureSignal),
     Frame(Grabbed),
     Outputs(Vec<DisplayOutput>),
+    /// A change, or nothing.
+    ClipboardChange(Option<ClipboardChange>),
+    /// MIME types; nothing when the call was ended by a wake.
+    ClipboardFormats(Option<Vec<String>>),
+    /// A content; nothing when the call was ended by a wake.
+    ClipboardBytes(Option<Blob>),
     /// A shape, or nothing.
     Cursor(Option<CursorShape>),
     Kinds(u64),
@@ -286,7 +304,7 @@ pub enum WireFault {
     Rest(usize),
 }
 
-/// Longest report in a file of its own: a cursor of 512x512 pixels and what belongs to it.
+/// Longest report in a file of its own, where contents of a clipboard are none: a cursor of 512x512 pixels and what belongs to it.
 pub const MAX_SPILLED: usize = 2 << 20;
 
 /// Writes a message of any length into `buffer`.

@@ -1,5 +1,6 @@
 /*
- * A desktop of numbers: a capture with memory of its own, a display, a cursor, an input and an RTC configuration. What a
+ * A desktop of numbers: a capture with memory of its own, a display, a cursor, a clipboard that gives back what is offered,
+ * an input and an RTC configuration. What a
  * child must carry over: pictures that have to be copied, lists, a large cursor, texts, and waits that are woken. The
  * word "crash" in a configuration lets the wait of that instance crash.
  */
@@ -24,6 +25,10 @@ typedef struct {
   uint8_t pixels[2][WIDTH * HEIGHT * 4];
   uint8_t cursor[CURSOR * CURSOR * 4];
   SelkiesRect damage;
+  uint8_t *clip[2];
+  size_t clip_len[2];
+  char clip_mime[2][128];
+  uint32_t clips;
 } Desktop;
 
 static SelkiesStr text(const char *chars) { return (SelkiesStr){(const uint8_t *)chars, strlen(chars)}; }
@@ -42,7 +47,11 @@ static SelkiesStatus create(const SelkiesHost *host, SelkiesStr config, SelkiesI
   return SELKIES_OK;
 }
 
-static void destroy(SelkiesInstance *instance) { free(instance); }
+static void destroy(SelkiesInstance *instance) {
+  Desktop *desktop = (Desktop *)instance;
+  for (int at = 0; at < 2; at++) free(desktop->clip[at]);
+  free(desktop);
+}
 
 /* The first wait answers at once, the others when they are woken or the time has passed. */
 static SelkiesStatus await(Desktop *desktop, uint64_t timeout_ns) {
@@ -173,6 +182,55 @@ static SelkiesStatus cursor_wait(SelkiesInstance *instance, uint64_t timeout_ns,
   return status;
 }
 
+/* ---- selkies.clipboard/1 ---- */
+
+static SelkiesStatus clip_wait(SelkiesInstance *instance, uint64_t timeout_ns, SelkiesClipboardChange *out) {
+  Desktop *desktop = (Desktop *)instance;
+  SelkiesStatus status = await(desktop, timeout_ns);
+  out->selection = SELKIES_SELECTION_PRIMARY;
+  out->filled = desktop->clips > 0;
+  out->serial = 7;
+  return status;
+}
+
+static SelkiesStatus clip_formats(SelkiesInstance *instance, const SelkiesClipboardRequest *request,
+                                  const SelkiesTextSink *sink) {
+  Desktop *desktop = (Desktop *)instance;
+  if (request->serial != 7) return await(desktop, 60000000000u);
+  for (uint32_t at = 0; at < desktop->clips; at++) sink->emit(sink->ctx, text(desktop->clip_mime[at]));
+  return SELKIES_OK;
+}
+
+static SelkiesStatus clip_read(SelkiesInstance *instance, const SelkiesClipboardRequest *request,
+                               const SelkiesBytesSink *sink) {
+  Desktop *desktop = (Desktop *)instance;
+  for (uint32_t at = 0; at < desktop->clips; at++) {
+    const char *mime = desktop->clip_mime[at];
+    if (request->mime.len != strlen(mime) || memcmp(request->mime.ptr, mime, request->mime.len)) continue;
+    /* It does not look at the limit. */
+    sink->emit(sink->ctx, (SelkiesBytes){desktop->clip[at], desktop->clip_len[at]});
+    return SELKIES_OK;
+  }
+  return SELKIES_FAILURE(SELKIES_CLASS_RETRY, SELKIES_DETAIL_NOT_FOUND);
+}
+
+static SelkiesStatus clip_offer(SelkiesInstance *instance, uint32_t selection, const SelkiesClipboardItem *items,
+                                uint32_t count) {
+  Desktop *desktop = (Desktop *)instance;
+  if (selection != SELKIES_SELECTION_CLIPBOARD || count > 2)
+    return SELKIES_FAILURE(SELKIES_CLASS_RETRY, SELKIES_DETAIL_UNSUPPORTED);
+  for (uint32_t at = 0; at < count; at++) {
+    free(desktop->clip[at]);
+    desktop->clip[at] = malloc(items[at].data.len + 1);
+    desktop->clip_len[at] = items[at].data.len;
+    if (items[at].data.len) memcpy(desktop->clip[at], items[at].data.ptr, items[at].data.len);
+    memcpy(desktop->clip_mime[at], items[at].mime.ptr, items[at].mime.len);
+    desktop->clip_mime[at][items[at].mime.len] = 0;
+  }
+  desktop->clips = count;
+  return SELKIES_OK;
+}
+
 /* ---- selkies.input/1 ---- */
 
 static uint64_t kinds(SelkiesInstance *instance) {
@@ -218,6 +276,9 @@ static const SelkiesDisplayV1 DISPLAY = {
     .struct_size = sizeof(SelkiesDisplayV1), .create = create, .destroy = destroy, .outputs = outputs, .apply = apply};
 static const SelkiesCursorV1 CURSORS = {
     .struct_size = sizeof(SelkiesCursorV1), .create = create, .destroy = destroy, .wait = cursor_wait, .wake = wake};
+static const SelkiesClipboardV1 CLIPBOARD = {
+    .struct_size = sizeof(SelkiesClipboardV1), .create = create, .destroy = destroy, .wait = clip_wait,
+    .formats = clip_formats, .read = clip_read, .offer = clip_offer, .wake = wake};
 static const SelkiesInputV1 INPUT = {
     .struct_size = sizeof(SelkiesInputV1), .create = create, .destroy = destroy, .kinds = kinds, .inject = inject};
 static const SelkiesRtcConfigV1 RTC = {
@@ -230,6 +291,7 @@ static const void *query(SelkiesStr id) {
   if (is(id, SELKIES_ID_CAPTURE_V1)) return &CAPTURE;
   if (is(id, SELKIES_ID_DISPLAY_V1)) return &DISPLAY;
   if (is(id, SELKIES_ID_CURSOR_V1)) return &CURSORS;
+  if (is(id, SELKIES_ID_CLIPBOARD_V1)) return &CLIPBOARD;
   if (is(id, SELKIES_ID_INPUT_V1)) return &INPUT;
   if (is(id, SELKIES_ID_RTC_CONFIG_V1)) return &RTC;
   return 0;

@@ -7,9 +7,10 @@ use std::{
 
 use selkies_plugin_abi::Rect;
 use selkies_plugin_host::{
-    CaptureInstance, CaptureRequest, CaptureSignal, CursorInstance, Damage, DisplayInstance, DisplayRequest,
-    FaultDetail, FaultOrigin, InputAction, InputEvent, InputInstance, RtcConfigInstance, RtcConfigRequest,
-    RunningCapture, SharedBuffer, Waker, now_ns,
+    CaptureInstance, CaptureRequest, CaptureSignal, ClipboardInstance, ClipboardItem, ClipboardRequest,
+    ClipboardSelection, CursorInstance, Damage, DisplayInstance, DisplayRequest, FaultClass, FaultDetail,
+    FaultOrigin, InputAction, InputEvent, InputInstance, RtcConfigInstance, RtcConfigRequest, RunningCapture,
+    SharedBuffer, Waker, now_ns,
 };
 
 use crate::{
@@ -201,6 +202,52 @@ fn rtc_configurations_are_fetched_and_awaited() -> Outcome {
             assert!(!config.wait(None)?);
             Ok(())
         })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_clipboard_gives_back_what_is_offered() -> Outcome {
+    let image: Vec<u8> = (0..10_000_000_u32).map(|at| (at * 7 + at / 251) as u8).collect();
+    for stage in both(&desktop()?)? {
+        let mut board = ClipboardInstance::create(&stage.origin("{}"))?;
+        let items = [
+            ClipboardItem { mime: "text/plain", data: "grün".as_bytes() },
+            ClipboardItem { mime: "image/png", data: &image },
+        ];
+        board.offer(ClipboardSelection::Clipboard, &items)?;
+        let error = board.offer(ClipboardSelection::Primary, &items).expect_err("it has none");
+        assert_eq!(error.detail, FaultDetail::Unsupported);
+        let change = board.wait(None)?.ok_or("no change")?;
+        assert_eq!((change.selection, change.filled), (ClipboardSelection::Primary, true));
+        let request = ClipboardRequest {
+            selection: change.selection,
+            serial: change.serial,
+            mime: String::new(),
+            limit: 16 << 20,
+            deadline_ns: now_ns() + 60_000_000_000,
+        };
+        assert_eq!(board.formats(&request)?.ok_or("woken")?, ["text/plain", "image/png"]);
+        let read = |mime: &str| ClipboardRequest { mime: mime.into(), ..request.clone() };
+        assert_eq!(board.read(&read("text/plain"))?.ok_or("woken")?, "grün".as_bytes());
+        assert!(board.read(&read("image/png"))?.ok_or("woken")? == image, "other bytes");
+        let error = board.read(&read("image/bmp")).expect_err("not offered");
+        assert_eq!(error.detail, FaultDetail::NotFound);
+        let waker = board.waker();
+        woken(waker.clone(), || {
+            assert_eq!(board.wait(None)?, None);
+            Ok(())
+        })?;
+        woken(waker.clone(), || {
+            assert_eq!(board.formats(&ClipboardRequest { serial: 8, ..request.clone() })?, None);
+            Ok(())
+        })?;
+        // This one does not keep to the limit: it is of no use any more.
+        let error =
+            board.read(&ClipboardRequest { limit: 9, ..read("image/png") }).expect_err("over the limit");
+        assert_eq!(error.class, FaultClass::FatalInstance, "{error}");
+        drop(board);
+        waker.wake();
     }
     Ok(())
 }
