@@ -60,6 +60,17 @@ pub enum X11Error {
     /// A named thing does not exist.
     #[error("X11_NOT_FOUND: {0}")]
     NotFound(String),
+    /// The owner of a selection does not answer.
+    #[error("X11_SILENT: the application that copied does not give its content; copy again, or restart it")]
+    Silent,
+    /// A content is larger than was asked for.
+    #[error(
+        "X11_TOO_LARGE: the copied content has more than {limit} bytes; copy less, or transfer it as a file"
+    )]
+    TooLarge {
+        /// Most bytes.
+        limit: usize,
+    },
     /// The screen changed its size while it was captured.
     #[error("X11_RESIZED: the screen is {width}x{height} now; start the capture again with that size")]
     Resized {
@@ -155,6 +166,8 @@ impl From<X11Error> for Error {
             X11Error::InvalidArgument(_) => Self::invalid(text),
             X11Error::Unsupported(_) => Self::retry(text).with_detail(abi::DETAIL_UNSUPPORTED),
             X11Error::NotFound(_) => Self::retry(text).with_detail(abi::DETAIL_NOT_FOUND),
+            X11Error::Silent => Self::retry(text).with_detail(abi::DETAIL_TIMEOUT),
+            X11Error::TooLarge { .. } => Self::retry(text).with_detail(abi::DETAIL_OUT_OF_RESOURCES),
             X11Error::Resized { .. } => Self::reconfigure(text),
             X11Error::System { .. } => Self::retry(text).with_detail(abi::DETAIL_OUT_OF_RESOURCES),
             X11Error::Request { .. } => Self::retry(text).with_detail(abi::DETAIL_IO),

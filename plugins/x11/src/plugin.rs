@@ -1,6 +1,7 @@
-//! The four tables of this library. Each instance has a connection of its own.
+//! The five tables of this library. Each instance has a connection of its own.
 
 mod capture;
+mod clipboard;
 mod cursor;
 mod display;
 mod input;
@@ -12,6 +13,7 @@ use selkies_plugin_sdk::Wake;
 use serde::Deserialize;
 
 pub use capture::{X11Capture, X11Run};
+pub use clipboard::X11Clipboard;
 pub use cursor::X11Cursor;
 pub use display::X11Display;
 pub use input::X11Input;
