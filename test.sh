@@ -18,7 +18,7 @@ if [ $# -gt 0 ]; then
     kinds=("$@")
 fi
 
-need_packages gcc g++ make cmake nasm pkg-config libvpx-dev libx264-dev "${GSTREAMER_PACKAGES[@]}" clang xvfb xauth xterm openbox xdotool imagemagick x11-utils x11-apps \
+need_packages gcc g++ make cmake nasm pkg-config libvpx-dev libx264-dev "${GSTREAMER_PACKAGES[@]}" clang xvfb xauth xterm openbox xdotool imagemagick x11-utils x11-apps xclip xsel \
     x11-xserver-utils x11-xkb-utils libx11-dev libglib2.0-dev fonts-dejavu-core fonts-noto-cjk chromium firefox-esr coturn openssl procps python3 python3-pip python3-venv unzip
 need_cargo
 need_node
