@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use selkies_plugin_host::environment;
 
-/// Capture, display, cursor and input of a machine with an X server.
+/// Capture, display, cursor, clipboard and input of a machine with an X server.
 pub(crate) const DESKTOP_PLUGIN: &str = "selkies.x11";
 /// The transport of each mode of streaming.
 pub(crate) const TRANSPORT_PLUGINS: [(&str, &str); 2] =

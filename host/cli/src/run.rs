@@ -153,7 +153,9 @@ async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
         rtc_sources,
         node,
     } = parts;
-    let hub = Hub::new(config.clone(), session(&config, stage.backends.display.is_some()));
+    let backends = &stage.backends;
+    let session = session(&config, backends.display.is_some(), backends.clipboard.is_some());
+    let hub = Hub::new(config.clone(), session);
     attach_transports(&stage, &services, &hub)?;
     hub.offer_codecs(stage.backends.whole_frame_codecs());
     let judge = supervision.clone();
@@ -283,8 +285,8 @@ fn attach_transports(stage: &Stage, services: &HostServices, hub: &Arc<Hub>) -> 
 }
 
 /// The session as the operator allows it; what this version cannot do is off.
-fn session(config: &Config, can_resize: bool) -> Session {
-    let sharing = config.sharing();
+fn session(config: &Config, can_resize: bool, can_copy: bool) -> Session {
+    let (sharing, clipboard) = (config.sharing(), config.clipboard());
     let policy = Policy {
         sharing: sharing.enabled,
         shared: sharing.view_only,
@@ -294,8 +296,10 @@ fn session(config: &Config, can_resize: bool) -> Session {
         microphone: false,
         command: false,
         upload: false,
-        clipboard_in: false,
-        clipboard_out: false,
+        clipboard_in: clipboard.inward && can_copy,
+        clipboard_out: clipboard.outward && can_copy,
+        clipboard_binary: clipboard.binary,
+        clipboard_binary_locked: clipboard.binary_locked,
         gamepad: false,
         resize: config.enable_resize() && can_resize,
         max_clients: 256,

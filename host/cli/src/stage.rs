@@ -60,7 +60,7 @@ fn takes_display(manifest: &Manifest) -> bool {
 pub(crate) fn wants_display(config: &Config, inventory: &Inventory) -> bool {
     let file = config.file();
     let capture = file.capture.clone().unwrap_or_else(|| used(defaults::DESKTOP_PLUGIN));
-    let parts = [Some(&capture), file.display.as_ref(), file.cursor.as_ref()];
+    let parts = [Some(&capture), file.display.as_ref(), file.cursor.as_ref(), file.clipboard.as_ref()];
     parts.into_iter().flatten().chain(&file.input).any(|part| {
         let takes = inventory.find(&part.plugin).is_ok_and(|plugin| takes_display(plugin.manifest()));
         takes && !part.config.contains_key("display")
@@ -98,13 +98,20 @@ pub(crate) fn set(
         Some(named) => Some(loader.backend(named)?),
         None => offering(&capture, ids::CURSOR_V1),
     };
+    let clipboard = match &file.clipboard {
+        Some(named) => Some(loader.backend(named)?),
+        None => offering(&capture, ids::CLIPBOARD_V1),
+    };
     let input = match file.input.as_slice() {
         [] => offering(&capture, ids::INPUT_V1).into_iter().collect(),
         named => named.iter().map(|named| loader.backend(named)).collect::<Result<_, _>>()?,
     };
     let transports = transports(config, &mut loader)?;
     let encoders = encoders(config, &mut loader)?;
-    Ok(Stage { backends: Backends { capture, display: display_part, cursor, input, encoders }, transports })
+    Ok(Stage {
+        backends: Backends { capture, display: display_part, cursor, clipboard, input, encoders },
+        transports,
+    })
 }
 
 /// The transports that the file names, or those of the modes that are served. One that is not on this machine, or does not

@@ -39,6 +39,10 @@ pub struct ConfigFile {
     #[serde(default)]
     #[schemars(with = "PluginUse")]
     pub cursor: Option<PluginUse>,
+    /// Whose clipboard is shared with browsers; the capture plugin's when not given.
+    #[serde(default)]
+    #[schemars(with = "PluginUse")]
+    pub clipboard: Option<PluginUse>,
     /// Encoders in the order in which they are tried.
     #[serde(default)]
     #[schemars(length(max = MAX_ENCODERS))]

@@ -24,6 +24,7 @@ mod access;
 mod check;
 mod cli;
 mod client;
+mod clipboard;
 mod config;
 mod docs;
 mod error;
@@ -45,6 +46,7 @@ mod wire;
 
 pub use cli::args;
 pub use client::{ClientError, ClientSettings, DisplayId, MAX_CLIENT_BYTES};
+pub use clipboard::ClipboardRules;
 pub use config::{BasicAuth, Config, LogFormat, Sharing};
 pub use docs::docs_page;
 pub use error::{Code, ConfigError, ConfigErrors, Origin, Remedy};

@@ -110,7 +110,7 @@ struct Use<'a> {
 
 /// Every use of a plugin. Reads the JSON, so that a mistake in one of them does not hide those in others.
 fn uses(json: &Json) -> impl Iterator<Item = Use<'_>> {
-    let singles = ["capture", "display", "cursor"]
+    let singles = ["capture", "display", "cursor", "clipboard"]
         .into_iter()
         .filter_map(|key| Some((format!("/{key}"), json.get(key)?)));
     let items = ["encoders", "transports", "input", "rtc_config"].into_iter().flat_map(|key| {

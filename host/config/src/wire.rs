@@ -28,7 +28,10 @@ impl Config {
             }
         }
         // The three clipboard switches in one, as 2.1.0 spells them.
-        settings.insert("enable_clipboard".into(), json!({ "value": "false", "overridden": true }));
+        settings.insert(
+            "enable_clipboard".into(),
+            json!({ "value": self.clipboard_directions(), "overridden": true }),
+        );
         for name in ABSENT {
             settings.insert(name.into(), json!({ "value": false, "locked": true, "overridden": true }));
         }

@@ -90,7 +90,6 @@ fn what_does_not_exist_yet_is_off_and_locked() {
         "microphone_enabled",
         "gamepad_enabled",
         "second_screen",
-        "clipboard_enabled",
         "command_enabled",
         "enable_collab",
         "use_cpu",
@@ -99,7 +98,6 @@ fn what_does_not_exist_yet_is_off_and_locked() {
     ] {
         assert_eq!(settings[name], off, "{name}");
     }
-    assert_eq!(settings["enable_clipboard"]["value"], "false");
     assert_eq!(settings["file_transfers"]["value"], json!([]));
     assert_eq!(
         settings["mode"],
@@ -226,4 +224,24 @@ fn messages_that_are_not_taken() {
     assert!(matches!(error(r#"{"framerate": 1e999}"#), ClientError::NotAnObject));
     assert!(matches!(error(r#"{"displayId": "display3"}"#), ClientError::UnknownDisplay));
     assert!(matches!(error(&" ".repeat(MAX_CLIENT_BYTES + 1)), ClientError::TooLarge(_)));
+}
+
+#[test]
+fn the_clipboard_goes_where_every_setting_lets_it() {
+    let judge = |variables: &[(&str, &str)], (inward, outward): (bool, bool), directions: &str| {
+        let rules = load(variables).clipboard();
+        assert_eq!((rules.inward, rules.outward), (inward, outward), "{variables:?}");
+        assert_eq!(told(variables)["enable_clipboard"]["value"], directions, "{variables:?}");
+    };
+    judge(&[], (true, true), "true");
+    judge(&[("SELKIES_CLIPBOARD_ENABLED", "false")], (false, false), "false");
+    judge(&[("SELKIES_CLIPBOARD_IN_ENABLED", "false")], (false, true), "out");
+    judge(&[("SELKIES_CLIPBOARD_OUT_ENABLED", "false")], (true, false), "in");
+    judge(&[("SELKIES_ENABLE_CLIPBOARD", "in")], (true, false), "in");
+    let none = [("SELKIES_ENABLE_CLIPBOARD", "in"), ("SELKIES_CLIPBOARD_IN_ENABLED", "false")];
+    judge(&none, (false, false), "false");
+    let rules = load(&[("SELKIES_ENABLE_BINARY_CLIPBOARD", "true|locked")]).clipboard();
+    assert!(rules.binary && rules.binary_locked);
+    let rules = load(&[("SELKIES_ENABLE_BINARY_CLIPBOARD", "true")]).clipboard();
+    assert!(rules.binary && !rules.binary_locked);
 }

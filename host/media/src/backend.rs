@@ -76,6 +76,8 @@ pub struct Backends {
     pub display: Option<Backend>,
     /// Where cursor shapes come from, if anywhere.
     pub cursor: Option<Backend>,
+    /// What has the clipboard, if anything.
+    pub clipboard: Option<Backend>,
     /// What injects input; events go to the first that understands their kind.
     pub input: Vec<Backend>,
     /// Encoders in the order of preference, at least one.

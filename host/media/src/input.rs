@@ -43,13 +43,14 @@ struct Device<'a> {
 /// Injects until the sender is gone.
 ///
 /// `dropped` says that events were lost since the last batch: everything held is released then, because a release may
-/// have been among them.
+/// have been among them. `settle` is called before each batch: what came before it elsewhere takes effect there.
 pub(crate) fn run(
     slots: &[Arc<Slot>],
     services: &HostServices,
     events: &Receiver<Vec<InputEvent>>,
     dropped: &AtomicBool,
     gate: &Gate,
+    settle: &dyn Fn(),
 ) {
     let pauses = BackOff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let device =
@@ -72,6 +73,7 @@ pub(crate) fn run(
             .chain(lost)
             .map(|action| Injected { action, received_ns: now_ns() })
             .collect();
+        settle();
         dispatch(&mut devices, services, &actions);
     }
 }

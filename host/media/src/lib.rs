@@ -1,4 +1,4 @@
-//! The threads that move pictures, cursors and input between plugins and the clients' fan-out.
+//! The threads that move pictures, cursors, the clipboard and input between plugins and the clients' fan-out.
 //!
 //! [`Studio::start`] makes the instances and their threads; [`Stream`] is where the video thread and the sockets meet.
 //! What the threads have to say goes to an [`Observer`].
@@ -7,6 +7,7 @@
 mod backend;
 mod blame;
 mod buffers;
+mod clipboard;
 mod cursor;
 mod delivery;
 mod display;
@@ -38,12 +39,15 @@ pub use rtc::{RtcConfigs, RtcError, RtcOptions, RtcRefusal, RtcThreads, fetch_on
 pub use stream::Stream;
 pub use studio::{Studio, StudioError, StudioParts};
 
-use selkies_session::{Codec, Codecs, CursorShape};
+use selkies_session::{ClipboardContent, Codec, Codecs, CursorShape};
 
 /// Who hears what the media threads have to say. Called on those threads; must not block.
 pub trait Observer: Send + Sync {
     /// The pointer has a new shape.
     fn cursor(&self, shape: CursorShape);
+    /// The desktop's clipboard has another content than the one told last or offered last; `None` for none, or one that is
+    /// not known yet.
+    fn clipboard(&self, content: Option<ClipboardContent>);
     /// The picture has this size from now on, in pixels.
     fn display(&self, width: u32, height: u32);
     /// There is no picture, for this reason; the threads keep trying.

@@ -14,7 +14,7 @@ use selkies_config::StreamSettings;
 use selkies_plugin_abi::ids;
 use selkies_plugin_host::{CaptureInstance, FaultClass, HostServices, Plugin, PluginError};
 use selkies_session::{
-    Codecs, InputEvent,
+    ClipboardContent, Codecs, InputEvent, Watch,
     fallback::{BackOff, Fallback},
     latency::StageRecorder,
 };
@@ -22,6 +22,7 @@ use tracing::{debug, warn};
 
 use crate::{
     Backend, Backends, Figures, Observer, Stream,
+    clipboard::{self, ClipboardDesk},
     cursor::{self, CursorStop},
     display::{self, DisplayDesk, Wish},
     farewell::{Farewells, UNENDED},
@@ -84,6 +85,7 @@ pub struct Studio {
     orders: Arc<Orders>,
     display: Arc<DisplayDesk>,
     cursor: Arc<CursorStop>,
+    clipboard: Arc<ClipboardDesk>,
     input: Option<Sender<Vec<InputEvent>>>,
     dropped_input: Arc<AtomicBool>,
     gate: Arc<Gate>,
@@ -130,6 +132,7 @@ impl Studio {
             orders: Arc::new(Orders::new(stream.clone())),
             display: Arc::new(DisplayDesk::with_size(initial_size)),
             cursor: Arc::default(),
+            clipboard: Arc::default(),
             input: None,
             dropped_input: Arc::default(),
             gate: gate.clone(),
@@ -153,13 +156,22 @@ impl Studio {
             let (observer, slot) = (observer.clone(), studio.slot(backend));
             studio.spawn("cursor", move || cursor::run(&slot, &services, &observer, &stop, &gate))?;
         }
+        if let Some(backend) = backends.clipboard.clone() {
+            let (services, desk, gate) = (services.clone(), studio.clipboard.clone(), gate.clone());
+            let (observer, slot) = (observer.clone(), studio.slot(backend));
+            studio.spawn("clipboard", move || clipboard::run(&slot, &services, &observer, &desk, &gate))?;
+        }
         if !backends.input.is_empty() {
             let (send, receive) = bounded(MAX_INPUT_BATCHES);
             let services = services.clone();
             let devices: Vec<_> = backends.input.iter().map(|input| studio.slot(input.clone())).collect();
             studio.input = Some(send);
             let (dropped, gate) = (studio.dropped_input.clone(), gate.clone());
-            studio.spawn("input", move || input::run(&devices, &services, &receive, &dropped, &gate))?;
+            let desk = backends.clipboard.is_some().then(|| studio.clipboard.clone());
+            studio.spawn("input", move || {
+                let settle = || desk.iter().for_each(|desk| desk.settle());
+                input::run(&devices, &services, &receive, &dropped, &gate, &settle);
+            })?;
         }
         let video = Video {
             fallback: Fallback::new(backends.encoders.len()),
@@ -252,6 +264,7 @@ impl Studio {
             // Also lets go of old versions.
             self.display.again();
             self.cursor.look();
+            self.clipboard.look();
             if let Some(input) = &self.input {
                 // Where batches wait, the thread looks anyway.
                 let _ = input.try_send(Vec::new());
@@ -296,6 +309,16 @@ impl Studio {
         }
     }
 
+    /// Makes a content that of the desktop's clipboard, before input that comes later.
+    pub fn offer_clipboard(&self, content: ClipboardContent) {
+        self.clipboard.offer(content);
+    }
+
+    /// Follows the desktop's clipboard so far; [`Observer::clipboard`] tells what it has.
+    pub fn watch_clipboard(&self, watch: Watch) {
+        self.clipboard.watch(watch);
+    }
+
     /// What the video thread counted.
     #[must_use]
     pub fn figures(&self) -> Arc<Figures> {
@@ -311,6 +334,7 @@ impl Studio {
         self.orders.stop();
         self.display.stop();
         self.cursor.stop();
+        self.clipboard.stop();
         self.input = None;
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
@@ -371,6 +395,7 @@ fn check(backends: &Backends) -> Result<(), StudioError> {
     let needed = [(Some(&backends.capture), ids::CAPTURE_V1)].into_iter();
     let needed = needed.chain([(backends.display.as_ref(), ids::DISPLAY_V1)]);
     let needed = needed.chain([(backends.cursor.as_ref(), ids::CURSOR_V1)]);
+    let needed = needed.chain([(backends.clipboard.as_ref(), ids::CLIPBOARD_V1)]);
     let needed = needed.chain(backends.input.iter().map(|backend| (Some(backend), ids::INPUT_V1)));
     for (backend, table) in needed {
         if let Some(backend) = backend.filter(|backend| !backend.plugin.offers(table)) {

@@ -43,7 +43,7 @@ fn idle() {
     bench.heard.wait("display", SOON);
     // A thread names itself when it first runs.
     let end = Instant::now() + SOON;
-    for name in ["video", "display", "cursor", "input"] {
+    for name in ["video", "display", "cursor", "clipboard", "input"] {
         while !threads().iter().any(|running| running == name) {
             assert!(Instant::now() < end, "no thread {name} in {:?}", threads());
             std::thread::sleep(Duration::from_millis(5));

@@ -16,7 +16,7 @@ use plugins::Plugins;
 use selkies_media::{
     Backend, FaultVerdict, Observer, PluginFault, RtcConfigs, RtcOptions, RtcThreads, fetch_once,
 };
-use selkies_session::{Codec, Codecs, CursorShape};
+use selkies_session::{ClipboardContent, Codec, Codecs, CursorShape};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -27,6 +27,7 @@ struct Heard(Mutex<Vec<String>>);
 
 impl Observer for Heard {
     fn cursor(&self, _: CursorShape) {}
+    fn clipboard(&self, _: Option<ClipboardContent>) {}
     fn display(&self, _: u32, _: u32) {}
     fn video_failed(&self, _: &str) {}
     fn video_recovered(&self) {}

@@ -1,10 +1,11 @@
 //! Where sockets, the session and the media threads meet.
 //!
 //! The session decides; the hub carries out. Locks are taken in this order and never the other way: signaling, session,
-//! stream, clients, one client's queue. What a transport plugin says from within a call of the host's is put off where it
+//! stream, parcels of the clipboard, clients, one client's queue. What a transport plugin says from within a call of the host's is put off where it
 //! would need one of the first three (`within_hub`).
 
 mod actions;
+mod clipboard;
 mod clock;
 mod latency;
 mod observer;
@@ -67,6 +68,7 @@ pub struct Hub {
     timer: Notify,
     deferred: Mutex<VecDeque<Said>>,
     sound: SoundDesk,
+    parcels: clipboard::Parcels,
     faults: FaultLog,
     rtc: OnceLock<RtcConfigs>,
     modes: Modes,
@@ -102,6 +104,7 @@ impl Hub {
             timer: Notify::new(),
             deferred: Mutex::default(),
             sound: SoundDesk::new(redundancy),
+            parcels: clipboard::Parcels::default(),
             faults: FaultLog::default(),
             rtc: OnceLock::new(),
             modes,
@@ -220,6 +223,7 @@ impl Hub {
     /// Everything queued for a client was written.
     pub(crate) fn drained(&self, client: ClientId) {
         self.stream.drained(client);
+        self.continue_clipboard(client);
     }
 
     /// A client's browser answered a mark.
@@ -232,6 +236,7 @@ impl Hub {
         // First, so that nothing lets it into the session any more.
         let Some(addressee) = self.post.remove(client.0) else { return };
         self.handle(Event::ClientClosed { client });
+        self.parcels.drop(client);
         self.stream.leave(client);
         let mode = if addressee.signaled.is_some() { StreamMode::Webrtc } else { StreamMode::Websockets };
         if let Some(transport) = self.post.transport(mode) {

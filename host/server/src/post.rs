@@ -156,20 +156,22 @@ impl Post {
         true
     }
 
-    /// Sends a text of the session, to pages of 2.1.0 on data channels in the form that they take there.
-    pub(crate) fn send_text(&self, to: &[ClientId], text: &str) {
+    /// Sends a text of the session, to pages of 2.1.0 on data channels in the form that they take there. False when a
+    /// transport refused it.
+    pub(crate) fn send_text(&self, to: &[ClientId], text: &str) -> bool {
         let (own, signaled) = self.by_mode(to.iter().map(|client| client.0));
-        self.tell(StreamMode::Websockets, &own, text);
+        let mut sent = self.tell(StreamMode::Websockets, &own, text);
         let (ours, stock): (Vec<u64>, Vec<u64>) = signaled.into_iter().partition(|&client| {
             let ours = |at: &Addressee| at.signaled.as_ref().is_some_and(|signaled| signaled.hello.own_page);
             self.with(client, ours).unwrap_or(false)
         });
-        self.tell(StreamMode::Webrtc, &ours, text);
+        sent &= self.tell(StreamMode::Webrtc, &ours, text);
         if !stock.is_empty()
             && let Some(text) = channel_text(text)
         {
-            self.tell(StreamMode::Webrtc, &stock, &text);
+            sent &= self.tell(StreamMode::Webrtc, &stock, &text);
         }
+        sent
     }
 
     /// Tells this host's own pages, where they signal, of other ICE servers.
@@ -186,13 +188,11 @@ impl Post {
         }
     }
 
-    fn tell(&self, mode: StreamMode, clients: &[u64], text: &str) {
-        let Some(transport) = self.transport(mode).filter(|_| !clients.is_empty()) else { return };
+    fn tell(&self, mode: StreamMode, clients: &[u64], text: &str) -> bool {
+        let Some(transport) = self.transport(mode).filter(|_| !clients.is_empty()) else { return true };
         let _turn = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = transport.send_message(clients, Channel::Control, MessageKind::Text, text.as_bytes());
-        if let Err(error) = sent {
-            debug!(%error, "a message was not sent");
-        }
+        sent.inspect_err(|error| debug!(%error, "a message was not sent")).is_ok()
     }
 
     /// Sends a packet of sound: as a message where the WebSocket is the connection, with older packets to those who read

@@ -43,6 +43,6 @@ pub mod wire;
 pub use codecs::{Codec, Codecs};
 pub use roles::{Admission, Standing, VerbClass};
 pub use session::{
-    Action, Arrival, Button, ClientId, ClipboardRequest, Counters, CursorShape, Event, InputEvent, PRIMARY,
-    Policy, Refusal, Session, UploadStep,
+    Action, Arrival, Button, ClientId, ClipboardContent, Counters, CursorShape, Event, InputEvent,
+    MAX_CLIPBOARD_CONTENT, PRIMARY, Policy, Refusal, Session, UploadStep, Watch,
 };

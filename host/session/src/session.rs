@@ -2,6 +2,7 @@
 
 mod action;
 mod arrival;
+mod clipboard;
 mod dispatch;
 mod event;
 mod held;
@@ -27,8 +28,10 @@ use crate::wire::{
     AuthSuccess, CursorImage, DisplayConfigUpdate, RoleName, RoleUpdate, ServerMessage, ServerSettings,
     SystemAction,
 };
-pub use action::{Action, ClipboardRequest, Refusal, UploadStep};
+pub use action::{Action, Refusal, UploadStep};
 pub use arrival::Arrival;
+use clipboard::Board;
+pub use clipboard::{ClipboardContent, MAX_CLIPBOARD_CONTENT, Watch};
 pub use event::{CursorShape, Event};
 use held::HeldInput;
 pub use input::{Button, InputEvent};
@@ -118,6 +121,9 @@ pub struct Session {
     held: HeldInput,
     sound: SoundRoom,
     keyframes: KeyframeGate,
+    board: Board,
+    /// Pictures and files are exchanged by the clipboard, too.
+    binary_clipboard: bool,
     counters: Counters,
     ended: bool,
 }
@@ -127,6 +133,8 @@ impl Session {
     /// [`ServerSettings`]); secrets must have been left out.
     pub fn new(policy: Policy, settings: Map<String, Value>) -> Self {
         Self {
+            binary_clipboard: policy.clipboard_binary,
+            board: Board::default(),
             policy,
             settings,
             clients: BTreeMap::new(),
@@ -152,6 +160,14 @@ impl Session {
         if self.ended {
             return out;
         }
+        // Who may see the clipboard.
+        let mustered = matches!(
+            event,
+            Event::ClientOpened { .. }
+                | Event::ClientSignaled { .. }
+                | Event::ClientClosed { .. }
+                | Event::AdmissionChanged { .. }
+        );
         match event {
             Event::ClientOpened { client, admission } => {
                 self.open(client, admission, ServerMessage::Mode, &mut out);
@@ -169,6 +185,7 @@ impl Session {
             Event::AdmissionChanged { client, admission } => self.readmit(client, admission, &mut out),
             Event::Tick => self.tick(now, &mut out),
             Event::CursorChanged(shape) => self.cursor_changed(shape, &mut out),
+            Event::ClipboardChanged(content) => self.clipboard_changed(content, &mut out),
             Event::DisplayChanged { width, height } => self.display_changed(width, height, &mut out),
             Event::Stats(stats) => {
                 let to: Vec<_> = self.clients.iter().filter(|(_, c)| c.stats).map(|(&id, _)| id).collect();
@@ -185,6 +202,9 @@ impl Session {
             }
             Event::SoundChanged { missing } => self.sound_changed(missing, &mut out),
             Event::ShutDown { last } => self.shut_down(last, &mut out),
+        }
+        if mustered && !self.ended {
+            self.watch_clipboard(&mut out);
         }
         out
     }
@@ -320,6 +340,9 @@ impl Session {
         if old.slots != new.slots || (old.input_authority && !new.input_authority) {
             // What it may no longer hold must not stay pressed.
             inject(self.held.release(client), out);
+        }
+        if !self.may_paste(client) {
+            self.leave_clipboard(client, out);
         }
     }
 

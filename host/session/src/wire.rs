@@ -19,7 +19,7 @@ mod verbs;
 
 pub use channel::channel_text;
 pub use client::{ClientMessage, GamepadMessage, PointerMessage, RateControl, Tuning};
-pub use clipboard::{CLIPBOARD_CHUNK_BYTES, ClipboardMessage, clipboard_messages};
+pub use clipboard::{CLIPBOARD_CHUNK_BYTES, ClipboardMessage, ClipboardMessages};
 pub use json::{
     AuthSuccess, CursorImage, DisplayConfigUpdate, DisplayLayout, DisplaySettings, GpuStats, NetworkStats,
     PipelineStatus, RoleName, RoleUpdate, ServerSettings, SettingsHead, StreamResolution, StreamStats,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use desk::{Desk, controller, token, viewer};
 use selkies_session::{
-    Action, Admission, ClientId, ClipboardRequest, Codecs, Event, InputEvent, Policy, Refusal, Standing,
+    Action, Admission, ClientId, ClipboardContent, Codecs, Event, InputEvent, Policy, Refusal, Standing,
     VerbClass,
 };
 
@@ -273,8 +273,8 @@ fn operator_policy_gates_commands_audio_microphone_and_clipboard() {
         [Action::RunCommand { client: ClientId(1), line: "id; ls".into() }]
     );
     assert_eq!(desk.handle(microphone), [Action::Microphone { client: ClientId(1), pcm: vec![0, 0] }]);
-    let request = ClipboardRequest::Set { mime: "text/plain".into(), base64: "aGk=".into() };
-    assert_eq!(desk.say(1, "cw,aGk="), [Action::Clipboard { client: ClientId(1), request }]);
+    let content = ClipboardContent { mime: "text/plain".into(), bytes: b"hi"[..].into() };
+    assert_eq!(desk.say(1, "cw,aGk="), [Action::OfferClipboard(content)]);
 }
 
 #[test]

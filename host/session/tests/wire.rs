@@ -5,8 +5,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use selkies_session::latency::StageReport;
 use selkies_session::wire::{
-    CLIPBOARD_CHUNK_BYTES, ClientMessage as M, ClipboardMessage, GamepadMessage, MAX_SETTINGS, MAX_TEXT,
-    PointerMessage, SettingsHead, Tuning, VERBS, clipboard_messages,
+    CLIPBOARD_CHUNK_BYTES, ClientMessage as M, ClipboardMessage, ClipboardMessages, GamepadMessage,
+    MAX_SETTINGS, MAX_TEXT, PointerMessage, SettingsHead, Tuning, VERBS,
 };
 
 fn code(text: &str) -> &'static str {
@@ -136,14 +136,18 @@ fn settings_head_takes_only_what_has_the_right_type() {
 
 #[test]
 fn large_clipboards_go_in_parts() {
-    let texts: Vec<String> = clipboard_messages("image/png", &vec![7; CLIPBOARD_CHUNK_BYTES + 1])
-        .iter()
-        .map(|m| m.render())
-        .collect();
+    let messages = |mime: &str, bytes: Vec<u8>, part| -> Vec<String> {
+        ClipboardMessages::new(mime.into(), bytes.into(), part).map(|message| message.render()).collect()
+    };
+    let texts = messages("image/png", vec![7; CLIPBOARD_CHUNK_BYTES + 1], usize::MAX);
     assert_eq!(texts.len(), 4);
     assert_eq!(texts[0], format!("clipboard_start,image/png,{}", CLIPBOARD_CHUNK_BYTES + 1));
     assert_eq!((texts[2].as_str(), texts[3].as_str()), ("clipboard_data,Bw==", "clipboard_finish"));
-    assert_eq!(clipboard_messages("text/plain", b"hi")[0].render(), "clipboard,aGk=");
+    assert_eq!(messages("text/plain", b"hi".to_vec(), 100), ["clipboard,aGk="]);
+    assert_eq!(messages("image/bmp", b"hi".to_vec(), 100), ["clipboard_binary,image/bmp,aGk="]);
+    let parts = messages("text/plain", b"12345678".to_vec(), 5);
+    let data: Vec<_> = parts.iter().filter_map(|text| text.strip_prefix("clipboard_data,")).collect();
+    assert_eq!(data, ["MTIz", "NDU2", "Nzg="], "no padding between parts");
 }
 
 proptest! {

@@ -121,18 +121,21 @@ pub(super) const ROWS: &[Setting] = &[
         "Enable parsing of command websocket messages.").not_yet("commands"),
 
     row("clipboard_enabled", Kind::Bool, "true", Section::Exchange,
-        "Enable clipboard synchronization.").not_yet("clipboard"),
+        "Enable clipboard synchronization: what is copied in the desktop can be pasted in the browser's machine and the \
+         other way round, by those who may use keyboard and pointer. Up to 32 MiB."),
     row("clipboard_in_enabled", Kind::Bool, "true", Section::Exchange,
-        "Enable client-to-server clipboard synchronization (ignored if clipboard_enabled is false).")
-        .not_yet("clipboard"),
+        "Enable client-to-server clipboard synchronization (ignored if clipboard_enabled is false)."),
     row("clipboard_out_enabled", Kind::Bool, "true", Section::Exchange,
-        "Enable server-to-client clipboard synchronization (ignored if clipboard_enabled is false).")
-        .not_yet("clipboard"),
+        "Enable server-to-client clipboard synchronization (ignored if clipboard_enabled is false)."),
     row("enable_clipboard", Kind::Choice { allowed: &["true", "in", "out", "false"], span: None }, "true",
-        Section::Exchange, "The three clipboard settings in one, as newer Selkies spells them.")
-        .hidden().not_yet("clipboard"),
+        Section::Exchange, "The three clipboard settings in one, as newer Selkies spells them. A direction is open where \
+         all settings about it open it.")
+        .hidden(),
     row("enable_binary_clipboard", Kind::Bool, "false", Section::Exchange,
-        "Allow binary data on the clipboard.").client().not_yet("clipboard"),
+        "Allow binary data on the clipboard: pictures (PNG, JPEG, WebP, BMP, SVG) and lists of files.").client(),
+    row("clipboard_seamless", Kind::Bool, "true", Section::Exchange,
+        "Exchange the clipboard by itself, when something is copied, pasted or the page is looked at again. Without it only \
+         the clipboard panel does.").client(),
     row("file_transfers", Kind::List { allowed: &["upload", "download"] }, "upload,download", Section::Exchange,
         "Allowed file transfer directions; empty or none to disable.").not_yet("file transfer"),
 ];

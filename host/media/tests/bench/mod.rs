@@ -15,7 +15,7 @@ use selkies_media::{
 };
 use selkies_plugin_abi::PACKET_LAST;
 use selkies_plugin_host::{EncodedPacket, PacketInfo, Plugin};
-use selkies_session::{ClientId, Codec, Codecs, CursorShape, pacing::Priority};
+use selkies_session::{ClientId, ClipboardContent, Codec, Codecs, CursorShape, pacing::Priority};
 use serde_json::json;
 
 use crate::plugins::Plugins;
@@ -119,6 +119,10 @@ impl Heard {
 }
 
 impl Observer for Heard {
+    fn clipboard(&self, content: Option<ClipboardContent>) {
+        self.say(format!("clipboard {content:?}"));
+    }
+
     fn cursor(&self, shape: CursorShape) {
         self.say(format!("cursor {}x{}", shape.width, shape.height));
     }
@@ -168,6 +172,7 @@ impl Bench {
                 .backend("selkies.test-pattern", &json!({ "width": width, "height": height, "fps": fps })),
             display: None,
             cursor: None,
+            clipboard: None,
             input: Vec::new(),
             encoders: plugins.encoders(),
         })
@@ -180,6 +185,7 @@ impl Bench {
                 .backend("selkies.test-pattern", &json!({ "width": 640, "height": 192, "fps": fps })),
             display: None,
             cursor: None,
+            clipboard: None,
             input: Vec::new(),
             encoders: plugins.h264(),
         })
@@ -192,6 +198,7 @@ impl Bench {
                 .backend("selkies.test-pattern", &json!({ "width": 640, "height": 192, "fps": 60 })),
             display: None,
             cursor: None,
+            clipboard: None,
             input: Vec::new(),
             encoders: encoders(plugins),
         })
@@ -205,6 +212,7 @@ impl Bench {
                 capture: x11.clone(),
                 display: Some(x11.clone()),
                 cursor: Some(x11.clone()),
+                clipboard: Some(x11.clone()),
                 input: vec![x11],
                 encoders: plugins.encoders(),
             }

@@ -17,7 +17,9 @@ use crate::queue::Outgoing;
 impl Hub {
     pub(super) fn carry_out(&self, action: Action) {
         match action {
-            Action::SendText { to, text } => self.post.send_text(&to, &text),
+            Action::SendText { to, text } => {
+                self.post.send_text(&to, &text);
+            }
             Action::Close { client, code, reason } => {
                 let code = if self.post.is_signaled(client.0) { signaled_code(code) } else { code };
                 self.post.push(client.0, Outgoing::Close(code, reason.to_owned()));
@@ -53,15 +55,16 @@ impl Hub {
             Action::Refused { client, refusal } => {
                 debug!(client = client.0, ?refusal, "a message was refused")
             }
+            Action::WatchClipboard(watch) => self.with_studio(|studio| studio.watch_clipboard(watch)),
+            Action::OfferClipboard(content) => self.with_studio(|studio| studio.offer_clipboard(content)),
+            Action::SendClipboard { to, content, reply } => self.send_clipboard(&to, &content, reply),
+            Action::StopClipboard { client } => self.parcels.drop(client),
             Action::SetScale { client, dpi } => self.apply(client, &format!(r#"{{"scaling_dpi":{dpi}}}"#)),
             Action::StartAudio { client, redundant } => self.hear_sound(client, redundant),
             Action::StopAudio { client } => self.hear_no_sound(client),
             Action::Microphone { pcm, .. } => self.speak(&pcm),
             // Features that this host does not have yet; the policy switches off what clients are told of.
-            Action::SetNativeCursor(_)
-            | Action::Clipboard { .. }
-            | Action::RunCommand { .. }
-            | Action::Upload { .. } => {}
+            Action::SetNativeCursor(_) | Action::RunCommand { .. } | Action::Upload { .. } => {}
         }
     }
 
@@ -81,7 +84,7 @@ impl Hub {
             Tuning::RateControl(RateControl::Cbr) => serde_json::json!({ "rate_control_mode": "cbr" }),
             Tuning::RateControl(RateControl::Crf) => serde_json::json!({ "rate_control_mode": "crf" }),
             Tuning::AudioBitrate(rate) => serde_json::json!({ "audio_bitrate": rate }),
-            // Sizes go through the session; binary clipboards are not there yet.
+            // Sizes and the clipboard go through the session.
             Tuning::Resize { .. } | Tuning::BinaryClipboard(_) => return,
         };
         self.apply(client, &wish.to_string());

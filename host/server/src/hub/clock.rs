@@ -39,6 +39,7 @@ impl Hub {
             Said::Connected(client) => self.connected(client),
             Said::Failed(client, reason) => self.failed(client, &reason),
             Said::Path(client, path) => {
+                self.parcels.path(client, path.estimate_kbps.unwrap_or(0));
                 let queued = path.queued_bytes as usize;
                 self.stream.reported(client, path.arrived_frame_id, queued, path.estimate_kbps);
             }
@@ -56,7 +57,7 @@ impl Hub {
             // One after the other: the locks have an order.
             let signaling_due = self.signaling_due();
             let due = self.session().next_wakeup();
-            let due = due.into_iter().chain(signaling_due).min();
+            let due = due.into_iter().chain(signaling_due).chain(self.parcels.due()).min();
             let changed = self.timer.notified();
             match due {
                 Some(due) => {
@@ -64,6 +65,7 @@ impl Hub {
                         () = tokio::time::sleep_until(due.into()) => {
                             self.handle(Event::Tick);
                             self.tick_signaling();
+                            self.tick_clipboard();
                         }
                         () = changed => {}
                     }

@@ -2,13 +2,17 @@
 
 use selkies_config::encoder_wire_name;
 use selkies_media::{FaultVerdict, Observer, PluginFault};
-use selkies_session::{Codec, Codecs, CursorShape, Event};
+use selkies_session::{ClipboardContent, Codec, Codecs, CursorShape, Event};
 
 use super::Hub;
 
 impl Observer for Hub {
     fn cursor(&self, shape: CursorShape) {
         self.handle(Event::CursorChanged(shape));
+    }
+
+    fn clipboard(&self, content: Option<ClipboardContent>) {
+        self.handle(Event::ClipboardChanged(content));
     }
 
     fn display(&self, width: u32, height: u32) {

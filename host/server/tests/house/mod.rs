@@ -134,6 +134,7 @@ impl House {
             capture: plugins.backend("selkies.test-pattern", &capture),
             display: None,
             cursor: None,
+            clipboard: None,
             input: Vec::new(),
             encoders: [plugins.encoders(), more(&plugins)].concat(),
         };

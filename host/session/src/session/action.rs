@@ -1,6 +1,6 @@
 //! What a session wants done.
 
-use super::{ClientId, InputEvent};
+use super::{ClientId, ClipboardContent, InputEvent, Watch};
 use crate::codecs::Codecs;
 use crate::latency::StageReport;
 use crate::roles::{Standing, VerbClass};
@@ -128,12 +128,24 @@ pub enum Action {
         /// Which; `None` for everything.
         frame_id: Option<u16>,
     },
-    /// Clipboard traffic that passed the rules.
-    Clipboard {
-        /// Whose.
-        client: ClientId,
+    /// Follow the desktop's clipboard so far; what it has now is to be told by [`super::Event::ClipboardChanged`].
+    WatchClipboard(Watch),
+    /// Make this the desktop's clipboard, before input that comes later is injected.
+    OfferClipboard(ClipboardContent),
+    /// Send a content, large ones in parts between which video goes on; what is still under way of another one is of no
+    /// use any more. By [`crate::wire::ClipboardMessages`].
+    SendClipboard {
+        /// To whom; never empty.
+        to: Vec<ClientId>,
         /// What.
-        request: ClipboardRequest,
+        content: ClipboardContent,
+        /// The verb that is answered, to be told before.
+        reply: Option<&'static str>,
+    },
+    /// Send a client nothing more of what is under way.
+    StopClipboard {
+        /// Whom.
+        client: ClientId,
     },
     /// Run a command line for a client.
     RunCommand {
@@ -162,43 +174,6 @@ pub enum Action {
         client: ClientId,
         /// Why.
         refusal: Refusal,
-    },
-}
-
-/// [`crate::wire::ClipboardMessage`], owned.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClipboardRequest {
-    /// Send the clipboard to this client, tagged with `clipboard_reply,cr`.
-    Read,
-    /// Send the clipboard to this client after its copy.
-    Request,
-    /// Set it to base64 content.
-    Set {
-        /// MIME type.
-        mime: String,
-        /// Base64, undecoded.
-        base64: String,
-    },
-    /// Begin a multipart set.
-    Start {
-        /// Transfer id.
-        id: String,
-        /// MIME type.
-        mime: String,
-        /// Declared bytes.
-        total: u64,
-    },
-    /// One part.
-    Data {
-        /// Transfer id.
-        id: String,
-        /// Base64, undecoded.
-        base64: String,
-    },
-    /// The end.
-    End {
-        /// Transfer id.
-        id: String,
     },
 }
 

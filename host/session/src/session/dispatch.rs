@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{
-    Action, ClientId, ClipboardRequest, InputEvent, MAX_BINARY, Refusal, Session, UploadStep, inject, send,
-};
+use super::{Action, ClientId, InputEvent, MAX_BINARY, Refusal, Session, UploadStep, inject, send};
 use crate::roles::{Standing, VerbClass, Verdict, verdict};
 use crate::wire::{ClientMessage, ClipboardMessage, RoleName, ServerMessage, Tuning, WireError};
 
@@ -133,6 +131,7 @@ impl Session {
             }
             M::Scale(dpi) => out.push(Action::SetScale { client, dpi }),
             M::NativeCursor(draw) => out.push(Action::SetNativeCursor(draw)),
+            M::Tune(Tuning::BinaryClipboard(wish)) => self.wish_binary_clipboard(wish, out),
             M::Tune(tuning) => out.push(Action::Tune { client, tuning }),
             M::Command(line) => out.push(Action::RunCommand { client, line: line.to_owned() }),
             M::KeyDown(keysym) => inject(self.held.key_down(now, client, keysym), out),
@@ -146,7 +145,7 @@ impl Session {
             }
             M::FingerScrollEnd if self.policy.finger_scroll => inject(vec![InputEvent::FingerScrollEnd], out),
             M::Gamepad(pad) => inject(self.held.gamepad(now, client, pad), out),
-            M::Clipboard(message) => out.push(Action::Clipboard { client, request: owned(message) }),
+            M::Clipboard(message) => self.clipboard(client, message, out),
             M::Stages(reports) => {
                 if let Some(entry) = self.clients.get_mut(&client)
                     && entry.staged.is_none_or(|at| now.saturating_duration_since(at) >= STAGES_INTERVAL)
@@ -237,26 +236,5 @@ impl Session {
         };
         *counter += 1;
         out.push(Action::Refused { client, refusal });
-    }
-}
-
-fn owned(message: ClipboardMessage<'_>) -> ClipboardRequest {
-    let text = str::to_owned;
-    match message {
-        ClipboardMessage::Read => ClipboardRequest::Read,
-        ClipboardMessage::Request => ClipboardRequest::Request,
-        ClipboardMessage::Text { base64 } => {
-            ClipboardRequest::Set { mime: text("text/plain"), base64: text(base64) }
-        }
-        ClipboardMessage::Binary { mime, base64 } => {
-            ClipboardRequest::Set { mime: text(mime), base64: text(base64) }
-        }
-        ClipboardMessage::Start { id, mime, total } => {
-            ClipboardRequest::Start { id: text(id), mime: text(mime), total }
-        }
-        ClipboardMessage::Data { id, base64 } => {
-            ClipboardRequest::Data { id: text(id), base64: text(base64) }
-        }
-        ClipboardMessage::End { id } => ClipboardRequest::End { id: text(id) },
     }
 }

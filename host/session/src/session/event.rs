@@ -1,6 +1,6 @@
 //! What happens to a session.
 
-use super::{Arrival, ClientId};
+use super::{Arrival, ClientId, ClipboardContent};
 use crate::codecs::{Codec, Codecs};
 use crate::roles::Admission;
 use crate::wire::StreamStats;
@@ -84,6 +84,9 @@ pub enum Event<'a> {
     Tick,
     /// The pointer's image changed.
     CursorChanged(CursorShape),
+    /// The desktop's clipboard has another content than the one that was told last, or than what was offered; `None` for
+    /// nothing, or for what is not exchanged or not known yet.
+    ClipboardChanged(Option<ClipboardContent>),
     /// The display has this size now, pixels.
     DisplayChanged {
         /// Width.

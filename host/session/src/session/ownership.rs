@@ -21,6 +21,7 @@ impl Session {
             out.push(Action::Close { client, code: 1008, reason: "Second screens disabled" });
             return true;
         }
+        let binary_clipboard = head.binary_clipboard;
         self.imply_codecs(client, &head);
         self.reads_redundancy(client, head.audio_redundancy, out);
         let wishes = self.own_wishes(client, &head, json);
@@ -45,6 +46,10 @@ impl Session {
             // The stream may go on as it is, whatever its page is set to now.
             self.steer(client, out);
         }
+        if let Some(wish) = binary_clipboard.filter(|_| self.owner == Some(client)) {
+            self.wish_binary_clipboard(wish, out);
+        }
+        self.watch_clipboard(out);
         true
     }
 
@@ -126,6 +131,7 @@ impl Session {
         let Some(entry) = self.clients.remove(&client) else { return };
         inject(self.held.release(client), out);
         self.sound.leaves(client);
+        self.abandon_upload(client);
         if entry.greeted {
             out.push(Action::StopVideo { client });
         }

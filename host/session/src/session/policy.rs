@@ -23,6 +23,10 @@ pub struct Policy {
     pub clipboard_in: bool,
     /// Clipboard to clients.
     pub clipboard_out: bool,
+    /// Pictures and lists of files by the clipboard, until a page wishes otherwise (`enable_binary_clipboard`).
+    pub clipboard_binary: bool,
+    /// Pages have no wish about that.
+    pub clipboard_binary_locked: bool,
     /// Gamepads.
     pub gamepad: bool,
     /// The display follows the owner's page (`enable_resize`).
@@ -48,6 +52,8 @@ impl Default for Policy {
             upload: true,
             clipboard_in: true,
             clipboard_out: true,
+            clipboard_binary: true,
+            clipboard_binary_locked: false,
             gamepad: true,
             resize: true,
             max_clients: 64,

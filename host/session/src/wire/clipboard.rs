@@ -2,6 +2,8 @@
 //!
 //! Source: Selkies 2.1.0, input_handler.py (`cws`…`cbe`, `cr`) and websockets_mode.py:1531-1660.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -129,19 +131,65 @@ fn declared(verb: &'static str, text: &str) -> Result<u64, WireError> {
     Ok(total)
 }
 
-/// The server's messages that carry `bytes` of type `mime` to a page: one for small content, a multipart sequence
-/// above [`CLIPBOARD_CHUNK_BYTES`]. The page's own limit on the total is the caller's to keep.
-pub fn clipboard_messages(mime: &str, bytes: &[u8]) -> Vec<ServerMessage> {
-    if bytes.len() < CLIPBOARD_CHUNK_BYTES {
-        let base64 = STANDARD.encode(bytes);
-        return vec![match mime {
-            "text/plain" => ServerMessage::ClipboardText { base64 },
-            _ => ServerMessage::ClipboardBinary { mime: mime.to_owned(), base64 },
-        }];
+/// The server's messages that carry a content to a page, one after the other: one for a small content, else a start,
+/// parts and an end. The page's own limit on the whole is the caller's to keep.
+#[derive(Debug, Clone)]
+pub struct ClipboardMessages {
+    mime: String,
+    bytes: Arc<[u8]>,
+    /// Most raw bytes of a message.
+    part: usize,
+    at: usize,
+    next: Next,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    First,
+    Part,
+    Nothing,
+}
+
+impl ClipboardMessages {
+    /// Messages of at most `part` raw bytes, at most [`CLIPBOARD_CHUNK_BYTES`], rounded down so that each part but the last
+    /// is base64 without padding.
+    #[must_use]
+    pub fn new(mime: String, bytes: Arc<[u8]>, part: usize) -> Self {
+        let part = part.min(CLIPBOARD_CHUNK_BYTES) / 3 * 3;
+        Self { mime, bytes, part: part.max(3), at: 0, next: Next::First }
     }
-    let start = ServerMessage::ClipboardStart { mime: mime.to_owned(), total: bytes.len() as u64 };
-    let chunks = bytes
-        .chunks(CLIPBOARD_CHUNK_BYTES)
-        .map(|chunk| ServerMessage::ClipboardData { base64: STANDARD.encode(chunk) });
-    std::iter::once(start).chain(chunks).chain([ServerMessage::ClipboardFinish]).collect()
+}
+
+impl Iterator for ClipboardMessages {
+    type Item = ServerMessage;
+
+    fn next(&mut self) -> Option<ServerMessage> {
+        match self.next {
+            Next::First if self.bytes.len() <= self.part => {
+                self.next = Next::Nothing;
+                let base64 = STANDARD.encode(&self.bytes);
+                let mime = std::mem::take(&mut self.mime);
+                Some(match mime.as_str() {
+                    "text/plain" => ServerMessage::ClipboardText { base64 },
+                    _ => ServerMessage::ClipboardBinary { mime, base64 },
+                })
+            }
+            Next::First => {
+                self.next = Next::Part;
+                let mime = std::mem::take(&mut self.mime);
+                Some(ServerMessage::ClipboardStart { mime, total: self.bytes.len() as u64 })
+            }
+            Next::Part if self.at < self.bytes.len() => {
+                let end = self.bytes.len().min(self.at + self.part);
+                let base64 = STANDARD.encode(&self.bytes[self.at..end]);
+                self.at = end;
+                Some(ServerMessage::ClipboardData { base64 })
+            }
+            Next::Part => {
+                self.next = Next::Nothing;
+                Some(ServerMessage::ClipboardFinish)
+            }
+            Next::Nothing => None,
+        }
+    }
 }

@@ -199,6 +199,8 @@ pub struct SettingsHead {
     pub initial_size: Option<(u32, u32)>,
     /// `manual_resolution` or the seed's `is_manual_resolution_mode`.
     pub manual_resolution: bool,
+    /// `enable_binary_clipboard`.
+    pub binary_clipboard: Option<bool>,
     /// `encoder`, by one of 2.1.0's names.
     pub encoder: Option<String>,
     /// `encoderFallback`: the page asks for that encoder because it decodes no other.
@@ -225,6 +227,7 @@ impl SettingsHead {
             display_id: text("displayId").unwrap_or("primary").chars().take(32).collect(),
             tab_id: text("tabId").filter(|t| !t.is_empty() && t.len() <= 128).map(str::to_owned),
             initial_size: pixels("initialClientWidth").zip(pixels("initialClientHeight")),
+            binary_clipboard: map.get("enable_binary_clipboard").and_then(Value::as_bool),
             encoder: text("encoder").filter(|name| name.len() <= 64).map(str::to_owned),
             encoder_fallback: flag("encoderFallback"),
             encoder_picked: picked.is_some_and(|picked| picked.iter().any(|name| name == "encoder")),
