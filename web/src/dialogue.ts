@@ -1,6 +1,7 @@
 // What page and server say to each other about the session, whatever carries it: settings, codecs, size, role, encoder.
 
-import type { StreamCommand, StreamEvent, StreamOptions } from "./messages";
+import { type ClipboardContent, ClipboardInbox, clipboardMessages, parseClipboard } from "./clipboard-wire";
+import type { ClipboardRules, StreamCommand, StreamEvent, StreamOptions } from "./messages";
 import { Ownership } from "./ownership";
 import { gatesOf } from "./sound-wire";
 import { PingProbe } from "./stats";
@@ -13,6 +14,8 @@ const VIEWER_RESTART = 250;
 export interface DialogueStream {
   /** What the server's greeting may call this stream's mode. */
   readonly modes: readonly string[];
+  /** Most bytes of a clipboard's content that go in one message, and at all. */
+  readonly clipboard: { part: number; most: number };
   /** Kept when `codecs` is settled. */
   readonly known: Promise<void>;
   /** What this page can be sent. */
@@ -44,6 +47,9 @@ export class Dialogue {
   /** The encoder in use, as the server calls it. */
   private encoder = "";
   private requested = { size: "", dpi: 0 };
+  private readonly inbox = new ClipboardInbox();
+  /** Contents given to the server; names them. */
+  private transfers = 0;
 
   constructor(
     private readonly options: StreamOptions,
@@ -60,12 +66,16 @@ export class Dialogue {
   /** Takes the page's commands about the session. */
   command(command: StreamCommand): void {
     switch (command.type) {
+      case "copied":
+        this.give(command.content);
+        break;
       case "wish":
         // Also what a new connection begins with.
         this.wishes = { ...this.wishes, ...command.wishes };
         if (!this.introduced || !this.decides) return;
         this.stream.send(wire.wishesMessage(command.wishes));
         this.offerChoices();
+        this.tellRules();
         break;
       case "view":
         this.options.view = command.view;
@@ -97,13 +107,19 @@ export class Dialogue {
     this.ping = new PingProbe();
     this.viewer = this.options.viewer;
     this.ownership = new Ownership();
+    this.inbox.forget();
     this.stream.emit({ type: "input", allowed: !this.viewer });
+    this.stream.emit({ type: "clipboard-rules", rules: null });
     this.stream.emit({ type: "choices", choices: null });
     this.stream.emit({ type: "picture", missing: null, notice: "" });
   }
 
   /** Takes a text of the server. */
   hear(text: string): void {
+    if (text.startsWith("clipboard")) {
+      this.hearClipboard(text);
+      return;
+    }
     const message = wire.parseText(text);
     const { stream } = this;
     switch (message?.kind) {
@@ -113,6 +129,7 @@ export class Dialogue {
       case "role":
         this.viewer = this.options.viewer || message.role === "viewer";
         stream.emit({ type: "input", allowed: !this.viewer });
+        if (this.settings) this.tellRules();
         break;
       case "input-access":
         stream.emit({ type: "input", allowed: message.allowed });
@@ -177,11 +194,38 @@ export class Dialogue {
     this.offerChoices();
   }
 
+  private hearClipboard(text: string): void {
+    const message = text.length <= wire.MAX_TEXT ? parseClipboard(text) : null;
+    const content = message && this.inbox.take(message);
+    if (content) this.stream.emit({ type: "clipboard", content });
+  }
+
+  /** At once and in order: what is pasted has to be there before the key that pastes it. */
+  private give(content: ClipboardContent): void {
+    const { part, most } = this.stream.clipboard;
+    if (!this.introduced || this.viewer || content.bytes.length > most) return;
+    this.transfers += 1;
+    for (const text of clipboardMessages(content, part, this.transfers)) {
+      if (!this.stream.send(text)) return;
+    }
+  }
+
+  /** What may be exchanged by the clipboard. */
+  private get rules(): ClipboardRules | null {
+    if (!this.settings || this.viewer) return null;
+    return wire.clipboardRules(this.settings, this.wishes.enable_binary_clipboard);
+  }
+
+  private tellRules(): void {
+    this.stream.emit({ type: "clipboard-rules", rules: this.rules });
+  }
+
   private onSettings(settings: wire.Settings): void {
     const first = this.settings === null;
     this.settings = settings;
     this.stream.emit({ type: "sound-gates", gates: gatesOf(settings) });
     if (this.introduced) this.offerChoices();
+    this.tellRules();
     const { connections } = this;
     if (first) void this.stream.known.then(() => this.connections === connections && this.introduce());
   }
@@ -197,6 +241,8 @@ export class Dialogue {
       return;
     }
     this.sendSettings();
+    // What is on the clipboard already.
+    if (this.rules?.outward) this.stream.send("cr");
     if (!this.options.visible) this.stream.send("STOP_VIDEO");
   }
 

@@ -6,6 +6,10 @@ import { heldKeysMessage, keyMessage, textMessage } from "./wire";
 
 /** Interval of the messages that say which keys are still held, in ms. */
 const HEARTBEAT = 100;
+/** Longest that keys wait for what is pasted, in ms: a picture takes a while to be read. */
+const PASTE_LIMIT = 1500;
+/** The browser tells what is pasted right after the key, in ms; then nothing is. */
+const PASTE_DELAY = 150;
 /** Longest text of one composition. */
 const MAX_TYPED = 4096;
 
@@ -20,18 +24,24 @@ export class Keyboard {
   /** Keysyms that are down, by physical key: a key is released as what it was pressed as. */
   private readonly held = new Map<string, number>();
   private heartbeat: ReturnType<typeof setInterval> | undefined;
+  /** What waits for the local clipboard to be on its way; null where nothing has to. */
+  private waiting: string[] | null = null;
+  private limit: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly field: HTMLTextAreaElement,
     private readonly shortcuts: Shortcuts,
     private readonly isActive: () => boolean,
     private readonly isLocal: (target: EventTarget | null) => boolean,
-    private readonly send: (text: string) => void,
+    private readonly transmit: (text: string) => void,
+    /** Takes what the user pastes; null where that is not exchanged. */
+    private readonly paste: () => ((data: DataTransfer | null) => Promise<unknown>) | null = () => null,
   ) {
     window.addEventListener("keydown", (event) => this.onDown(event), { capture: true });
     window.addEventListener("keyup", (event) => this.onUp(event), { capture: true });
     window.addEventListener("blur", () => this.releaseAll());
     document.addEventListener("visibilitychange", () => document.hidden && this.releaseAll());
+    window.addEventListener("paste", (event) => this.onPaste(event), { capture: true });
     field.addEventListener("compositionend", ({ data }) => {
       this.type(data);
       field.value = "";
@@ -64,9 +74,12 @@ export class Keyboard {
     if (!this.isActive() || this.isLocal(event.target) || event.isComposing || event.keyCode === 229) return;
     const keysym = keysymOf(event);
     if (keysym === null) return; // left to the browser, which may compose text from it
-    event.preventDefault();
+    const repeats = event.repeat && this.held.has(physical(event));
+    // The browser pastes, which tells what; the key follows that.
+    if (!repeats && isPaste(event) && this.paste() !== null) this.hold(PASTE_DELAY);
+    else event.preventDefault();
     // The X server repeats held keys itself.
-    if (event.repeat && this.held.has(physical(event))) return;
+    if (repeats) return;
     // Windows reports AltGr as left Ctrl and AltGr; the Ctrl must not reach the remote side.
     if (event.key === "AltGraph" && this.held.get("ControlLeft") === KEYSYM.ControlLeft) this.release("ControlLeft");
     this.press(physical(event), keysym);
@@ -79,6 +92,36 @@ export class Keyboard {
     this.release(code);
     // macOS reports no release of keys that go up while Cmd is held.
     if (event.key === "Meta" && this.held.size > 0) this.releaseAll();
+  }
+
+  /** Keys wait, `limit` ms at most. */
+  private hold(limit: number): void {
+    this.waiting ??= [];
+    clearTimeout(this.limit);
+    this.limit = setTimeout(() => this.letGo(), limit);
+  }
+
+  private letGo(): void {
+    clearTimeout(this.limit);
+    const waiting = this.waiting ?? [];
+    this.waiting = null;
+    waiting.forEach((text) => this.transmit(text));
+  }
+
+  private send(text: string): void {
+    if (this.waiting) this.waiting.push(text);
+    else this.transmit(text);
+  }
+
+  private onPaste(event: ClipboardEvent): void {
+    const paste = this.paste();
+    if (!this.isActive() || this.isLocal(event.target) || paste === null) return;
+    event.preventDefault();
+    if (this.waiting) this.hold(PASTE_LIMIT);
+    void paste(event.clipboardData).then(
+      () => this.letGo(),
+      () => this.letGo(),
+    );
   }
 
   private onInput(event: InputEvent): void {
@@ -125,6 +168,12 @@ export class Keyboard {
       this.heartbeat ??= setInterval(() => this.send(heldKeysMessage(this.held.values())), HEARTBEAT);
     }
   }
+}
+
+/** Ctrl+V, Cmd+V and Shift+Insert, also with what makes terminals and plain text of it. */
+function isPaste({ code, key, ctrlKey, metaKey, shiftKey, altKey }: KeyboardEvent): boolean {
+  if (altKey) return false;
+  return ((ctrlKey || metaKey) && key.toLowerCase() === "v") || (shiftKey && !ctrlKey && !metaKey && code === "Insert");
 }
 
 /** Virtual keyboards send no `code`. */

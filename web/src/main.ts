@@ -3,6 +3,8 @@
 import { targetOf } from "./address";
 import type { ConnectionState } from "./connection";
 import { ChoicePanel } from "./choices";
+import { browserClipboard, Clipboard } from "./clipboard";
+import { ClipboardPanel } from "./clipboard-panel";
 import { cursorStyle } from "./cursor";
 import { Keyboard } from "./keyboard";
 import type { StreamCommand, StreamEvent } from "./messages";
@@ -60,12 +62,18 @@ const transports = new TransportPanel((mode) => {
 const sound = new SoundPanel(command, target.debug);
 // Not enumerable: tests copy what they read.
 Object.defineProperty(seen, "sound", { value: sound.player });
+const clipboard = new Clipboard(browserClipboard(), {
+  send: (content) => command({ type: "copied", content }),
+  show: (content, written) => clipboardPanel.show(content, written),
+});
+const clipboardPanel = new ClipboardPanel(clipboard, (pictures) => command({ type: "wish", wishes: { enable_binary_clipboard: pictures } }));
 const keyboard = new Keyboard(
   element("keys") as HTMLTextAreaElement,
   { KeyS: () => overlay.toggle(), KeyL: () => void mouse.lock() },
   () => seen.input && seen.state === "connected",
   (node) => overlay.owns(node),
   input,
+  () => (clipboard.pastes ? (data) => clipboard.paste(data) : null),
 );
 const mouse = new Mouse(stage, input, () => keyboard.focus());
 
@@ -74,6 +82,8 @@ document.addEventListener("visibilitychange", () => command({ type: "visible", v
 window.addEventListener("pagehide", (event) => {
   if (!event.persisted) command({ type: "stop" });
 });
+window.addEventListener("focus", () => void clipboard.look());
+for (const gesture of ["keydown", "keyup", "pointerdown", "pointerup"]) window.addEventListener(gesture, () => clipboard.retry());
 keyboard.focus();
 void player.start();
 
@@ -112,6 +122,14 @@ function onEvent(event: StreamEvent): void {
       break;
     case "input":
       seen.input = event.allowed;
+      break;
+    case "clipboard-rules":
+      clipboard.allow(event.rules);
+      clipboardPanel.allow(event.rules);
+      void clipboard.look();
+      break;
+    case "clipboard":
+      void clipboard.receive(event.content);
       break;
     case "choices":
       choices.show(event.choices);

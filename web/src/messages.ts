@@ -1,5 +1,6 @@
 // What the page, the stream worker and the decode workers say to each other.
 
+import type { ClipboardContent } from "./clipboard-wire";
 import type { ConnectionState } from "./connection";
 import type { SoundGates } from "./sound-wire";
 import type { StreamStats } from "./stats";
@@ -43,6 +44,8 @@ export interface StartMessage {
 /** Page to stream; a `droppable` text may be left out while the connection is congested. */
 export type StreamCommand =
   | { type: "send"; text: string; droppable: boolean }
+  /** For the desktop's clipboard; keys that are sent later come later there. */
+  | { type: "copied"; content: ClipboardContent }
   | { type: "wish"; wishes: Wishes }
   | { type: "view"; view: View }
   | { type: "visible"; visible: boolean }
@@ -69,6 +72,20 @@ export interface Choices {
   jpeg: Range | null;
 }
 
+/** What the server lets this page exchange by the clipboard. */
+export interface ClipboardRules {
+  /** From here to the desktop. */
+  inward: boolean;
+  /** From the desktop to here. */
+  outward: boolean;
+  /** Without the panel. */
+  seamless: boolean;
+  /** Pictures and lists of files, too. */
+  binary: boolean;
+  /** That is not for the user to change. */
+  binaryLocked: boolean;
+}
+
 /** Limits and present value of a number. */
 export interface Range {
   min: number;
@@ -82,6 +99,10 @@ export type StreamEvent =
   | { type: "size"; width: number; height: number }
   | { type: "cursor"; cursor: CursorShape }
   | { type: "input"; allowed: boolean }
+  /** What may be exchanged by the clipboard; null for nothing. */
+  | { type: "clipboard-rules"; rules: ClipboardRules | null }
+  /** The desktop copied. */
+  | { type: "clipboard"; content: ClipboardContent }
   /** What may be changed; null where that is not this page's to do. */
   | { type: "choices"; choices: Choices | null }
   /** Why the server has no picture; null where it has one, with what happened to it meanwhile, if anything. */

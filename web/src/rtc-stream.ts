@@ -1,5 +1,6 @@
 // The stream over WebRTC: the browser receives, decodes and shows it in a video element; the page has the session.
 
+import { CHANNEL_CONTENT, CHANNEL_PART } from "./clipboard-wire";
 import { Dialogue } from "./dialogue";
 import { KeyRequests } from "./key-requests";
 import type { RtcOptions, StreamCommand, StreamEvent } from "./messages";
@@ -64,6 +65,7 @@ export class RtcStream {
   ) {
     this.dialogue = new Dialogue(options, {
       modes: ["webrtc", "websockets"],
+      clipboard: { part: CHANNEL_PART, most: CHANNEL_CONTENT },
       known: Promise.resolve(),
       codecs: () => [...options.codecs],
       send: (text) => this.connection.send(text),

@@ -2,6 +2,7 @@
 // cannot be handed to a worker.
 
 import { Abilities } from "./abilities";
+import { MAX_CONTENT, SOCKET_PART } from "./clipboard-wire";
 import { Connection } from "./connection";
 import { DecoderPool, type JpegDecoder } from "./decoder-pool";
 import { Dialogue } from "./dialogue";
@@ -51,6 +52,7 @@ export class Stream {
     this.video = new VideoDecoders(this.abilities, (stripe, frame) => this.settled(stripe, frame), () => this.requestKey());
     this.dialogue = new Dialogue(options, {
       modes: ["websockets"],
+      clipboard: { part: SOCKET_PART, most: MAX_CONTENT },
       known: this.abilities.known,
       codecs: () => this.abilities.codecs(),
       send: (text) => this.connection.send(text),

@@ -1,6 +1,8 @@
 // The WebSocket wire of Selkies 2.1.0: text verbs both ways, binary video from the server. Pure functions; every
 // field that comes from the server is checked and limited here, so that the rest of the client need not.
 
+import type { ClipboardRules } from "./messages";
+
 /** Largest text message that is looked at, in UTF-16 units; cursors and server settings are far smaller. */
 export const MAX_TEXT = 1 << 20;
 /** Largest binary message that is looked at, in bytes (the hard cap of the protocol). */
@@ -196,6 +198,8 @@ export interface Wishes {
   video_crf?: number;
   /** 1 to 100. */
   jpeg_quality?: number;
+  /** Pictures and lists of files by the clipboard. */
+  enable_binary_clipboard?: boolean;
 }
 
 /** Changes settings of the running stream. */
@@ -215,6 +219,23 @@ export function rangeOf(settings: Settings, name: string): { min: number; max: n
   const { min, max, default: value } = settings.get(name) ?? {};
   if (typeof min !== "number" || typeof max !== "number" || typeof value !== "number" || min >= max) return null;
   return { min, max, value: Math.min(max, Math.max(min, value)) };
+}
+
+/** What the settings let a page that may use the desktop exchange by the clipboard; `binary` is what its user wishes. */
+export function clipboardRules(settings: Settings, binary: boolean | undefined): ClipboardRules | null {
+  const value = (name: string) => settings.get(name)?.value;
+  const direction = value("enable_clipboard");
+  if (direction === undefined || value("clipboard_enabled") === false) return null;
+  const open = (way: "in" | "out") => direction === "true" || direction === true || direction === way;
+  const kinds = settings.get("enable_binary_clipboard");
+  const binaryLocked = kinds?.locked === true;
+  return {
+    inward: open("in") && value("clipboard_in_enabled") !== false,
+    outward: open("out") && value("clipboard_out_enabled") !== false,
+    seamless: value("clipboard_seamless") !== false,
+    binary: (binaryLocked ? undefined : binary) ?? kinds?.value === true,
+    binaryLocked,
+  };
 }
 
 /** The codec of an encoder, by its name on the wire; null for names that do not tell. */
