@@ -23,6 +23,7 @@
 #define SELKIES_ID_ENCODER_RATE_V1 "selkies.encoder.rate/1"
 #define SELKIES_ID_TRANSPORT_V1 "selkies.transport/1"
 #define SELKIES_ID_INPUT_V1 "selkies.input/1"
+#define SELKIES_ID_GAMEPAD_V1 "selkies.gamepad/1"
 #define SELKIES_ID_RTC_CONFIG_V1 "selkies.rtc-config/1"
 #define SELKIES_ID_HOST_LOG_V1 "selkies.host.log/1"
 #define SELKIES_ID_HOST_MEMORY_V1 "selkies.host.memory/1"
@@ -172,6 +173,30 @@
 
 // Most rectangles in one damage list; a producer merges before it exceeds this.
 #define SELKIES_MAX_DAMAGE_RECTS 64
+
+// Slots of a gamepad instance, 0 to 3.
+#define SELKIES_MAX_GAMEPADS 4
+
+// Longest name of a gamepad, in bytes.
+#define SELKIES_MAX_GAMEPAD_NAME 254
+
+// Most buttons of a gamepad.
+#define SELKIES_MAX_GAMEPAD_BUTTONS 512
+
+// Most axes of a gamepad.
+#define SELKIES_MAX_GAMEPAD_AXES 64
+
+// Identity flag: what drives the pad can rumble.
+#define SELKIES_GAMEPAD_RUMBLES 1
+
+// Event: button `index` of the identity's list; `value` 1 pressed, 0 released.
+#define SELKIES_GAMEPAD_BUTTON 1
+
+// Event: axis `index` of the identity's list moves to `value`, within its range.
+#define SELKIES_GAMEPAD_AXIS 2
+
+// Event: every button is released and every axis goes to its rest; `index` and `value` are zero.
+#define SELKIES_GAMEPAD_REST 3
 
 // Log level: something is broken and it is a defect.
 #define SELKIES_LEVEL_ERROR 1
@@ -1051,6 +1076,118 @@ typedef struct SelkiesFrameDone {
   // Zero.
   uint64_t reserved[2];
 } SelkiesFrameDone;
+
+// An axis of a gamepad, as in Linux' `struct input_absinfo`.
+typedef struct SelkiesGamepadAxis {
+  // The evdev code, `ABS_*`.
+  uint32_t code;
+  // Least value.
+  int32_t minimum;
+  // Greatest value.
+  int32_t maximum;
+  // The value when nobody touches it.
+  int32_t rest;
+  // Noise that is to be ignored.
+  int32_t fuzz;
+  // Values around the rest that count as rest.
+  int32_t flat;
+  // Units per millimetre or radian; 0 when unknown.
+  int32_t resolution;
+  // Zero.
+  uint32_t reserved;
+} SelkiesGamepadAxis;
+
+// One change of a gamepad.
+typedef struct SelkiesGamepadEvent {
+  // `sizeof(GamepadEvent)`.
+  uint32_t struct_size;
+  // Below MAX_GAMEPADS.
+  uint32_t slot;
+  // One of `GAMEPAD_BUTTON`, `GAMEPAD_AXIS`, `GAMEPAD_REST`.
+  uint32_t kind;
+  // See the kind.
+  uint32_t index;
+  // See the kind.
+  int32_t value;
+  // Zero.
+  uint32_t reserved32;
+  // When the host received it, nanoseconds; 0 when unknown.
+  uint64_t timestamp_ns;
+  // Zero.
+  uint64_t reserved[2];
+} SelkiesGamepadEvent;
+
+// What a gamepad is to programs.
+typedef struct SelkiesGamepadIdentity {
+  // `sizeof(GamepadIdentity)`.
+  uint32_t struct_size;
+  // `GAMEPAD_RUMBLES` or 0.
+  uint32_t flags;
+  // At most MAX_GAMEPAD_NAME bytes without a NUL.
+  struct SelkiesStr name;
+  // The bus, as in Linux' `struct input_id` (`BUS_*`), 16 bits.
+  uint32_t bus;
+  // USB vendor, 16 bits.
+  uint32_t vendor;
+  // USB product, 16 bits.
+  uint32_t product;
+  // Version, 16 bits.
+  uint32_t version;
+  // Evdev codes (`BTN_*`) in the order of their indices.
+  const uint16_t *buttons;
+  // Axes in the order of their indices.
+  const struct SelkiesGamepadAxis *axes;
+  // At most MAX_GAMEPAD_BUTTONS.
+  uint32_t button_count;
+  // At most MAX_GAMEPAD_AXES.
+  uint32_t axis_count;
+  // Zero.
+  uint64_t reserved[2];
+} SelkiesGamepadIdentity;
+
+// What a program lets a gamepad do.
+typedef struct SelkiesGamepadRumble {
+  // `sizeof(GamepadRumble)`, set by the host.
+  uint32_t struct_size;
+  // Below MAX_GAMEPADS.
+  uint32_t slot;
+  // The heavy motor, 0 to 65535.
+  uint32_t strong;
+  // The light motor, 0 to 65535; both 0: stop.
+  uint32_t weak;
+  // Milliseconds; 0 with both motors at 0.
+  uint32_t duration_ms;
+  // Zero.
+  uint32_t reserved32;
+  // Zero.
+  uint64_t reserved[2];
+} SelkiesGamepadRumble;
+
+// `selkies.gamepad/1`.
+typedef struct SelkiesGamepadV1 {
+  // `sizeof(GamepadV1)`.
+  uint32_t struct_size;
+  // Zero.
+  uint32_t reserved;
+  // `[control]` Opens the way to programs, with no gamepad plugged. `config_json` is the plugin's configuration, an object.
+  SelkiesStatus (*create)(const struct SelkiesHost *host, struct SelkiesStr config_json, SelkiesInstance **out);
+  // `[control]` Unplugs everything and ends the instance.
+  void (*destroy)(SelkiesInstance *instance);
+  // `[media]` Plugs a gamepad, at rest, into a slot; one that is there already is replaced.
+  SelkiesStatus (*plug)(SelkiesInstance *instance,
+                        uint32_t slot,
+                        const struct SelkiesGamepadIdentity *identity);
+  // `[media]` Brings a slot's gamepad to rest and unplugs it. Success when there is none.
+  SelkiesStatus (*unplug)(SelkiesInstance *instance, uint32_t slot);
+  // `[media]` Applies events (at most 4096) in order and hands them to programs before it returns. Those of a slot without a
+  // gamepad are left out; programs that do not read are not waited for.
+  SelkiesStatus (*inject)(SelkiesInstance *instance, const struct SelkiesGamepadEvent *events, uint32_t count);
+  // `[media]` Blocks until a program lets a gamepad rumble, `timeout_ns` passed or `wake` was called; the last two
+  // answer NOTHING.
+  SelkiesStatus (*wait)(SelkiesInstance *instance, uint64_t timeout_ns, struct SelkiesGamepadRumble *out);
+  // `[any]` Ends the current or next `wait`.
+  void (*wake)(SelkiesInstance *instance);
+} SelkiesGamepadV1;
 
 // `selkies.host.encoder/1`: how an encoder answers.
 typedef struct SelkiesHostEncoderV1 {

@@ -192,12 +192,13 @@ pub(crate) type Create =
 pub(crate) type Destroy = unsafe extern "C" fn(*mut abi::Instance);
 
 /// Tables other than the encoder's whose instances are made by [`Create`].
-pub(crate) const PLAIN_TABLES: [&str; 7] = [
+pub(crate) const PLAIN_TABLES: [&str; 8] = [
     ids::CAPTURE_V1,
     ids::DISPLAY_V1,
     ids::CURSOR_V1,
     ids::CLIPBOARD_V1,
     ids::INPUT_V1,
+    ids::GAMEPAD_V1,
     ids::TRANSPORT_V1,
     ids::RTC_CONFIG_V1,
 ];
@@ -222,6 +223,7 @@ pub(crate) fn maker(task: &Task, library: &Library, id: &str) -> Result<Option<M
     of!(ids::CURSOR_V1, abi::CursorV1, Role::Plain);
     of!(ids::CLIPBOARD_V1, abi::ClipboardV1, Role::Plain);
     of!(ids::INPUT_V1, abi::InputV1, Role::Plain);
+    of!(ids::GAMEPAD_V1, abi::GamepadV1, Role::Plain);
     of!(ids::TRANSPORT_V1, abi::TransportV1, Role::Transport);
     of!(ids::RTC_CONFIG_V1, abi::RtcConfigV1, Role::Plain);
     Ok(None)

@@ -20,6 +20,7 @@ mod display;
 mod encoder;
 mod error;
 mod frame;
+mod gamepad;
 mod input;
 mod layout;
 mod lifecycle;
@@ -43,6 +44,9 @@ pub use display::{DisplayInstance, DisplayOutput, DisplayRequest, MAX_OUTPUTS};
 pub use encoder::{EncoderInstance, RateChange, SubmitOptions};
 pub use error::{FaultClass, FaultDetail, FaultOrigin, PluginError};
 pub use frame::{Damage, FrameShape, VideoFrame};
+pub use gamepad::{
+    GamepadAxis, GamepadChange, GamepadEvent, GamepadIdentity, GamepadInstance, GamepadRumble,
+};
 pub use input::{InputAction, InputEvent, InputInstance, TouchPhase};
 pub use lifecycle::PluginLifecycle;
 pub use rtc_config::{RtcConfigInstance, RtcConfigRequest};

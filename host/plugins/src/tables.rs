@@ -145,6 +145,8 @@ tables! {
     }
     /// `selkies.input/1`.
     input: InputV1 = INPUT_V1 { create, destroy, kinds, inject }
+    /// `selkies.gamepad/1`.
+    gamepad: GamepadV1 = GAMEPAD_V1 { create, destroy, plug, unplug, inject, wait, wake }
     /// `selkies.rtc-config/1`.
     rtc_config: RtcConfigV1 = RTC_CONFIG_V1 { create, destroy, fetch, wait, wake }
 }

@@ -1,4 +1,4 @@
-//! Displays, cursors, input and RTC configurations: what comes back is checked, what goes over is right.
+//! Displays, cursors, input, gamepads and RTC configurations: what comes back is checked, what goes over is right.
 #![allow(unsafe_code)] // fake plugins speak the bare ABI
 
 mod instance_fakes;
@@ -9,16 +9,16 @@ use std::time::Duration;
 use instance_fakes::{create, destroy, fake, note, notes, say};
 use selkies_plugin_abi::{self as abi, Instance, Status, Str};
 use selkies_plugin_host::{
-    CursorInstance, DisplayInstance, DisplayRequest, FaultDetail, FaultOrigin, HostServices, InputAction,
-    InputEvent, InputInstance, Origin, Plugin, PluginError, RtcConfigInstance, RtcConfigRequest, Tables,
-    TouchPhase,
+    CursorInstance, DisplayInstance, DisplayRequest, FaultDetail, FaultOrigin, GamepadInstance, HostServices,
+    InputAction, InputEvent, InputInstance, Origin, Plugin, PluginError, RtcConfigInstance, RtcConfigRequest,
+    Tables, TouchPhase,
 };
 
 const PLUGIN: &str = "test.desktop";
 
 fn origin<'a>(services: &'a HostServices, act: &'a str) -> Origin<'a> {
     static FAKES: LazyLock<Plugin> = LazyLock::new(|| {
-        let tables = Tables::default().with(&DISPLAY).with(&CURSOR).with(&INPUT).with(&RTC);
+        let tables = Tables::default().with(&DISPLAY).with(&CURSOR).with(&INPUT).with(&PADS).with(&RTC);
         Plugin::linked(PLUGIN, tables)
     });
     notes();
@@ -284,6 +284,68 @@ fn long_lists_take_several_calls_and_failures_are_final() {
     let error = input.inject(&[event(InputAction::ReleaseAll)]).unwrap_err();
     assert!(error.to_string().contains("Give the host's user access"), "{error}");
     assert_eq!(input.kinds(), 0, "a poisoned instance is not asked");
+}
+
+static PADS: abi::GamepadV1 = abi::GamepadV1 {
+    struct_size: size_of::<abi::GamepadV1>() as u32,
+    reserved: 0,
+    create: Some(create),
+    destroy: Some(destroy),
+    plug: Some(plug),
+    unplug: Some(unplug),
+    inject: Some(play),
+    wait: Some(rumble_wait),
+    wake: Some(wake),
+};
+
+unsafe extern "C" fn plug(_: *mut Instance, _: u32, _: *const abi::GamepadIdentity) -> Status {
+    0
+}
+
+unsafe extern "C" fn unplug(_: *mut Instance, _: u32) -> Status {
+    0
+}
+
+unsafe extern "C" fn play(_: *mut Instance, _: *const abi::GamepadEvent, count: u32) -> Status {
+    note(count);
+    0
+}
+
+unsafe extern "C" fn rumble_wait(
+    instance: *mut Instance,
+    timeout_ns: u64,
+    out: *mut abi::GamepadRumble,
+) -> Status {
+    if timeout_ns == 0 {
+        return abi::NOTHING;
+    }
+    // SAFETY: a place of the host.
+    let out = unsafe { &mut *out };
+    (out.slot, out.strong, out.weak, out.duration_ms) = (1, 65535, 7, 250);
+    match act(instance) {
+        "slot" => out.slot = 4,
+        "strong" => out.strong = 65536,
+        "weak" => out.weak = u32::MAX,
+        "size" => out.struct_size = 3,
+        _ => {}
+    }
+    0
+}
+
+#[test]
+fn rumbles_are_checked() {
+    let services = HostServices::default();
+    let open = |act| GamepadInstance::create(&origin(&services, act)).unwrap();
+    let mut pads = open("good");
+    let rumble = pads.wait(None).unwrap().unwrap();
+    assert_eq!((rumble.slot, rumble.strong, rumble.weak, rumble.duration_ms), (1, 65535, 7, 250));
+    assert_eq!(pads.wait(Some(Duration::ZERO)).unwrap(), None);
+    for act in ["slot", "strong", "weak", "size"] {
+        let mut pads = open(act);
+        assert_eq!(pads.wait(None).unwrap_err().origin, FaultOrigin::Contract, "{act}");
+        assert_eq!(pads.inject(&[]).map_err(|error| error.origin), Ok(()), "nothing is called");
+        assert_eq!(pads.unplug(0).unwrap_err().origin, FaultOrigin::Poisoned, "{act}");
+    }
 }
 
 static RTC: abi::RtcConfigV1 = abi::RtcConfigV1 {

@@ -18,6 +18,8 @@ pub const ENCODER_RATE_V1: &str = "selkies.encoder.rate/1";
 pub const TRANSPORT_V1: &str = "selkies.transport/1";
 /// [`InputV1`](crate::InputV1), plugin side.
 pub const INPUT_V1: &str = "selkies.input/1";
+/// [`GamepadV1`](crate::GamepadV1), plugin side.
+pub const GAMEPAD_V1: &str = "selkies.gamepad/1";
 /// [`RtcConfigV1`](crate::RtcConfigV1), plugin side.
 pub const RTC_CONFIG_V1: &str = "selkies.rtc-config/1";
 

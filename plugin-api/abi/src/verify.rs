@@ -31,8 +31,8 @@ impl RootModule for LayoutsRef {
 #[must_use]
 pub fn layout_of(id: &str) -> Option<&'static TypeLayout> {
     use crate::{
-        CaptureV1, ClipboardV1, CursorV1, DisplayV1, EncoderRateV1, EncoderV1, InputV1, LifecycleV1,
-        RtcConfigV1, TransportV1, ids,
+        CaptureV1, ClipboardV1, CursorV1, DisplayV1, EncoderRateV1, EncoderV1, GamepadV1, InputV1,
+        LifecycleV1, RtcConfigV1, TransportV1, ids,
     };
     Some(match id {
         ids::LIFECYCLE_V1 => LifecycleV1::LAYOUT,
@@ -44,6 +44,7 @@ pub fn layout_of(id: &str) -> Option<&'static TypeLayout> {
         ids::ENCODER_RATE_V1 => EncoderRateV1::LAYOUT,
         ids::TRANSPORT_V1 => TransportV1::LAYOUT,
         ids::INPUT_V1 => InputV1::LAYOUT,
+        ids::GAMEPAD_V1 => GamepadV1::LAYOUT,
         ids::RTC_CONFIG_V1 => RtcConfigV1::LAYOUT,
         _ => return None,
     })

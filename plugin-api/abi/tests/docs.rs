@@ -12,7 +12,7 @@ fn the_page_for_vendors_is_complete() {
     let page = read("../../docs/plugin-abi.md");
     let ids = read("src/ids.rs");
     let ids: Vec<&str> = ids.lines().filter_map(|line| line.split('"').nth(1)).collect();
-    assert_eq!(ids.len(), 16, "{ids:?}");
+    assert_eq!(ids.len(), 17, "{ids:?}");
     for id in ids {
         assert!(page.contains(&format!("| `{id}` |")), "{id} has no row");
     }
@@ -24,6 +24,7 @@ fn the_page_for_vendors_is_complete() {
         "display",
         "encoder",
         "entry",
+        "gamepad",
         "host",
         "input",
         "rtc_config",

@@ -81,8 +81,8 @@ pub mod layouts {
 /// Exports this library as a plugin.
 ///
 /// `manifest` is the path of `selkies-plugin.json` relative to the file that calls the macro; the other names are the
-/// tables it offers: `capture`, `clipboard`, `cursor`, `display`, `encoder`, `encoder_rate`, `input`, `transport`, `rtc_config`, each
-/// with the type that implements the trait of that name.
+/// tables it offers: `capture`, `clipboard`, `cursor`, `display`, `encoder`, `encoder_rate`, `gamepad`, `input`,
+/// `transport`, `rtc_config`, each with the type that implements the trait of that name.
 #[macro_export]
 macro_rules! export_plugin {
     (manifest: $manifest:literal $(, $kind:ident : $type:ty)+ $(,)?) => {
@@ -140,6 +140,11 @@ macro_rules! export_plugin {
     (@table encoder_rate, $type:ty, $id:ident) => {
         if $id == $crate::abi::ids::ENCODER_RATE_V1 {
             return ::core::ptr::from_ref($crate::private::EncoderRateTable::<$type>::TABLE).cast();
+        }
+    };
+    (@table gamepad, $type:ty, $id:ident) => {
+        if $id == $crate::abi::ids::GAMEPAD_V1 {
+            return ::core::ptr::from_ref($crate::private::GamepadTable::<$type>::TABLE).cast();
         }
     };
     (@table input, $type:ty, $id:ident) => {

@@ -1,7 +1,7 @@
 //! Safe Rust for selkies-host plugins.
 //!
 //! A plugin implements one or more of the traits ([`Capture`], [`Clipboard`], [`Cursor`], [`Display`], [`Encoder`],
-//! [`Transport`], [`Input`], [`RtcConfig`]) and names them once:
+//! [`Transport`], [`Input`], [`Gamepad`], [`RtcConfig`]) and names them once:
 //!
 //! ```text
 //! selkies_plugin_sdk::export_plugin! {
@@ -61,6 +61,7 @@ mod encoder;
 mod error;
 mod export;
 mod frame;
+mod gamepad;
 mod guard;
 mod host;
 mod input;
@@ -80,6 +81,7 @@ pub use display::{Display, Output, OutputRequest};
 pub use encoder::{Completion, Encoder, EncoderCaps, EncoderParams, EncoderRate, Progress, Rate, Submit};
 pub use error::{Error, Result};
 pub use frame::{Damage, FrameRef, RetainedFrame};
+pub use gamepad::{Gamepad, GamepadAxis, GamepadChange, GamepadEvent, GamepadIdentity, GamepadRumble};
 pub use host::Host;
 pub use input::{Button, Input, InputEvent, InputKinds};
 pub use packet::{PacketInfo, PacketSink, SlabGuard};
@@ -101,6 +103,7 @@ pub mod private {
         display::DisplayTable,
         encoder::{EncoderRateTable, EncoderTable},
         export::{LIFECYCLE, id_text},
+        gamepad::GamepadTable,
         guard::size32,
         input::InputTable,
         rtc_config::RtcConfigTable,

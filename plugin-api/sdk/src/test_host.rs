@@ -2,7 +2,7 @@
 //!
 //! [`TestHost`] offers every table that the real host offers and records what a plugin does with them. The drivers
 //! ([`TestCapture`], [`TestEncoder`], [`TestTransport`], [`TestCursor`], [`TestDisplay`], [`TestInput`],
-//! [`TestRtcConfig`], [`TestClipboard`]) create an instance and call it through its C table, so that a test sees the panic guards and
+//! [`TestRtcConfig`], [`TestClipboard`], [`TestGamepad`]) create an instance and call it through its C table, so that a test sees the panic guards and
 //! checks too. They take a table, not a type: one of an SDK plugin (`TestEncoder::of::<MyEncoder>`) or of any library.
 //!
 //! ```text
@@ -20,6 +20,7 @@ mod capture;
 mod clipboard;
 mod encoder;
 mod frames;
+mod gamepad;
 mod instance;
 mod manifest;
 mod record;
@@ -36,6 +37,7 @@ use std::{
 pub use capture::TestCapture;
 pub use clipboard::TestClipboard;
 pub use encoder::{TestEncoder, TestPicture};
+pub use gamepad::TestGamepad;
 pub use instance::TestWaker;
 pub use manifest::compare_manifest;
 pub use record::{CommittedPacket, DoneReport, Failure, LogLine, Metric, TransportEvent};

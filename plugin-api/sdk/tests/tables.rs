@@ -1,11 +1,12 @@
-//! Cursor, display, input and RTC configuration, each driven once through its C table.
+//! Cursor, display, input, gamepads and RTC configuration, each driven once through its C table.
 
 use std::{sync::Arc, time::Duration};
 
 use selkies_plugin_sdk::{
-    Button, Cursor, CursorImage, Display, Error, Host, Input, InputEvent, InputKinds, Output, OutputRequest,
-    Result, RtcConfig, RtcRequest, Wake, abi,
-    test_host::{Failure, Metric, TestCursor, TestDisplay, TestHost, TestInput, TestRtcConfig},
+    Button, Cursor, CursorImage, Display, Error, Gamepad, GamepadAxis, GamepadChange, GamepadEvent,
+    GamepadIdentity, GamepadRumble, Host, Input, InputEvent, InputKinds, Output, OutputRequest, Result,
+    RtcConfig, RtcRequest, Wake, abi,
+    test_host::{Failure, Metric, TestCursor, TestDisplay, TestGamepad, TestHost, TestInput, TestRtcConfig},
 };
 use serde::Deserialize;
 
@@ -227,5 +228,95 @@ fn a_configuration_is_fetched_and_its_change_awaited() -> Result<(), Failure> {
     source.waker().wake();
     let mut long = TestRtcConfig::of::<Servers>(&host, r#"{"answer": 65537}"#)?;
     assert_eq!(long.fetch(&request).expect_err("over 64 KiB").class(), abi::CLASS_RETRY);
+    Ok(())
+}
+
+/// Answers a rumble that says what it was told.
+#[derive(Debug, Default)]
+struct Pads {
+    plugged: Vec<(u8, GamepadIdentity)>,
+    events: Vec<GamepadEvent>,
+}
+
+impl Gamepad for Pads {
+    type Config = Config;
+
+    fn create(_: Host, _: Config) -> Result<Self> {
+        Ok(Self::default())
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        Arc::new(Silent)
+    }
+
+    fn plug(&mut self, slot: u8, identity: GamepadIdentity) -> Result<()> {
+        self.plugged.push((slot, identity));
+        Ok(())
+    }
+
+    fn unplug(&mut self, slot: u8) -> Result<()> {
+        self.plugged.retain(|(plugged, _)| *plugged != slot);
+        Ok(())
+    }
+
+    fn inject(&mut self, events: &[GamepadEvent]) -> Result<()> {
+        self.events.extend(events);
+        Ok(())
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<GamepadRumble>> {
+        let Some((slot, identity)) = self.plugged.first() else { return Ok(None) };
+        let axis = identity.axes[0];
+        assert_eq!((axis.minimum, axis.rest, axis.code), (-5, 1, 3));
+        Ok(timeout.is_none().then_some(GamepadRumble {
+            slot: *slot,
+            strong: identity.buttons[1],
+            weak: identity.product,
+            duration_ms: u32::try_from(self.events.len()).unwrap_or(0),
+        }))
+    }
+}
+
+#[test]
+fn a_gamepad_is_plugged_moved_and_rumbles() -> Result<(), Failure> {
+    let host = TestHost::new();
+    let mut pads = TestGamepad::of::<Pads>(&host, "{}")?;
+    let axis = GamepadAxis { code: 3, minimum: -5, maximum: 9, rest: 1, fuzz: 0, flat: 0, resolution: 0 };
+    let identity = GamepadIdentity {
+        name: "pad".into(),
+        bus: 3,
+        vendor: 1,
+        product: 65535,
+        version: 2,
+        buttons: vec![304, 305],
+        axes: vec![axis],
+        rumbles: true,
+    };
+    assert_eq!(pads.wait(None)?, None);
+    pads.plug(3, &identity)?;
+    let event = |change| GamepadEvent { slot: 3, change };
+    pads.inject(&[
+        event(GamepadChange::Button { index: 1, pressed: true }),
+        event(GamepadChange::Axis { index: 0, value: -70_000 }),
+        event(GamepadChange::Rest),
+    ])?;
+    let rumble = GamepadRumble { slot: 3, strong: 305, weak: 65535, duration_ms: 3 };
+    assert_eq!(pads.wait(None)?, Some(rumble));
+    assert_eq!(pads.wait(Some(Duration::ZERO))?, None);
+    pads.waker().wake();
+    for wrong in [
+        GamepadIdentity { name: "a\0b".into(), ..identity.clone() },
+        GamepadIdentity { name: "x".repeat(255), ..identity.clone() },
+        GamepadIdentity { buttons: vec![1; 513], ..identity.clone() },
+        GamepadIdentity { axes: vec![axis; 65], ..identity.clone() },
+        GamepadIdentity { axes: vec![GamepadAxis { rest: 10, ..axis }], ..identity.clone() },
+    ] {
+        let error = pads.plug(0, &wrong).expect_err("it is no gamepad");
+        assert_eq!(error.class(), abi::CLASS_RETRY, "{error:?}");
+    }
+    assert!(pads.plug(4, &identity).is_err() && pads.unplug(4).is_err(), "there are four slots");
+    assert!(pads.inject(&[GamepadEvent { slot: 4, change: GamepadChange::Rest }]).is_err());
+    pads.unplug(3)?;
+    assert_eq!(pads.wait(None)?, None);
     Ok(())
 }

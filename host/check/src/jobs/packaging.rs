@@ -46,6 +46,7 @@ const PUBLISHED: &[&str] = &[
     ids::ENCODER_RATE_V1,
     ids::TRANSPORT_V1,
     ids::INPUT_V1,
+    ids::GAMEPAD_V1,
     ids::RTC_CONFIG_V1,
 ];
 

@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     CaptureInstance, ClipboardInstance, CursorInstance, DisplayInstance, FaultClass, FaultDetail,
-    HostServices, InputInstance, Origin, Plugin, PluginError, RtcConfigInstance, SharedBuffer,
+    GamepadInstance, HostServices, InputInstance, Origin, Plugin, PluginError, RtcConfigInstance,
+    SharedBuffer,
     instance::BufferShape,
     services::{Arena, PacketBuf},
 };
@@ -81,6 +82,7 @@ enum Served {
     Display(DisplayInstance),
     Cursor(CursorInstance),
     Input(InputInstance),
+    Gamepad(GamepadInstance),
     RtcConfig(RtcConfigInstance),
 }
 
@@ -96,12 +98,14 @@ impl Instance {
             Create::Display => Served::Display(DisplayInstance::create(&origin)?),
             Create::Cursor => Served::Cursor(CursorInstance::create(&origin)?),
             Create::Input => Served::Input(InputInstance::create(&origin)?),
+            Create::Gamepad => Served::Gamepad(GamepadInstance::create(&origin)?),
             Create::RtcConfig => Served::RtcConfig(RtcConfigInstance::create(&origin)?),
         };
         let waker = match &served {
             Served::Capture(capture) => capture.waker(),
             Served::Clipboard(clipboard) => Some(clipboard.waker()),
             Served::Cursor(cursor) => Some(cursor.waker()),
+            Served::Gamepad(pads) => Some(pads.waker()),
             Served::RtcConfig(config) => Some(config.waker()),
             Served::Encoder(_) | Served::Display(_) | Served::Input(_) => None,
         };
@@ -143,6 +147,14 @@ impl Instance {
             }
             (Served::Input(input), Task::InputKinds) => Ok(Reply::Kinds(input.kinds())),
             (Served::Input(input), Task::Inject(events)) => input.inject(&events).map(|()| Reply::Done),
+            (Served::Gamepad(pads), Task::Plug { slot, identity }) => {
+                pads.plug(slot, &identity).map(|()| Reply::Done)
+            }
+            (Served::Gamepad(pads), Task::Unplug { slot }) => pads.unplug(slot).map(|()| Reply::Done),
+            (Served::Gamepad(pads), Task::Play(events)) => pads.inject(&events).map(|()| Reply::Done),
+            (Served::Gamepad(pads), Task::GamepadWait { timeout_ns }) => {
+                pads.wait(timeout(timeout_ns)).map(Reply::Rumble)
+            }
             (Served::RtcConfig(config), Task::Fetch(request)) => config.fetch(&request).map(Reply::RtcConfig),
             (Served::RtcConfig(config), Task::RtcWait { timeout_ns }) => {
                 config.wait(timeout(timeout_ns)).map(Reply::Changed)

@@ -18,7 +18,8 @@ pub use functions::known_function;
 use super::{blob::Blob, channel::MAX_MESSAGE};
 use crate::{
     CaptureInfo, CaptureSignal, ClipboardChange, ClipboardRequest, ClipboardSelection, CursorShape,
-    DisplayOutput, DisplayRequest, EncoderOffer, EncoderSettings, InputEvent, Refusal, RtcConfigRequest,
+    DisplayOutput, DisplayRequest, EncoderOffer, EncoderSettings, GamepadEvent, GamepadIdentity,
+    GamepadRumble, InputEvent, Refusal, RtcConfigRequest,
     instance::{BufferShape, RateChange},
     services::{MetricValue, SlabPlace},
     stamp::Judged,
@@ -69,6 +70,7 @@ pub enum Create {
     Clipboard,
     Cursor,
     Input,
+    Gamepad,
     RtcConfig,
 }
 
@@ -184,6 +186,17 @@ pub enum Task {
     },
     InputKinds,
     Inject(Vec<InputEvent>),
+    Plug {
+        slot: u8,
+        identity: GamepadIdentity,
+    },
+    Unplug {
+        slot: u8,
+    },
+    Play(Vec<GamepadEvent>),
+    GamepadWait {
+        timeout_ns: Option<u64>,
+    },
     Fetch(RtcConfigRequest),
     RtcWait {
         timeout_ns: Option<u64>,
@@ -278,6 +291,8 @@ pub enum Reply {
     /// A shape, or nothing.
     Cursor(Option<CursorShape>),
     Kinds(u64),
+    /// A rumble, or nothing.
+    Rumble(Option<GamepadRumble>),
     RtcConfig(String),
     /// `RtcWait`: whether the configuration changed.
     Changed(bool),

@@ -1,8 +1,7 @@
 /*
  * A desktop of numbers: a capture with memory of its own, a display, a cursor, a clipboard that gives back what is offered,
- * an input and an RTC configuration. What a
- * child must carry over: pictures that have to be copied, lists, a large cursor, texts, and waits that are woken. The
- * word "crash" in a configuration lets the wait of that instance crash.
+ * an input, gamepads and an RTC configuration. What a child must carry over: pictures that have to be copied, lists, a large
+ * cursor, texts, and waits that are woken. The word "crash" in a configuration lets the wait of that instance crash.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -252,6 +251,48 @@ static SelkiesStatus inject(SelkiesInstance *instance, const SelkiesInputEvent *
   return SELKIES_OK;
 }
 
+/* ---- selkies.gamepad/1 ---- */
+
+/* Remembers what came as one number, which the next rumble tells. */
+static void mix(Desktop *desktop, uint64_t value) { desktop->events = desktop->events * 31 + value; }
+
+static SelkiesStatus plug(SelkiesInstance *instance, uint32_t slot, const SelkiesGamepadIdentity *identity) {
+  Desktop *desktop = (Desktop *)instance;
+  if (identity->vendor == 0xdead) return SELKIES_FAILURE(SELKIES_CLASS_RETRY, SELKIES_DETAIL_OUT_OF_RESOURCES);
+  mix(desktop, slot + identity->vendor + identity->product + identity->version + identity->bus + identity->flags);
+  for (size_t i = 0; i < identity->name.len; i++) mix(desktop, identity->name.ptr[i]);
+  for (uint32_t i = 0; i < identity->button_count; i++) mix(desktop, identity->buttons[i]);
+  for (uint32_t i = 0; i < identity->axis_count; i++) {
+    const SelkiesGamepadAxis *axis = &identity->axes[i];
+    mix(desktop, axis->code + (uint32_t)axis->minimum + (uint32_t)axis->maximum * 3 + (uint32_t)axis->rest * 5 +
+                     (uint32_t)axis->fuzz * 7 + (uint32_t)axis->flat * 11 + (uint32_t)axis->resolution * 13);
+  }
+  return SELKIES_OK;
+}
+
+static SelkiesStatus unplug(SelkiesInstance *instance, uint32_t slot) {
+  mix((Desktop *)instance, slot + 1000);
+  return SELKIES_OK;
+}
+
+static SelkiesStatus play(SelkiesInstance *instance, const SelkiesGamepadEvent *events, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++)
+    mix((Desktop *)instance, events[i].slot + events[i].kind * 3 + events[i].index * 5 + (uint32_t)events[i].value +
+                                 events[i].timestamp_ns);
+  return SELKIES_OK;
+}
+
+static SelkiesStatus gamepad_wait(SelkiesInstance *instance, uint64_t timeout_ns, SelkiesGamepadRumble *out) {
+  Desktop *desktop = (Desktop *)instance;
+  SelkiesStatus status = await(desktop, timeout_ns);
+  if (status != SELKIES_OK) return status;
+  out->slot = 3;
+  out->strong = (uint16_t)desktop->events;
+  out->weak = (uint16_t)(desktop->events >> 16);
+  out->duration_ms = (uint32_t)(desktop->events >> 32);
+  return SELKIES_OK;
+}
+
 /* ---- selkies.rtc-config/1 ---- */
 
 static SelkiesStatus fetch(SelkiesInstance *instance, const SelkiesRtcConfigRequest *request,
@@ -281,6 +322,9 @@ static const SelkiesClipboardV1 CLIPBOARD = {
     .formats = clip_formats, .read = clip_read, .offer = clip_offer, .wake = wake};
 static const SelkiesInputV1 INPUT = {
     .struct_size = sizeof(SelkiesInputV1), .create = create, .destroy = destroy, .kinds = kinds, .inject = inject};
+static const SelkiesGamepadV1 PADS = {
+    .struct_size = sizeof(SelkiesGamepadV1), .create = create, .destroy = destroy, .plug = plug, .unplug = unplug,
+    .inject = play, .wait = gamepad_wait, .wake = wake};
 static const SelkiesRtcConfigV1 RTC = {
     .struct_size = sizeof(SelkiesRtcConfigV1), .create = create, .destroy = destroy, .fetch = fetch,
     .wait = rtc_wait, .wake = wake};
@@ -293,6 +337,7 @@ static const void *query(SelkiesStr id) {
   if (is(id, SELKIES_ID_CURSOR_V1)) return &CURSORS;
   if (is(id, SELKIES_ID_CLIPBOARD_V1)) return &CLIPBOARD;
   if (is(id, SELKIES_ID_INPUT_V1)) return &INPUT;
+  if (is(id, SELKIES_ID_GAMEPAD_V1)) return &PADS;
   if (is(id, SELKIES_ID_RTC_CONFIG_V1)) return &RTC;
   return 0;
 }

@@ -9,8 +9,9 @@ use selkies_plugin_abi::Rect;
 use selkies_plugin_host::{
     CaptureInstance, CaptureRequest, CaptureSignal, ClipboardInstance, ClipboardItem, ClipboardRequest,
     ClipboardSelection, CursorInstance, Damage, DisplayInstance, DisplayRequest, FaultClass, FaultDetail,
-    FaultOrigin, InputAction, InputEvent, InputInstance, RtcConfigInstance, RtcConfigRequest, RunningCapture,
-    SharedBuffer, Waker, now_ns,
+    FaultOrigin, GamepadAxis, GamepadChange, GamepadEvent, GamepadIdentity, GamepadInstance, InputAction,
+    InputEvent, InputInstance, RtcConfigInstance, RtcConfigRequest, RunningCapture, SharedBuffer, Waker,
+    now_ns,
 };
 
 use crate::{
@@ -249,5 +250,65 @@ fn a_clipboard_gives_back_what_is_offered() -> Outcome {
         drop(board);
         waker.wake();
     }
+    Ok(())
+}
+
+fn pad() -> GamepadIdentity {
+    let axis =
+        |code| GamepadAxis { code, minimum: -9, maximum: 99, rest: 4, fuzz: 1, flat: 2, resolution: 3 };
+    GamepadIdentity {
+        name: "Prüfling".into(),
+        bus: 3,
+        vendor: 0x045e,
+        product: 0x028e,
+        version: 0x0114,
+        buttons: (0..512).collect(),
+        axes: (0..64).map(axis).collect(),
+        rumbles: true,
+    }
+}
+
+#[test]
+fn gamepads_are_the_same_on_either_side() -> Outcome {
+    let mut rumbles = Vec::new();
+    for stage in both(&desktop()?)? {
+        let mut pads = GamepadInstance::create(&stage.origin("{}"))?;
+        pads.plug(2, &pad())?;
+        let changes = [
+            GamepadChange::Button { index: 500, pressed: true },
+            GamepadChange::Axis { index: 63, value: i32::MIN },
+            GamepadChange::Rest,
+        ];
+        // More than one call takes.
+        let events = changes.iter().cycle().take(1000);
+        let events: Vec<_> =
+            events.map(|&change| GamepadEvent { slot: 1, change, received_ns: 77 }).collect();
+        pads.inject(&events)?;
+        pads.unplug(3)?;
+        rumbles.push(pads.wait(None)?.ok_or("no rumble")?);
+        assert_eq!(pads.wait(Some(Duration::from_millis(5)))?, None);
+        woken(pads.waker(), || {
+            assert_eq!(pads.wait(None)?, None);
+            Ok(())
+        })?;
+        let error = pads.plug(0, &GamepadIdentity { vendor: 0xdead, ..pad() }).expect_err("it is refused");
+        assert_eq!(error.detail, FaultDetail::OutOfResources);
+        for wrong in [
+            pads.plug(4, &pad()),
+            pads.unplug(4),
+            pads.inject(&[GamepadEvent { slot: 4, change: GamepadChange::Rest, received_ns: 0 }]),
+            pads.plug(0, &GamepadIdentity { name: "x".repeat(255), ..pad() }),
+            pads.plug(0, &GamepadIdentity { buttons: vec![0; 513], ..pad() }),
+            pads.plug(
+                0,
+                &GamepadIdentity { axes: vec![GamepadAxis { rest: -10, ..pad().axes[0] }], ..pad() },
+            ),
+        ] {
+            assert_eq!(wrong.expect_err("beyond the limits").origin, FaultOrigin::Caller);
+        }
+        assert_eq!(stage.misbehaviours(), 0);
+    }
+    assert_eq!(rumbles[0], rumbles[1]);
+    assert!(rumbles[0].slot == 3 && rumbles[0].duration_ms != 0, "{rumbles:?}");
     Ok(())
 }

@@ -151,7 +151,7 @@ pub(crate) fn later() -> Result<PluginFolder, Failure> {
 /// The plugin of tests/c/desktop.c.
 pub(crate) fn desktop() -> Result<PluginFolder, Failure> {
     let mut folder = PluginFolder::new("test.desktop")?;
-    let tables = ["capture", "display", "cursor", "clipboard", "input", "rtc-config"];
+    let tables = ["capture", "display", "cursor", "clipboard", "input", "gamepad", "rtc-config"];
     folder.manifest["interfaces"] = tables.map(|table| format!("selkies.{table}/1")).to_vec().into();
     folder.manifest["kinds"] = tables.to_vec().into();
     folder.write_manifest()?;

@@ -96,6 +96,14 @@ structs! {
     MemoryV1 { struct_size, reserved, slab, commit, abandon, retain, release }
     InputEvent { struct_size, kind, code, value, x, y, text, timestamp_ns, reserved }
     InputV1 { struct_size, reserved, create, destroy, kinds, inject }
+    GamepadAxis { code, minimum, maximum, rest, fuzz, flat, resolution, reserved }
+    GamepadIdentity {
+        struct_size, flags, name, bus, vendor, product, version, buttons, axes, button_count, axis_count,
+        reserved,
+    }
+    GamepadEvent { struct_size, slot, kind, index, value, reserved32, timestamp_ns, reserved }
+    GamepadRumble { struct_size, slot, strong, weak, duration_ms, reserved32, reserved }
+    GamepadV1 { struct_size, reserved, create, destroy, plug, unplug, inject, wait, wake }
     Slab { ptr, capacity, token }
     Packet {
         struct_size, codec, flags, layer, len, frame_id, reference_frame_id, timestamp_ns, duration_ns,
@@ -136,5 +144,7 @@ constants! {
     DETAIL_UNSPECIFIED DETAIL_INVALID_ARGUMENT DETAIL_UNSUPPORTED DETAIL_OUT_OF_RESOURCES DETAIL_TIMEOUT
     DETAIL_PANIC DETAIL_WRONG_STATE DETAIL_PERMISSION DETAIL_NOT_FOUND DETAIL_IO DETAIL_CONFIG
     TRANSPORT_HOST_CONNECTION TRANSPORT_SIGNALING TRANSPORT_FEEDBACK MESSAGE_TEXT MESSAGE_BINARY
-    CHANNEL_CONTROL CHANNEL_POINTER CLIENT_CONNECTING CLIENT_CONNECTED CLIENT_FAILED
+    CHANNEL_CONTROL CHANNEL_POINTER CLIENT_CONNECTING CLIENT_CONNECTED CLIENT_FAILED MAX_GAMEPADS
+    MAX_GAMEPAD_NAME MAX_GAMEPAD_BUTTONS MAX_GAMEPAD_AXES GAMEPAD_RUMBLES GAMEPAD_BUTTON GAMEPAD_AXIS
+    GAMEPAD_REST
 }
