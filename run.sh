@@ -3,7 +3,7 @@
 #
 #   ./run.sh                     build and start; prints the address to open
 #   ./run.sh --build-only        build only: dist/selkies-host, dist/plugins/, dist/web/, and for vendors of plugins
-#                                dist/include/ and dist/templates/
+#                                dist/include/ and dist/templates/, for programs with gamepads dist/interposer/
 #   ./run.sh -- --port 9000      what follows -- goes to the host
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -44,7 +44,8 @@ for manifest in plugins/*/selkies-plugin.json; do
     mkdir -p "dist/plugins/$name"
     cp "$manifest" "target/release/$library" "dist/plugins/$name/"
 done
-echo "built: dist/selkies-host, dist/plugins/, dist/web/, dist/include/, dist/templates/"
+plugins/interposer/build.sh dist/interposer
+echo "built: dist/selkies-host, dist/plugins/, dist/web/, dist/include/, dist/templates/, dist/interposer/"
 [ "$build_only" = yes ] && exit 0
 
 # The host starts its own display when there is none in the environment.

@@ -1,0 +1,214 @@
+/* The devices that the program has open. A handle's descriptor is the socket itself, so that poll, select, epoll and
+ * flags need no help. */
+#include "interposer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Descriptors beyond this number are not handed out. */
+#define DESCRIPTORS 65536
+#define CONNECT_MS 250
+#define CONFIG_MS 5000
+#define STATE_MS 100
+/* The part of an event that did not fit the socket follows at once, when it does. */
+#define PART_MS 1000
+
+/* The handle of each descriptor, 0 for none, else its place and 1. */
+static _Atomic uint8_t places[DESCRIPTORS];
+static Handle handles[DEVICES * HANDLES];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+_Static_assert(DEVICES * HANDLES < 256, "places are bytes");
+
+void lock_handles(void) { pthread_mutex_lock(&lock); }
+void unlock_handles(void) { pthread_mutex_unlock(&lock); }
+
+/* A child of fork has the lock of the moment. */
+static void renew_lock(void) { pthread_mutex_init(&lock, NULL); }
+__attribute__((constructor)) static void start(void) { pthread_atfork(lock_handles, unlock_handles, renew_lock); }
+
+static int64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The inode of a descriptor, 0 when it is not open. Asks the kernel, for fstat is one of ours. */
+static ino64_t inode_of(int fd) {
+  struct stat64 found = {0};
+  int before = errno;
+#ifdef SYS_fstat64
+  long failed = syscall(SYS_fstat64, fd, &found);
+#else
+  long failed = syscall(SYS_fstat, fd, &found);
+#endif
+  errno = before;
+  return failed ? 0 : found.st_ino;
+}
+
+/* Waits until the socket can be read; false after the time. */
+static bool readable(int fd, int64_t until) {
+  for (;;) {
+    int64_t left = until - now_ms();
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    int found = poll(&wait, 1, left > 0 ? (int)left : 0);
+    if (found > 0) return true;
+    if (found == 0 || errno != EINTR) return false;
+  }
+}
+
+/* Connects; a descriptor, or an errno below 0. */
+static int reach(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof address.sun_path) return -ENAMETOOLONG;
+  strcpy(address.sun_path, path);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -errno;
+  int64_t until = now_ms() + CONNECT_MS;
+  while (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+    int error = errno;
+    /* Others wait to be accepted, too. */
+    if ((error != EAGAIN && error != EINTR) || now_ms() >= until) {
+      real()->close(fd);
+      return -error;
+    }
+    struct timespec pause = {.tv_nsec = 5000000};
+    nanosleep(&pause, NULL);
+  }
+  return fd;
+}
+
+/* Reads the configuration and says how wide this program is. */
+static bool greet(int fd, Config *config) {
+  size_t have = 0;
+  int64_t until = now_ms() + CONFIG_MS;
+  while (have < sizeof *config) {
+    ssize_t count = recv(fd, (char *)config + have, sizeof *config - have, MSG_DONTWAIT);
+    if (count > 0) {
+      have += (size_t)count;
+    } else if (count == 0 || (errno != EAGAIN && errno != EINTR) || !readable(fd, until)) {
+      return false;
+    }
+  }
+  uint8_t width = sizeof(long);
+  if (send(fd, &width, 1, MSG_NOSIGNAL) != 1) return false;
+  config->name[sizeof config->name - 1] = 0;
+  if (config->buttons > 512) config->buttons = 512;
+  if (config->axes > 64) config->axes = 64;
+  return true;
+}
+
+/* Opens a device; a descriptor, or an errno below 0. */
+int handle_open(const Device *device, int flags) {
+  char path[108];
+  if (!socket_path(device, path, sizeof path)) return -ENAMETOOLONG;
+  int fd = reach(path);
+  if (fd < 0) return fd;
+  Config config;
+  ino64_t inode = inode_of(fd);
+  if (fd >= DESCRIPTORS || inode == 0 || !greet(fd, &config)) {
+    real()->close(fd);
+    return -ENODEV;
+  }
+  /* Today's hosts let the state follow: what the program asks now is right then. */
+  if (device->event) readable(fd, now_ms() + STATE_MS);
+  int status = fcntl(fd, F_GETFL);
+  fcntl(fd, F_SETFL, flags & O_NONBLOCK ? status | O_NONBLOCK : status & ~O_NONBLOCK);
+  fcntl(fd, F_SETFD, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+  lock_handles();
+  int place = 0, open = 0;
+  Handle *free = NULL;
+  for (int i = 0; i < DEVICES * HANDLES; i++) {
+    if (handles[i].device == device) open++;
+    if (!handles[i].device && !free) free = &handles[i], place = i;
+  }
+  if (!free || open >= HANDLES) {
+    unlock_handles();
+    real()->close(fd);
+    return -EMFILE;
+  }
+  *free = (Handle){.fd = fd, .inode = inode, .device = device, .config = config};
+  unlock_handles();
+  atomic_store(&places[fd], (uint8_t)(place + 1));
+  say("%s is descriptor %d", device->path, fd);
+  return fd;
+}
+
+/* The handle of a descriptor, or NULL: also when the number is another file's by now, which was not told to us. */
+Handle *handle_of(int fd) {
+  if (fd < 0 || fd >= DESCRIPTORS) return NULL;
+  int place = atomic_load_explicit(&places[fd], memory_order_acquire);
+  if (place == 0) return NULL;
+  Handle *handle = &handles[place - 1];
+  if (inode_of(fd) == handle->inode) return handle;
+  handle_close(fd);
+  return NULL;
+}
+
+/* The descriptor is closed, or about to be. */
+void handle_close(int fd) {
+  if (fd < 0 || fd >= DESCRIPTORS) return;
+  int place = atomic_exchange(&places[fd], 0);
+  if (place == 0) return;
+  lock_handles();
+  handles[place - 1].device = NULL;
+  unlock_handles();
+}
+
+size_t event_size(const Handle *handle) {
+  return handle->device->event ? sizeof(struct input_event) : sizeof(struct js_event);
+}
+
+/* Keeps the state that events tell. Under the lock. */
+void learn(Handle *handle, const uint8_t *events, size_t length) {
+  if (!handle->device->event) return;
+  for (size_t at = 0; at + sizeof(struct input_event) <= length; at += sizeof(struct input_event)) {
+    struct input_event event;
+    memcpy(&event, events + at, sizeof event);
+    if (event.type == EV_ABS && event.code < ABS_CNT) handle->axes[event.code] = event.value;
+    if (event.type == EV_KEY && event.code < KEY_CNT) {
+      uint8_t bit = (uint8_t)(1u << (event.code % 8));
+      if (event.value) handle->keys[event.code / 8] |= bit;
+      else handle->keys[event.code / 8] &= (uint8_t)~bit;
+    }
+  }
+}
+
+/* read(2) of a device: whole events, and ENODEV once it is gone. */
+ssize_t handle_read(Handle *handle, void *buffer, size_t count) {
+  size_t size = event_size(handle);
+  int fd = handle->fd;
+  if (count < size) {
+    errno = EINVAL;
+    return -1;
+  }
+  count -= count % size;
+  ssize_t have = real()->read(fd, buffer, count);
+  if (have < 0) return have;
+  int64_t until = now_ms() + PART_MS;
+  while (have % (ssize_t)size != 0) {
+    size_t missing = size - (size_t)have % size;
+    ssize_t more = readable(fd, until) ? recv(fd, (char *)buffer + have, missing, MSG_DONTWAIT) : 0;
+    if (more < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (more <= 0) have = 0;
+    else have += more;
+    if (have == 0) break;
+  }
+  if (have == 0) {
+    errno = ENODEV;
+    return -1;
+  }
+  lock_handles();
+  learn(handle, buffer, (size_t)have);
+  unlock_handles();
+  return have;
+}
