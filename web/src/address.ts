@@ -22,21 +22,26 @@ export interface Target {
   /** The transport to use and no other. */
   mode: Mode | null;
   viewer: boolean;
+  /** The only slot in which this page may play; null for all of them, and for none where it only watches. */
+  slot: number | null;
   encoder: string | null;
   debug: boolean;
 }
 
 /**
- * `#shared` and `?role=viewer` only watch; `?token=` goes on to the server; `?mode=` names the transport; `?encoder=` and
+ * `#shared` and `?role=viewer` only watch; `#player2` to `#player4`, or `&slot=`, play with a gamepad besides; `?token=` goes on to the server; `?mode=` names the transport; `?encoder=` and
  * `?debug` are for tests.
  */
 export function targetOf({ protocol, host, pathname, search, hash }: Address): Target {
   const asked = new URLSearchParams(search);
-  const viewer = hash === "#shared" || asked.get("role") === "viewer";
+  const player = /^#player([2-4])$/.exec(hash)?.[1];
+  const viewer = hash === "#shared" || player !== undefined || asked.get("role") === "viewer";
+  const seat = viewer ? (player ?? /^[2-4]$/.exec(asked.get("slot") ?? "")?.[0]) : undefined;
   const query = new URLSearchParams();
   const token = asked.get("token");
   if (token) query.set("token", token);
   if (viewer) query.set("role", "viewer");
+  if (seat !== undefined) query.set("slot", seat);
   const secured = token ? `?${new URLSearchParams({ token })}` : "";
   const scheme = protocol === "https:" ? "wss:" : "ws:";
   const folder = pathname.slice(0, pathname.lastIndexOf("/") + 1) || "/";
@@ -50,6 +55,7 @@ export function targetOf({ protocol, host, pathname, search, hash }: Address): T
     token: token === null || token === "" ? null : token,
     mode: modeOf(asked.get("mode")),
     viewer,
+    slot: seat === undefined ? null : Number(seat) - 1,
     encoder: asked.get("encoder"),
     debug: asked.has("debug"),
   };

@@ -111,6 +111,7 @@ export class Dialogue {
     this.stream.emit({ type: "input", allowed: !this.viewer });
     this.stream.emit({ type: "clipboard-rules", rules: null });
     this.stream.emit({ type: "choices", choices: null });
+    this.stream.emit({ type: "gamepads", allowed: false });
     this.stream.emit({ type: "picture", missing: null, notice: "" });
   }
 
@@ -169,6 +170,11 @@ export class Dialogue {
       case "speech-refused":
         stream.emit({ type: "speech-refused" });
         break;
+      case "rumble": {
+        const { slot, strong, weak, ms } = message;
+        stream.emit({ type: "rumble", slot, strong, weak, ms });
+        break;
+      }
       case "pong":
         this.ping.answered(message.time, performance.now());
         break;
@@ -235,7 +241,9 @@ export class Dialogue {
     this.introduced = true;
     this.tellCodecs();
     this.tellListening();
+    const gamepads = this.settings?.get("gamepad_enabled")?.value !== false;
     if (this.viewer) {
+      this.stream.emit({ type: "gamepads", allowed: gamepads });
       this.stream.send("STOP_VIDEO");
       setTimeout(() => this.options.visible && this.stream.send("START_VIDEO"), VIEWER_RESTART);
       return;
@@ -243,6 +251,8 @@ export class Dialogue {
     this.sendSettings();
     // What is on the clipboard already.
     if (this.rules?.outward) this.stream.send("cr");
+    // Those of a controller count once the display has one.
+    this.stream.emit({ type: "gamepads", allowed: gamepads });
     if (!this.options.visible) this.stream.send("STOP_VIDEO");
   }
 

@@ -6,6 +6,8 @@ import { ChoicePanel } from "./choices";
 import { browserClipboard, Clipboard } from "./clipboard";
 import { ClipboardPanel } from "./clipboard-panel";
 import { cursorStyle } from "./cursor";
+import { GamepadPanel } from "./gamepad-panel";
+import { browserPads, Gamepads } from "./gamepads";
 import { Keyboard } from "./keyboard";
 import type { StreamCommand, StreamEvent } from "./messages";
 import { fetchServed, type Mode, type Served, storedMode, storeMode } from "./modes";
@@ -20,6 +22,7 @@ import { SoundPanel } from "./sound-panel";
 import type { StreamStats } from "./stats";
 import type { SoundPlayer } from "./sound-player";
 import { startStream } from "./stream-host";
+import { TouchPad } from "./touch-pad";
 import { TITLES, TransportPanel } from "./transport-panel";
 
 declare global {
@@ -67,9 +70,22 @@ const clipboard = new Clipboard(browserClipboard(), {
   show: (content, written) => clipboardPanel.show(content, written),
 });
 const clipboardPanel = new ClipboardPanel(clipboard, (pictures) => command({ type: "wish", wishes: { enable_binary_clipboard: pictures } }));
+const gamepadPanel = new GamepadPanel();
+const gamepads = new Gamepads(
+  {
+    send: (text) => command({ type: "send", text, droppable: false }),
+    show: (players) => gamepadPanel.show(players),
+    pads: browserPads,
+    now: () => performance.now(),
+  },
+  target.slot,
+);
+const touchPad = new TouchPad((controls) => gamepads.touch(controls));
+for (const type of ["gamepadconnected", "gamepaddisconnected"]) window.addEventListener(type, () => gamepads.wake());
+element("touch-pad-toggle").addEventListener("click", () => touchPad.toggle());
 const keyboard = new Keyboard(
   element("keys") as HTMLTextAreaElement,
-  { KeyS: () => overlay.toggle(), KeyL: () => void mouse.lock() },
+  { KeyS: () => overlay.toggle(), KeyL: () => void mouse.lock(), KeyG: () => touchPad.toggle() },
   () => seen.input && seen.state === "connected",
   (node) => overlay.owns(node),
   input,
@@ -133,6 +149,13 @@ function onEvent(event: StreamEvent): void {
       break;
     case "choices":
       choices.show(event.choices);
+      break;
+    case "gamepads":
+      // Who only watches has none.
+      gamepads.admit(event.allowed && (!target.viewer || target.slot !== null));
+      break;
+    case "rumble":
+      gamepads.rumble(event.slot, event.strong, event.weak, event.ms);
       break;
     case "stats":
       seen.stats = event.stats;

@@ -115,6 +115,10 @@ export type StreamEvent =
   | { type: "speech-refused" }
   /** A track of WebRTC that is not the picture. */
   | { type: "track"; track: MediaStreamTrack }
+  /** Whether the host takes gamepads; it knows of none of this page's yet. */
+  | { type: "gamepads"; allowed: boolean }
+  /** A program lets the gamepad of a slot rumble: heavy and light motor, 0 to 1. */
+  | { type: "rumble"; slot: number; strong: number; weak: number; ms: number }
   /** The server has another mode from now on. */
   | { type: "reload" }
   /** Another transport may do where this one does not come about, for this reason. */

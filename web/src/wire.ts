@@ -65,6 +65,8 @@ export type ServerText =
   | { kind: "speech-refused" }
   /** The encoder in use. */
   | { kind: "encoder"; name: string }
+  /** A program lets a gamepad rumble. */
+  | { kind: "rumble"; slot: number; strong: number; weak: number; ms: number }
   /** The server has another mode: what it serves is to be asked again. */
   | { kind: "reload" }
   | { kind: "kill"; reason: string }
@@ -326,8 +328,17 @@ function parseDisplays(message: Record<string, unknown> | null): ServerText | nu
 function parseAction(message: Record<string, unknown> | null): ServerText | null {
   const action = message?.action;
   if (action === "reload") return { kind: "reload" };
-  if (typeof action !== "string" || !action.startsWith("encoder,")) return null;
+  if (typeof action !== "string") return null;
+  if (action.startsWith("rumble,")) return parseRumble(action.slice(7));
+  if (!action.startsWith("encoder,")) return null;
   return { kind: "encoder", name: action.slice(8, 8 + MAX_NAME) };
+}
+
+/** `<slot>,<heavy>,<light>,<ms>`, motors from 0 to 1. */
+function parseRumble(text: string): ServerText | null {
+  if (!/^[0-3],[01](\.\d+)?,[01](\.\d+)?,\d{1,10}$/.test(text)) return null;
+  const [slot = 0, strong = 0, weak = 0, ms = 0] = text.split(",").map(Number);
+  return strong <= 1 && weak <= 1 ? { kind: "rumble", slot, strong, weak, ms } : null;
 }
 
 function parseCursor(message: Record<string, unknown> | null): ServerText | null {
