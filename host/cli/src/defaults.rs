@@ -21,6 +21,10 @@ pub(crate) const TURN_LONGTERM_PLUGIN: &str = "selkies.turn-longterm";
 pub(crate) const TURN_SECRET_PLUGIN: &str = "selkies.turn-hmac";
 /// See [`CLOUDFLARE_PLUGIN`].
 pub(crate) const STUN_PLUGIN: &str = "selkies.stun-list";
+/// Gamepads through the interposer's sockets.
+pub(crate) const GAMEPAD_PLUGIN: &str = "selkies.gamepad";
+/// Gamepads as devices of the kernel.
+pub(crate) const UINPUT_PLUGIN: &str = "selkies.uinput";
 /// Size of a display of our own before the first browser asks for another, in pixels.
 pub(crate) const OWN_DISPLAY_SIZE: (u32, u32) = (1920, 1080);
 

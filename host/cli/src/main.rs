@@ -8,6 +8,7 @@ mod control;
 mod defaults;
 mod desktop;
 mod failure;
+mod gamepads;
 mod keeper;
 mod logging;
 mod rtc;

@@ -9,7 +9,7 @@ use std::{
 
 use clap::ArgMatches;
 use selkies_config::Config;
-use selkies_media::{Backend, RtcThreads, Studio, StudioParts};
+use selkies_media::{Backend, Backends, RtcThreads, Studio, StudioParts};
 use selkies_plugin_host::{HostServices, Inventory, Origin, SlabPool, TransportInstance, environment};
 use selkies_server::{BasicAuth, Hub, HubSink, Listening, ServerOptions, offer_through_relay};
 use selkies_session::{Policy, Session};
@@ -153,9 +153,7 @@ async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
         rtc_sources,
         node,
     } = parts;
-    let backends = &stage.backends;
-    let session = session(&config, backends.display.is_some(), backends.clipboard.is_some());
-    let hub = Hub::new(config.clone(), session);
+    let hub = Hub::new(config.clone(), session(&config, &stage.backends));
     attach_transports(&stage, &services, &hub)?;
     hub.offer_codecs(stage.backends.whole_frame_codecs());
     let judge = supervision.clone();
@@ -285,12 +283,14 @@ fn attach_transports(stage: &Stage, services: &HostServices, hub: &Arc<Hub>) -> 
 }
 
 /// The session as the operator allows it; what this version cannot do is off.
-fn session(config: &Config, can_resize: bool, can_copy: bool) -> Session {
+fn session(config: &Config, backends: &Backends) -> Session {
+    let (can_resize, can_copy) = (backends.display.is_some(), backends.clipboard.is_some());
+    let has_gamepads = !backends.gamepads.is_empty();
     let (sharing, clipboard) = (config.sharing(), config.clipboard());
     let policy = Policy {
         sharing: sharing.enabled,
         shared: sharing.view_only,
-        players: [false; 3],
+        players: if has_gamepads { sharing.players } else { [false; 3] },
         collab: false,
         audio: false,
         microphone: false,
@@ -300,7 +300,7 @@ fn session(config: &Config, can_resize: bool, can_copy: bool) -> Session {
         clipboard_out: clipboard.outward && can_copy,
         clipboard_binary: clipboard.binary,
         clipboard_binary_locked: clipboard.binary_locked,
-        gamepad: false,
+        gamepad: has_gamepads,
         resize: config.enable_resize() && can_resize,
         max_clients: 256,
         ..Policy::default()

@@ -106,12 +106,32 @@ pub(crate) fn set(
         [] => offering(&capture, ids::INPUT_V1).into_iter().collect(),
         named => named.iter().map(|named| loader.backend(named)).collect::<Result<_, _>>()?,
     };
+    let gamepads = gamepads(config, &mut loader)?;
     let transports = transports(config, &mut loader)?;
     let encoders = encoders(config, &mut loader)?;
-    Ok(Stage {
-        backends: Backends { capture, display: display_part, cursor, clipboard, input, encoders },
-        transports,
-    })
+    let backends = Backends { capture, display: display_part, cursor, clipboard, input, gamepads, encoders };
+    Ok(Stage { backends, transports })
+}
+
+/// The ways to programs for gamepads. One that is named in the file has to be there; others are only missed.
+fn gamepads(config: &Config, loader: &mut Loader<'_>) -> Result<Vec<Backend>, String> {
+    let is_named = !config.file().gamepads.is_empty();
+    let mut found = Vec::new();
+    for way in crate::gamepads::ways(config) {
+        match loader.backend(&way) {
+            Ok(backend) if backend.plugin.offers(ids::GAMEPAD_V1) => found.push(backend),
+            Ok(backend) => {
+                let id = backend.plugin.id();
+                return Err(format!(
+                    "CL034 plugin {id} does not offer {}; name another under gamepads",
+                    ids::GAMEPAD_V1
+                ));
+            }
+            Err(text) if is_named => return Err(text),
+            Err(text) => debug!("gamepads go another way: {text}"),
+        }
+    }
+    Ok(found)
 }
 
 /// The transports that the file names, or those of the modes that are served. One that is not on this machine, or does not

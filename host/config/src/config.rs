@@ -55,6 +55,19 @@ pub struct Sharing {
     pub enabled: bool,
     /// View-only links (`#shared`) are open; implies `enabled`.
     pub view_only: bool,
+    /// Links for the players 2, 3 and 4 (`#player2`...) are open; imply `enabled`.
+    pub players: [bool; 3],
+}
+
+/// How gamepads of browsers reach programs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GamepadSettings {
+    /// They do at all.
+    pub enabled: bool,
+    /// As devices of the kernel; `None`: where that works and no interposer is in use.
+    pub uinput: Option<bool>,
+    /// Folder of the sockets for the interposer; `None`: the usual one.
+    pub socket_path: Option<PathBuf>,
 }
 
 impl Config {
@@ -247,7 +260,27 @@ impl Config {
     #[must_use]
     pub fn sharing(&self) -> Sharing {
         let enabled = self.bool("enable_sharing");
-        Sharing { enabled, view_only: enabled && self.bool("enable_shared") }
+        let players = ["enable_player2", "enable_player3", "enable_player4"];
+        Sharing {
+            enabled,
+            view_only: enabled && self.bool("enable_shared"),
+            players: players.map(|player| enabled && self.bool(player)),
+        }
+    }
+
+    /// How gamepads of browsers reach programs.
+    #[must_use]
+    pub fn gamepads(&self) -> GamepadSettings {
+        let path = self.text("js_socket_path");
+        GamepadSettings {
+            enabled: self.bool("gamepad_enabled"),
+            uinput: match self.choice("uinput_gamepad") {
+                "true" => Some(true),
+                "false" => Some(false),
+                _ => None,
+            },
+            socket_path: (!path.is_empty()).then(|| path.into()),
+        }
     }
 
     /// Older packets that a message of sound repeats for pages that lose some; 0 for none.

@@ -51,10 +51,14 @@ pub struct ConfigFile {
     #[serde(default)]
     #[schemars(length(max = 16))]
     pub transports: Vec<PluginUse>,
-    /// Where keys, pointer and gamepads go, the first that can take an event.
+    /// Where keys and pointer go, the first that can take an event.
     #[serde(default)]
     #[schemars(length(max = 16))]
     pub input: Vec<PluginUse>,
+    /// How programs see gamepads, the first that works. Takes the place of the setting `uinput_gamepad`.
+    #[serde(default)]
+    #[schemars(length(max = 16))]
+    pub gamepads: Vec<PluginUse>,
     /// Where STUN and TURN servers come from, the first that answers. Takes the place of the settings about them.
     #[serde(default)]
     #[schemars(length(max = 16))]

@@ -47,7 +47,7 @@ mod wire;
 pub use cli::args;
 pub use client::{ClientError, ClientSettings, DisplayId, MAX_CLIENT_BYTES};
 pub use clipboard::ClipboardRules;
-pub use config::{BasicAuth, Config, LogFormat, Sharing};
+pub use config::{BasicAuth, Config, GamepadSettings, LogFormat, Sharing};
 pub use docs::docs_page;
 pub use error::{Code, ConfigError, ConfigErrors, Origin, Remedy};
 pub use file::{ConfigFile, EncoderUse, Isolation, Placement, PluginUse, PluginsSection};

@@ -113,7 +113,7 @@ fn uses(json: &Json) -> impl Iterator<Item = Use<'_>> {
     let singles = ["capture", "display", "cursor", "clipboard"]
         .into_iter()
         .filter_map(|key| Some((format!("/{key}"), json.get(key)?)));
-    let items = ["encoders", "transports", "input", "rtc_config"].into_iter().flat_map(|key| {
+    let items = ["encoders", "transports", "input", "gamepads", "rtc_config"].into_iter().flat_map(|key| {
         let items = json.get(key).and_then(Json::as_array).into_iter().flatten().enumerate();
         items.map(move |(index, item)| (format!("/{key}/{index}"), item))
     });

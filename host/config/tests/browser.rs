@@ -88,7 +88,6 @@ fn what_does_not_exist_yet_is_off_and_locked() {
     for name in [
         "audio_enabled",
         "microphone_enabled",
-        "gamepad_enabled",
         "second_screen",
         "command_enabled",
         "enable_collab",
@@ -98,6 +97,7 @@ fn what_does_not_exist_yet_is_off_and_locked() {
     ] {
         assert_eq!(settings[name], off, "{name}");
     }
+    assert_eq!(settings["gamepad_enabled"]["value"], true);
     assert_eq!(settings["file_transfers"]["value"], json!([]));
     assert_eq!(
         settings["mode"],

@@ -80,6 +80,8 @@ pub struct Backends {
     pub clipboard: Option<Backend>,
     /// What injects input; events go to the first that understands their kind.
     pub input: Vec<Backend>,
+    /// How programs see gamepads; the first that works serves.
+    pub gamepads: Vec<Backend>,
     /// Encoders in the order of preference, at least one.
     pub encoders: Vec<EncoderBackend>,
 }

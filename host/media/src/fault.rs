@@ -13,7 +13,7 @@ pub struct PluginFault {
     pub plugin: Arc<str>,
     /// Its version.
     pub version: String,
-    /// What it was doing: `encoder`, `capture`, `display`, `cursor`, `input`.
+    /// What it was doing: `encoder`, `capture`, `display`, `cursor`, `input`, `gamepad`.
     pub part: &'static str,
     /// Stable code of the error.
     pub code: &'static str,

@@ -204,6 +204,7 @@ impl Keys {
                 InputAction::Scroll { x: dx.saturating_mul(NOTCH), y: dy.saturating_mul(NOTCH) }
             }
             InputEvent::FingerScroll { dx, dy } => InputAction::Scroll { x: finger(dx), y: finger(dy) },
+            // Gamepads have a thread of their own.
             InputEvent::FingerScrollEnd | InputEvent::Gamepad(_) | InputEvent::GamepadNeutral { .. } => {
                 return Vec::new();
             }

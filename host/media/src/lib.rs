@@ -15,6 +15,7 @@ mod encoding;
 mod farewell;
 mod fault;
 mod figures;
+mod gamepad;
 mod gate;
 mod heeding;
 mod input;
@@ -60,6 +61,9 @@ pub trait Observer: Send + Sync {
     /// not asked about. It was chosen for a page that decodes `among`, what [`Studio::choose_among`] said last by then.
     /// Its frames come whole, or `striped`.
     fn encoder_used(&self, encoder: &str, codec: Option<Codec>, striped: bool, among: Option<Codecs>);
+    /// A program lets the gamepad of a slot (0 to 3) rumble: heavy and light motor, 0 to 65535, both 0 for an end, and for how
+    /// many milliseconds.
+    fn rumble(&self, slot: u8, strong: u16, weak: u16, duration_ms: u32);
     /// Another encoder than before goes on with the running stream, for this reason.
     fn encoder_replaced(&self, encoder: &str, reason: &str);
 }

@@ -26,6 +26,7 @@ use crate::{
     cursor::{self, CursorStop},
     display::{self, DisplayDesk, Wish},
     farewell::{Farewells, UNENDED},
+    gamepad::{self, GamepadDesk, is_gamepad},
     gate::Gate,
     input,
     orders::Orders,
@@ -88,6 +89,7 @@ pub struct Studio {
     clipboard: Arc<ClipboardDesk>,
     input: Option<Sender<Vec<InputEvent>>>,
     dropped_input: Arc<AtomicBool>,
+    gamepads: Option<Arc<GamepadDesk>>,
     gate: Arc<Gate>,
     /// The plugins of the threads that have one of their own.
     slots: Vec<Arc<Slot>>,
@@ -135,6 +137,7 @@ impl Studio {
             clipboard: Arc::default(),
             input: None,
             dropped_input: Arc::default(),
+            gamepads: None,
             gate: gate.clone(),
             slots: Vec::new(),
             in_use: Mutex::default(),
@@ -172,6 +175,13 @@ impl Studio {
                 let settle = || desk.iter().for_each(|desk| desk.settle());
                 input::run(&devices, &services, &receive, &dropped, &gate, &settle);
             })?;
+        }
+        if !backends.gamepads.is_empty() {
+            let (services, observer, gate) = (services.clone(), observer.clone(), gate.clone());
+            let ways: Vec<_> = backends.gamepads.iter().map(|way| studio.slot(way.clone())).collect();
+            let desk = Arc::new(GamepadDesk::default());
+            studio.gamepads = Some(desk.clone());
+            studio.spawn("gamepad", move || gamepad::run(&ways, &services, &*observer, &gate, &desk))?;
         }
         let video = Video {
             fallback: Fallback::new(backends.encoders.len()),
@@ -269,6 +279,9 @@ impl Studio {
                 // Where batches wait, the thread looks anyway.
                 let _ = input.try_send(Vec::new());
             }
+            if let Some(gamepads) = &self.gamepads {
+                gamepads.look();
+            }
         }
         changed
     }
@@ -294,7 +307,15 @@ impl Studio {
 
     /// Injects input, in order. Does not block: a device that is busy for long loses events.
     pub fn inject(&self, events: Vec<InputEvent>) {
+        let (pads, events): (Vec<_>, Vec<_>) = events.into_iter().partition(is_gamepad);
+        if let Some(gamepads) = self.gamepads.as_ref().filter(|_| !pads.is_empty()) {
+            self.orders.hurry();
+            gamepads.leave(pads);
+        }
         let Some(input) = &self.input else { return };
+        if events.is_empty() {
+            return;
+        }
         if events.iter().any(is_answered) {
             self.orders.hurry();
         }
@@ -336,6 +357,9 @@ impl Studio {
         self.cursor.stop();
         self.clipboard.stop();
         self.input = None;
+        if let Some(gamepads) = self.gamepads.take() {
+            gamepads.stop();
+        }
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 warn!("a media thread ended by a panic");
@@ -397,6 +421,7 @@ fn check(backends: &Backends) -> Result<(), StudioError> {
     let needed = needed.chain([(backends.cursor.as_ref(), ids::CURSOR_V1)]);
     let needed = needed.chain([(backends.clipboard.as_ref(), ids::CLIPBOARD_V1)]);
     let needed = needed.chain(backends.input.iter().map(|backend| (Some(backend), ids::INPUT_V1)));
+    let needed = needed.chain(backends.gamepads.iter().map(|backend| (Some(backend), ids::GAMEPAD_V1)));
     for (backend, table) in needed {
         if let Some(backend) = backend.filter(|backend| !backend.plugin.offers(table)) {
             return Err(StudioError::WrongPart(backend.lacks(table)));

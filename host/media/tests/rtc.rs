@@ -36,6 +36,7 @@ impl Observer for Heard {
         FaultVerdict::Again
     }
     fn encoder_used(&self, _: &str, _: Option<Codec>, _: bool, _: Option<Codecs>) {}
+    fn rumble(&self, _: u8, _: u16, _: u16, _: u32) {}
     fn encoder_replaced(&self, _: &str, _: &str) {}
 }
 

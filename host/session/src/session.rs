@@ -12,6 +12,7 @@ mod negotiation;
 mod ownership;
 mod picture;
 mod policy;
+mod rumble;
 mod sound;
 mod stock;
 
@@ -201,6 +202,9 @@ impl Session {
                 self.encoder_used(encoder, codec, striped, among, &mut out)
             }
             Event::SoundChanged { missing } => self.sound_changed(missing, &mut out),
+            Event::Rumble { slot, strong, weak, duration_ms } => {
+                self.rumble(slot, [strong, weak], duration_ms, &mut out)
+            }
             Event::ShutDown { last } => self.shut_down(last, &mut out),
         }
         if mustered && !self.ended {

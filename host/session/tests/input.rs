@@ -5,7 +5,7 @@ mod desk;
 use std::time::Duration;
 
 use desk::{Desk, controller};
-use selkies_session::{Action, Button, Event, InputEvent};
+use selkies_session::{Action, Button, ClientId, Event, InputEvent};
 
 #[test]
 fn held_keys_and_buttons_are_released_with_their_client() {
@@ -89,4 +89,17 @@ fn the_pointer_mask_becomes_buttons_and_wheel() {
     desk.input(1, "m,5,5,0,0,10");
     assert!(desk.say(1, "m,4,4,1,0,9").is_empty());
     assert_eq!(desk.input(1, "m2,1,1,1,0,8"), [InputEvent::PointerBy { dx: 1, dy: 1 }]);
+}
+
+#[test]
+fn a_rumble_goes_to_the_player_of_the_pad() {
+    let mut desk = Desk::with_owner();
+    let rumble = |slot, strong| Event::Rumble { slot, strong, weak: 13_107, duration_ms: 250 };
+    assert!(desk.handle(rumble(0, 65_535)).is_empty(), "nobody plays");
+    desk.say(1, "js,c,0,UGFk,4,17");
+    let text = r#"system,{"action":"rumble,0,1.000,0.200,250"}"#.to_owned();
+    assert_eq!(desk.handle(rumble(0, 65_535)), [Action::SendText { to: vec![ClientId(1)], text }]);
+    assert!(desk.handle(rumble(1, 0)).is_empty(), "another slot");
+    desk.say(1, "js,d,0");
+    assert!(desk.handle(rumble(0, 0)).is_empty());
 }

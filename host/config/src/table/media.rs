@@ -113,7 +113,12 @@ pub(super) const ROWS: &[Setting] = &[
         "Audio device name for capture.").hidden().not_yet("audio"),
 
     row("gamepad_enabled", Kind::Bool, "true", Section::Input,
-        "Enable gamepad support.").not_yet("gamepads"),
+        "Enable gamepad support."),
+    row("uinput_gamepad", Kind::Choice { allowed: &["auto", "true", "false"], span: None }, "auto", Section::Input,
+        "Gamepads as devices of the kernel (/dev/uinput): true where that works, false for the interposer's sockets, auto for \
+         devices where no interposer is in use (SELKIES_INTERPOSER).").hidden(),
+    row("js_socket_path", Kind::Text, "", Section::Input,
+        "Folder of the interposer's sockets; empty for XDG_RUNTIME_DIR, and /tmp where that is not set.").hidden(),
     row("use_browser_cursors", Kind::Bool, "false", Section::Input,
         "Use browser CSS cursors instead of rendering to canvas. Told to the page: Selkies' own follows it, the one \
          inside the host always does so.").client(),

@@ -61,9 +61,9 @@ pub(super) const ROWS: &[Setting] = &[
     row("enable_shared", Kind::Bool, "true", Section::Sharing,
         "Enable view-only sharing links."),
     row("enable_player2", Kind::Bool, "true", Section::Sharing,
-        "Enable sharing link for gamepad player 2.").not_yet("gamepads"),
+        "Enable sharing link for gamepad player 2."),
     row("enable_player3", Kind::Bool, "true", Section::Sharing,
-        "Enable sharing link for gamepad player 3.").not_yet("gamepads"),
+        "Enable sharing link for gamepad player 3."),
     row("enable_player4", Kind::Bool, "true", Section::Sharing,
-        "Enable sharing link for gamepad player 4.").not_yet("gamepads"),
+        "Enable sharing link for gamepad player 4."),
 ];

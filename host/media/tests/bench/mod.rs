@@ -144,6 +144,9 @@ impl Observer for Heard {
         let among = among.map_or_else(String::new, |among| format!(" among {among}"));
         self.say(format!("uses {encoder} {}{among}", codec.map_or("-", Codec::name)));
     }
+    fn rumble(&self, slot: u8, strong: u16, weak: u16, duration_ms: u32) {
+        self.say(format!("rumble {slot} {strong} {weak} {duration_ms}"));
+    }
     fn encoder_replaced(&self, encoder: &str, reason: &str) {
         self.say(format!("replaced by {encoder}: {reason}"));
     }
@@ -174,6 +177,7 @@ impl Bench {
             cursor: None,
             clipboard: None,
             input: Vec::new(),
+            gamepads: Vec::new(),
             encoders: plugins.encoders(),
         })
     }
@@ -187,6 +191,7 @@ impl Bench {
             cursor: None,
             clipboard: None,
             input: Vec::new(),
+            gamepads: Vec::new(),
             encoders: plugins.h264(),
         })
     }
@@ -200,7 +205,21 @@ impl Bench {
             cursor: None,
             clipboard: None,
             input: Vec::new(),
+            gamepads: Vec::new(),
             encoders: encoders(plugins),
+        })
+    }
+
+    /// Films a picture that stands still, and shows programs gamepads by the first way that works of these, which are
+    /// configurations of the gamepad plugin.
+    pub(crate) fn gamepads(ways: &[serde_json::Value]) -> Self {
+        Self::start(settings(), |plugins| Backends {
+            capture: plugins.backend("selkies.test-pattern", &json!({ "width": 64, "height": 64, "fps": 0 })),
+            display: None,
+            cursor: None,
+            input: Vec::new(),
+            gamepads: ways.iter().map(|way| plugins.backend("selkies.gamepad", way)).collect(),
+            encoders: plugins.encoders(),
         })
     }
 
@@ -214,6 +233,7 @@ impl Bench {
                 cursor: Some(x11.clone()),
                 clipboard: Some(x11.clone()),
                 input: vec![x11],
+                gamepads: Vec::new(),
                 encoders: plugins.encoders(),
             }
         })

@@ -18,12 +18,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Folder under `plugins/` and name of the library.
-const PLUGINS: [(&str, &str); 9] = [
+const PLUGINS: [(&str, &str); 10] = [
     ("test-pattern", "libselkies_test_pattern.so"),
     ("striped-jpeg", "libselkies_striped_jpeg.so"),
     ("websocket", "libselkies_websocket.so"),
     ("x11", "libselkies_x11.so"),
     ("x264", "libselkies_x264.so"),
+    ("gamepad", "libselkies_gamepad.so"),
     ("static-rtc", "libselkies_static_rtc.so"),
     ("turn-hmac", "libselkies_turn_hmac.so"),
     ("stun-list", "libselkies_stun_list.so"),

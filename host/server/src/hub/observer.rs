@@ -37,6 +37,10 @@ impl Observer for Hub {
         self.handle(Event::EncoderUsed { encoder, codec, striped, among });
     }
 
+    fn rumble(&self, slot: u8, strong: u16, weak: u16, duration_ms: u32) {
+        self.handle(Event::Rumble { slot, strong, weak, duration_ms });
+    }
+
     fn encoder_replaced(&self, encoder: &str, reason: &str) {
         self.handle(Event::EncoderReplaced { encoder: encoder.to_owned(), reason: reason.to_owned() });
     }

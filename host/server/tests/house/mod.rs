@@ -136,6 +136,7 @@ impl House {
             cursor: None,
             clipboard: None,
             input: Vec::new(),
+            gamepads: Vec::new(),
             encoders: [plugins.encoders(), more(&plugins)].concat(),
         };
         hub.offer_codecs(backends.whole_frame_codecs());

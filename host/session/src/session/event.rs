@@ -126,6 +126,17 @@ pub enum Event<'a> {
         /// Why there is none, for the user; `None` where there is some.
         missing: Option<String>,
     },
+    /// A program lets a gamepad rumble.
+    Rumble {
+        /// Slot 0-3.
+        slot: u8,
+        /// The heavy motor, 0 to 65535.
+        strong: u16,
+        /// The light motor; both 0: stop.
+        weak: u16,
+        /// Milliseconds.
+        duration_ms: u32,
+    },
     /// The host ends.
     ShutDown {
         /// True when it will not come back: pages are told to stop retrying.

@@ -171,6 +171,11 @@ impl HeldInput {
         vec![InputEvent::Gamepad(message)]
     }
 
+    /// Who drives a pad.
+    pub(super) fn player(&self, slot: u8) -> Option<ClientId> {
+        self.pads.get(&slot).map(|pad| pad.client)
+    }
+
     /// Releases all that `client` alone holds, and forgets it.
     pub(super) fn release(&mut self, client: ClientId) -> Vec<InputEvent> {
         let mut events = self.release_keys(client);
