@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Process } from "./processes.mjs";
 import { ROOT, run, TARGET, until } from "./tools.mjs";
@@ -62,6 +63,13 @@ export function hostAlone() {
   return copy;
 }
 
+/** A folder for sockets, whose names must be short. */
+export function socketFolder() {
+  const path = mkdtempSync(join(tmpdir(), "pads-"));
+  folders.push(path);
+  return path;
+}
+
 /** A running host. */
 export class Host {
   /**
@@ -79,7 +87,7 @@ export class Host {
       writeFileSync(file, JSON.stringify(config, null, 2));
       given.push("--config", file);
     }
-    const memory = { SELKIES_STATE_DIR: join(place, "state"), ...env };
+    const memory = { SELKIES_STATE_DIR: join(place, "state"), SELKIES_JS_SOCKET_PATH: socketFolder(), ...env };
     return Host.follow(HOST, [...given, ...args], { env: environment(memory), cwd: place, port, wait });
   }
 

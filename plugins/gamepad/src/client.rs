@@ -7,9 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use selkies_gamepad_support::Record;
+
 use crate::{
     pad::Pad,
-    wire::{self, Change, Form, Moment, RECORD_BYTES, Record},
+    wire::{self, Change, Form, Moment, RECORD_BYTES},
 };
 
 /// How long the byte with the program's width may take.
@@ -141,7 +143,7 @@ impl Client {
                     continue;
                 }
                 let record = std::mem::take(&mut self.record);
-                let parsed = record.try_into().ok().and_then(Record::parse).filter(|_| self.event_device);
+                let parsed = record.try_into().ok().and_then(wire::record).filter(|_| self.event_device);
                 let Some(record) = parsed else { return Heard::End };
                 records.push(record);
             }

@@ -7,10 +7,8 @@
 mod client;
 mod identity;
 mod listener;
-mod mixer;
 mod pad;
 mod plugin;
-mod rumbles;
 mod seat;
 mod server;
 pub mod wire;

@@ -5,12 +5,12 @@ use std::{
     time::Instant,
 };
 
+use selkies_gamepad_support::Mixer;
 use selkies_plugin_sdk::{GamepadChange, GamepadIdentity, GamepadRumble};
 
 use crate::{
     client::{Client, Heard},
     listener::Listener,
-    mixer::Mixer,
     pad::Pad,
     wire::Moment,
 };

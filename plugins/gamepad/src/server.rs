@@ -13,9 +13,10 @@ use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
     io::Errno,
 };
+use selkies_gamepad_support::Rumbles;
 use selkies_plugin_sdk::{GamepadChange, GamepadEvent, GamepadIdentity, GamepadRumble, Wake};
 
-use crate::{rumbles::Rumbles, seat::Seat, wire::Moment};
+use crate::{seat::Seat, wire::Moment};
 
 /// The slots and who waits for what.
 #[derive(Debug)]

@@ -15,6 +15,7 @@
 //! | 10, 11 | milliseconds before it begins |
 //! | 12, 13 | how often it plays; of 3: the strength, 65535 for all |
 
+use selkies_gamepad_support::Record;
 use selkies_plugin_sdk::GamepadIdentity;
 
 /// Bytes of `js_config_t`.
@@ -134,35 +135,22 @@ fn scaled(value: i32, (least, greatest): (i32, i32)) -> i16 {
     i16::try_from(scaled).unwrap_or(0)
 }
 
-/// What a record says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Record {
-    /// An effect begins, or begins anew.
-    Play { effect: u16, strong: u16, weak: u16, length_ms: u16, delay_ms: u16, count: u16 },
-    /// An effect ends.
-    Stop { effect: u16 },
-    /// All effects are to be so strong.
-    Gain(u16),
-}
-
-impl Record {
-    /// `None` for what is no record.
-    pub(crate) fn parse(bytes: [u8; RECORD_BYTES]) -> Option<Self> {
-        let short = |at: usize| u16::from_ne_bytes([bytes[at], bytes[at + 1]]);
-        Some(match bytes[0] {
-            1 => Self::Play {
-                effect: short(2),
-                strong: short(4),
-                weak: short(6),
-                length_ms: short(8),
-                delay_ms: short(10),
-                count: short(12),
-            },
-            2 => Self::Stop { effect: short(2) },
-            3 => Self::Gain(short(12)),
-            _ => return None,
-        })
-    }
+/// What a record says; `None` for what is no record.
+pub(crate) fn record(bytes: [u8; RECORD_BYTES]) -> Option<Record> {
+    let short = |at: usize| u16::from_ne_bytes([bytes[at], bytes[at + 1]]);
+    Some(match bytes[0] {
+        1 => Record::Play {
+            effect: short(2),
+            strong: short(4),
+            weak: short(6),
+            length_ms: short(8),
+            delay_ms: short(10),
+            count: short(12),
+        },
+        2 => Record::Stop { effect: short(2) },
+        3 => Record::Gain(short(12)),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -186,7 +174,7 @@ mod tests {
         }
         let parsed = [0, 1, 2, 3, 4].map(|kind| {
             bytes[0] = kind;
-            Record::parse(bytes)
+            record(bytes)
         });
         let play = Record::Play { effect: 7, strong: 1, weak: 2, length_ms: 3, delay_ms: 4, count: 5 };
         let wanted = [None, Some(play), Some(Record::Stop { effect: 7 }), Some(Record::Gain(5)), None];

@@ -158,6 +158,30 @@ fn sdl_opens_a_game_controller_which_rumbles() {
     }
 }
 
+#[test]
+fn sdl_finds_gamepads_by_the_stand_in_for_udev() {
+    let mut stage = stage();
+    let program = stage.compile("sdl", &["-lSDL2"]);
+    let folder = stage.folder.path().join("lib").join(native());
+    let libraries = ["selkies_joystick_interposer.so", "udev/libudev.so.1"].map(|name| folder.join(name));
+    let mut command = Command::new(program);
+    command.env("SELKIES_JS_SOCKET_PATH", stage.folder.path());
+    command.env("LD_PRELOAD", libraries.map(|path| path.to_string_lossy().into_owned()).join(":"));
+    let mut sdl = Program::start(command);
+    sdl.sees("added, 1 in all");
+    sdl.sees("controller: X360 Controller");
+    stage.button(0, true);
+    sdl.sees("button a 1");
+    let identity = program::xbox();
+    stage.pads.plug(3, &identity).expect("a free slot");
+    sdl.sees("added, 2 in all");
+    stage.pads.unplug(3).expect("it is there");
+    sdl.sees("removed, 1 in all");
+    stage.button(0, false);
+    sdl.sees("button a 0");
+    assert!(sdl.is_running());
+}
+
 /// Everything that programs ask of nodes and devices, in both widths.
 fn asks(triplet: &str, options: &[&str], long: &str) {
     let mut stage = stage();

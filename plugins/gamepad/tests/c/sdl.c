@@ -1,11 +1,11 @@
-/* Prints what SDL says of a game controller; it rumbles when Start is pressed. */
+/* Prints what SDL says of game controllers, of which it opens the first; it rumbles when Start is pressed. An argument names
+ * the device; without one SDL looks for devices itself. */
 #include <SDL2/SDL.h>
 #include <stdio.h>
 
 int main(int argc, char **argv) {
-  if (argc < 2) return 2;
   setvbuf(stdout, NULL, _IOLBF, 0);
-  SDL_SetHint(SDL_HINT_JOYSTICK_DEVICE, argv[1]);
+  if (argc > 1) SDL_SetHint(SDL_HINT_JOYSTICK_DEVICE, argv[1]);
   SDL_SetHint(SDL_HINT_JOYSTICK_ALLOW_BACKGROUND_EVENTS, "1");
   SDL_SetHint(SDL_HINT_VIDEODRIVER, "dummy");
   if (SDL_Init(SDL_INIT_GAMECONTROLLER) != 0) {
@@ -16,6 +16,7 @@ int main(int argc, char **argv) {
   for (;;) {
     SDL_Event event;
     if (!SDL_WaitEventTimeout(&event, 1000)) continue;
+    if (event.type == SDL_CONTROLLERDEVICEADDED) printf("added, %d in all\n", SDL_NumJoysticks());
     if (event.type == SDL_CONTROLLERDEVICEADDED && !pad) {
       pad = SDL_GameControllerOpen(event.cdevice.which);
       SDL_Joystick *joystick = SDL_GameControllerGetJoystick(pad);
@@ -32,10 +33,8 @@ int main(int argc, char **argv) {
         SDL_GameControllerRumble(pad, 0x8000, 0x4000, 60000);
     } else if (event.type == SDL_CONTROLLERAXISMOTION) {
       printf("axis %s %d\n", SDL_GameControllerGetStringForAxis(event.caxis.axis), event.caxis.value);
-    } else if (event.type == SDL_CONTROLLERDEVICEREMOVED) {
-      printf("removed\n");
-      if (pad) SDL_GameControllerClose(pad);
-      pad = NULL;
+    } else if (event.type == SDL_JOYDEVICEREMOVED) {
+      printf("removed, %d in all\n", SDL_NumJoysticks());
     }
   }
 }

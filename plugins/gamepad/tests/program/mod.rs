@@ -35,6 +35,29 @@ pub(crate) fn identity() -> GamepadIdentity {
     }
 }
 
+/// What most players have.
+pub(crate) fn xbox() -> GamepadIdentity {
+    let stick = |code| GamepadAxis {
+        code,
+        minimum: -32767,
+        maximum: 32767,
+        rest: 0,
+        fuzz: 16,
+        flat: 128,
+        resolution: 1,
+    };
+    let hat = |code| GamepadAxis { minimum: -1, maximum: 1, fuzz: 0, flat: 0, ..stick(code) };
+    GamepadIdentity {
+        name: "Microsoft X-Box 360 pad".into(),
+        vendor: 0x045e,
+        product: 0x028e,
+        version: 0x0114,
+        buttons: vec![0x130, 0x131, 0x133, 0x134, 0x136, 0x137, 0x13a, 0x13b, 0x13c, 0x13d, 0x13e],
+        axes: [0, 1, 2, 3, 4, 5].map(stick).into_iter().chain([16, 17].map(hat)).collect(),
+        ..identity()
+    }
+}
+
 fn forward(output: impl Read + Send + 'static, lines: Sender<String>) {
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {

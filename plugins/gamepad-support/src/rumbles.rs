@@ -4,20 +4,20 @@ use selkies_plugin_sdk::GamepadRumble;
 
 /// Rumbles that wait.
 #[derive(Debug, Default)]
-pub(crate) struct Rumbles {
+pub struct Rumbles {
     newest: [Option<GamepadRumble>; 4],
 }
 
 impl Rumbles {
     /// Takes the place of what waits for the same slot.
-    pub(crate) fn put(&mut self, rumble: GamepadRumble) {
+    pub fn put(&mut self, rumble: GamepadRumble) {
         if let Some(place) = self.newest.get_mut(usize::from(rumble.slot)) {
             *place = Some(rumble);
         }
     }
 
     /// The next one.
-    pub(crate) fn take(&mut self) -> Option<GamepadRumble> {
+    pub fn take(&mut self) -> Option<GamepadRumble> {
         self.newest.iter_mut().find_map(Option::take)
     }
 }

@@ -5,25 +5,53 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::wire::Record;
-
 /// Longest time for which motors are told to run; where effects go on they are told anew after half of it, so that a
 /// gamepad whose host falls silent falls still (Selkies 2.1.0 has the same).
 const LEASE: Duration = Duration::from_secs(2);
 /// Effects that one program may have playing.
 const MAX_EFFECTS: usize = 64;
 
+/// What a program does with its effects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// An effect begins, or begins anew.
+    Play {
+        /// Its number, the program's own.
+        effect: u16,
+        /// The heavy motor, 0 to 65535.
+        strong: u16,
+        /// The light motor.
+        weak: u16,
+        /// Milliseconds; 0: until it is ended.
+        length_ms: u16,
+        /// Milliseconds before it begins.
+        delay_ms: u16,
+        /// How often it plays; 0 ends it.
+        count: u16,
+    },
+    /// An effect ends.
+    Stop {
+        /// Its number.
+        effect: u16,
+    },
+    /// All effects of the program are to be so strong, 65535 as they say.
+    Gain(u16),
+}
+
 /// What motors are to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Motors {
-    pub(crate) strong: u16,
-    pub(crate) weak: u16,
-    pub(crate) duration_ms: u32,
+pub struct Motors {
+    /// The heavy motor, 0 to 65535.
+    pub strong: u16,
+    /// The light motor; both 0: stop.
+    pub weak: u16,
+    /// Milliseconds.
+    pub duration_ms: u32,
 }
 
 /// The effects of all programs.
 #[derive(Debug, Default)]
-pub(crate) struct Mixer {
+pub struct Mixer {
     programs: BTreeMap<u64, Program>,
     /// What the motors were told last.
     told: (u16, u16),
@@ -47,7 +75,7 @@ struct Effect {
 
 impl Mixer {
     /// A program said this.
-    pub(crate) fn take(&mut self, program: u64, record: Record, now: Instant) {
+    pub fn take(&mut self, program: u64, record: Record, now: Instant) {
         let program =
             self.programs.entry(program).or_insert(Program { gain: u16::MAX, effects: BTreeMap::new() });
         let ms = |ms: u16| Duration::from_millis(ms.into());
@@ -68,12 +96,12 @@ impl Mixer {
     }
 
     /// A program is gone, and its effects are.
-    pub(crate) fn forget(&mut self, program: u64) {
+    pub fn forget(&mut self, program: u64) {
         self.programs.remove(&program);
     }
 
     /// What the motors are to be told now, if anything.
-    pub(crate) fn mix(&mut self, now: Instant) -> Option<Motors> {
+    pub fn mix(&mut self, now: Instant) -> Option<Motors> {
         let (mut strong, mut weak) = (0u16, 0u16);
         for program in self.programs.values_mut() {
             program.effects.retain(|_, effect| effect.end.is_none_or(|end| end > now));
@@ -101,7 +129,7 @@ impl Mixer {
     }
 
     /// When there may be something to tell, if no program says anything until then.
-    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
+    pub fn deadline(&self, now: Instant) -> Option<Instant> {
         self.next_change(now).into_iter().chain(self.again).min()
     }
 
