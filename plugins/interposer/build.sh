@@ -1,18 +1,24 @@
 #!/bin/sh
 # Builds the interposer for this machine, and for 32-bit programs where gcc can (package gcc-multilib on Debian):
 #
-#   build.sh FOLDER    FOLDER/lib/TRIPLET/selkies_joystick_interposer.so, so that LD_PRELOAD may say 'FOLDER/$LIB/...'
+#   build.sh FOLDER    FOLDER/lib/TRIPLET/selkies_joystick_interposer.so, so that LD_PRELOAD may say 'FOLDER/$LIB/...';
+#                      FOLDER/lib/TRIPLET/udev/libudev.so.1, the stand-in for udev
 set -eu
 here=$(dirname "$0")
 out=${1:?build.sh: name a folder}
+
+options="-std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wno-nonnull-compare -U_FORTIFY_SOURCE -fPIC -fvisibility=hidden
+    -shared -pthread -Wl,-z,now -Wl,-z,noexecstack"
 
 build() {
     triplet=$1
     shift
     mkdir -p "$out/lib/$triplet"
-    gcc "$@" -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wno-nonnull-compare -U_FORTIFY_SOURCE -fPIC -fvisibility=hidden \
-        -shared -pthread -Wl,-z,now -Wl,-z,noexecstack \
-        "$here"/real.c "$here"/devices.c "$here"/handles.c "$here"/joystick.c "$here"/event.c "$here"/effects.c \
+    # In a folder of its own, so that LD_LIBRARY_PATH can name it.
+    mkdir -p "$out/lib/$triplet/udev"
+    gcc "$@" $options -Wl,-soname,libudev.so.1 "$here"/real.c "$here"/devices.c "$here"/udev.c \
+        -o "$out/lib/$triplet/udev/libudev.so.1" -ldl
+    gcc "$@" $options "$here"/real.c "$here"/devices.c "$here"/handles.c "$here"/joystick.c "$here"/event.c "$here"/effects.c \
         "$here"/calls.c "$here"/stats.c -o "$out/lib/$triplet/selkies_joystick_interposer.so" -ldl
 }
 

@@ -76,8 +76,8 @@ static int reach(const char *path) {
   int64_t until = now_ms() + CONNECT_MS;
   while (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
     int error = errno;
-    /* Others wait to be accepted, too. */
-    if ((error != EAGAIN && error != EINTR) || now_ms() >= until) {
+    /* Others wait to be accepted, too; or the socket is so new that nobody listens yet. */
+    if ((error != EAGAIN && error != EINTR && error != ECONNREFUSED) || now_ms() >= until) {
       real()->close(fd);
       return -error;
     }

@@ -217,6 +217,7 @@ impl Bench {
             capture: plugins.backend("selkies.test-pattern", &json!({ "width": 64, "height": 64, "fps": 0 })),
             display: None,
             cursor: None,
+            clipboard: None,
             input: Vec::new(),
             gamepads: ways.iter().map(|way| plugins.backend("selkies.gamepad", way)).collect(),
             encoders: plugins.encoders(),
