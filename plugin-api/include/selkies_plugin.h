@@ -25,12 +25,93 @@
 #define SELKIES_ID_INPUT_V1 "selkies.input/1"
 #define SELKIES_ID_GAMEPAD_V1 "selkies.gamepad/1"
 #define SELKIES_ID_RTC_CONFIG_V1 "selkies.rtc-config/1"
+#define SELKIES_ID_AUDIO_CAPTURE_V1 "selkies.audio-capture/1"
+#define SELKIES_ID_AUDIO_ENCODER_V1 "selkies.audio-encoder/1"
+#define SELKIES_ID_AUDIO_SINK_V1 "selkies.audio-sink/1"
 #define SELKIES_ID_HOST_LOG_V1 "selkies.host.log/1"
 #define SELKIES_ID_HOST_MEMORY_V1 "selkies.host.memory/1"
 #define SELKIES_ID_HOST_CLOCK_V1 "selkies.host.clock/1"
 #define SELKIES_ID_HOST_METRICS_V1 "selkies.host.metrics/1"
 #define SELKIES_ID_HOST_ENCODER_V1 "selkies.host.encoder/1"
 #define SELKIES_ID_HOST_TRANSPORT_V1 "selkies.host.transport/1"
+
+// Sample format: 32 bit floating point of this machine, full scale from -1.0 to 1.0. Every plugin of sound takes it.
+#define SELKIES_AUDIO_SAMPLE_F32 1
+
+// Speaker, as a bit of a channel mask (those of WAVE_FORMAT_EXTENSIBLE): front left.
+#define SELKIES_SPEAKER_FRONT_LEFT 1
+
+// Speaker: front right.
+#define SELKIES_SPEAKER_FRONT_RIGHT (1 << 1)
+
+// Speaker: front center; alone, it is mono.
+#define SELKIES_SPEAKER_FRONT_CENTER (1 << 2)
+
+// Speaker: low frequencies.
+#define SELKIES_SPEAKER_LOW_FREQUENCY (1 << 3)
+
+// Speaker: back left.
+#define SELKIES_SPEAKER_BACK_LEFT (1 << 4)
+
+// Speaker: back right.
+#define SELKIES_SPEAKER_BACK_RIGHT (1 << 5)
+
+// Speaker: side left.
+#define SELKIES_SPEAKER_SIDE_LEFT (1 << 9)
+
+// Speaker: side right.
+#define SELKIES_SPEAKER_SIDE_RIGHT (1 << 10)
+
+// Channels of mono.
+#define SELKIES_CHANNELS_MONO 4
+
+// Channels of stereo.
+#define SELKIES_CHANNELS_STEREO 3
+
+// Channels of 5.1: front left, front right, center, low frequencies, back left, back right.
+#define SELKIES_CHANNELS_5_1 63
+
+// Channels of 7.1: those of 5.1, then side left, side right.
+#define SELKIES_CHANNELS_7_1 1599
+
+// Most channels of a format.
+#define SELKIES_MAX_AUDIO_CHANNELS 8
+
+// Highest sample rate of a format in Hz.
+#define SELKIES_MAX_AUDIO_RATE 192000
+
+// Most samples of a block, of all channels together: 40 ms of eight channels at 48 kHz.
+#define SELKIES_MAX_AUDIO_BLOCK_SAMPLES 15360
+
+// Block flag: samples are missing before this block; it does not continue the one before.
+#define SELKIES_AUDIO_BLOCK_GAP 1
+
+// Flag of sound encoders: more than two channels.
+#define SELKIES_AUDIO_ENCODER_SURROUND 1
+
+// Flag of sound encoders: can leave out packets of silence (AUDIO_ENCODE_DTX).
+#define SELKIES_AUDIO_ENCODER_DTX (1 << 1)
+
+// Flag of sound encoders: can repair losses from the packet after (AUDIO_ENCODE_FEC).
+#define SELKIES_AUDIO_ENCODER_FEC (1 << 2)
+
+// Parameter flag: mark packets of silence (AUDIO_PACKET_DTX).
+#define SELKIES_AUDIO_ENCODE_DTX 1
+
+// Parameter flag: packets carry what repairs the one before, as far as the loss that is expected asks for it.
+#define SELKIES_AUDIO_ENCODE_FEC (1 << 1)
+
+// Packet flag of sound: nothing but silence; it need not be sent, and a decoder goes on without it.
+#define SELKIES_AUDIO_PACKET_DTX 1
+
+// Longest packet of sound in bytes.
+#define SELKIES_MAX_AUDIO_PACKET_BYTES (16 * 1024)
+
+// Longest description of a stream of sound in bytes.
+#define SELKIES_MAX_AUDIO_DESCRIPTION_BYTES 1024
+
+// Most durations that an encoder of sound may name.
+#define SELKIES_MAX_AUDIO_DURATIONS 16
 
 // In fields whose text names it, and for which 0 is a value: not set. A literal, so that it means the same in C.
 #define SELKIES_UNSET 4294967295
@@ -394,21 +475,24 @@
 // What a plugin function answers.
 typedef int32_t SelkiesStatus;
 
-// Borrowed bytes, valid for the call.
-typedef struct SelkiesBytes {
-  // First byte; may be NULL only when `len` is 0.
-  const uint8_t *ptr;
-  // Length in bytes.
-  size_t len;
-} SelkiesBytes;
-
-// Where a function delivers bytes, within its call.
-typedef struct SelkiesBytesSink {
-  // First argument of `emit`.
-  void *ctx;
-  // Receives bytes, which are valid for the call only.
-  void (*emit)(void *ctx, struct SelkiesBytes bytes);
-} SelkiesBytesSink;
+// Samples of one stretch of time.
+typedef struct SelkiesAudioBlock {
+  // `sizeof(AudioBlock)`.
+  uint32_t struct_size;
+  // `AUDIO_BLOCK_*` bits.
+  uint32_t flags;
+  // The samples, in the format that was agreed on, aligned to 4 bytes. Valid for the call, or from a capture until the
+  // next call on the instance.
+  const void *samples;
+  // Samples of each channel, at least 1; times the channels, at most MAX_AUDIO_BLOCK_SAMPLES.
+  uint32_t frames;
+  // Zero.
+  uint32_t reserved32;
+  // When the first sample was captured or is to be heard, nanoseconds; 0 when unknown.
+  uint64_t timestamp_ns;
+  // Zero.
+  uint64_t reserved[2];
+} SelkiesAudioBlock;
 
 // UTF-8 text, not NUL-terminated. Borrowed for the call unless the function's text says otherwise.
 typedef struct SelkiesStr {
@@ -417,6 +501,296 @@ typedef struct SelkiesStr {
   // Length in bytes.
   size_t len;
 } SelkiesStr;
+
+// One thing that a sound encoder can produce. Reported by `probe`.
+typedef struct SelkiesAudioEncoderCaps {
+  // `sizeof(AudioEncoderCaps)`.
+  uint32_t struct_size;
+  // `AUDIO_ENCODER_*` flags.
+  uint32_t flags;
+  // Name that configuration uses (`opus`), `[a-z0-9-]{1,32}`.
+  struct SelkiesStr name;
+  // One of `CODEC_*`.
+  uint32_t codec;
+  // Mask of `1 << AUDIO_SAMPLE_*` that it reads, AUDIO_SAMPLE_F32 among them.
+  uint32_t sample_mask;
+  // The sample rate that it is best used with, Hz.
+  uint32_t rate;
+  // Most channels, 1 to MAX_AUDIO_CHANNELS.
+  uint32_t max_channels;
+  // Durations of a packet in microseconds, ascending.
+  const uint32_t *durations_us;
+  // Entries in `durations_us`, 1 to MAX_AUDIO_DURATIONS.
+  uint32_t duration_count;
+  // Lowest bit rate, bit/s, of all channels together.
+  uint32_t min_bitrate;
+  // Highest bit rate, bit/s, of all channels together.
+  uint32_t max_bitrate;
+  // Zero.
+  uint32_t reserved32;
+  // Zero.
+  uint64_t reserved[4];
+} SelkiesAudioEncoderCaps;
+
+// Where AudioEncoderV1::probe delivers, within its call.
+typedef struct SelkiesAudioCapsSink {
+  // First argument of `emit`.
+  void *ctx;
+  // Receives one entry, which is valid for the call only.
+  void (*emit)(void *ctx, const struct SelkiesAudioEncoderCaps *caps);
+} SelkiesAudioCapsSink;
+
+// The form of samples. Blocks are interleaved: one sample of each channel, in the ascending order of the mask's bits.
+typedef struct SelkiesAudioFormat {
+  // One of `AUDIO_SAMPLE_*`.
+  uint32_t sample;
+  // Samples of a channel in a second, at most MAX_AUDIO_RATE.
+  uint32_t rate;
+  // `SPEAKER_*` bits, 1 to MAX_AUDIO_CHANNELS of them.
+  uint32_t channel_mask;
+  // Zero.
+  uint32_t reserved;
+} SelkiesAudioFormat;
+
+// What a source of sound is like.
+typedef struct SelkiesAudioCaptureInfo {
+  // `sizeof(AudioCaptureInfo)`.
+  uint32_t struct_size;
+  // Mask of `1 << AUDIO_SAMPLE_*` that it can deliver, AUDIO_SAMPLE_F32 among them.
+  uint32_t sample_mask;
+  // What the device itself has; what differs from it, the plugin converts.
+  struct SelkiesAudioFormat native;
+  // Zero.
+  uint64_t reserved[4];
+} SelkiesAudioCaptureInfo;
+
+// What to capture.
+typedef struct SelkiesAudioCaptureParams {
+  // `sizeof(AudioCaptureParams)`.
+  uint32_t struct_size;
+  // Samples of each channel in every block.
+  uint32_t block_frames;
+  // The form of the samples. Rates of 48000 Hz are always served; another that cannot be, and channels that cannot, are
+  // answered with class reconfigure, detail unsupported.
+  struct SelkiesAudioFormat format;
+  // The plugin's name of the device, or empty for what the desktop plays.
+  struct SelkiesStr device;
+  // Zero.
+  uint64_t reserved[4];
+} SelkiesAudioCaptureParams;
+
+// The host as one instance sees it. Passed to every `create`; valid until that instance's `destroy` returned.
+typedef struct SelkiesHost {
+  // `sizeof(Host)`.
+  uint32_t struct_size;
+  // Zero.
+  uint32_t reserved;
+  // First argument of every function of the host's tables.
+  void *ctx;
+  // `[any]` Answers the host's table with this id, or NULL. Tables live as long as the process.
+  const void *(*query)(void *ctx, struct SelkiesStr id);
+} SelkiesHost;
+
+// An opaque plugin instance. Only the plugin looks inside.
+typedef void SelkiesInstance;
+
+// `selkies.audio-capture/1`.
+//
+// Order: `create`, `info`, (`start`, `read`*, `stop`)*, `destroy`. A server or device that is not there, or goes away, is
+// class device-lost from any of them, detail not-found when it is a device that was named: the host destroys the instance
+// and creates another one after a pause, again and again. A plugin neither starts a server nor waits for one to come.
+typedef struct SelkiesAudioCaptureV1 {
+  // `sizeof(AudioCaptureV1)`.
+  uint32_t struct_size;
+  // Zero.
+  uint32_t reserved;
+  // `[control]` Connects with the source of sound, within two seconds. `config_json` is the plugin's configuration, an
+  // object.
+  SelkiesStatus (*create)(const struct SelkiesHost *host, struct SelkiesStr config_json, SelkiesInstance **out);
+  // `[control]` Ends the instance; `start`ed or not.
+  void (*destroy)(SelkiesInstance *instance);
+  // `[control]` Describes what `start` without a device would capture.
+  SelkiesStatus (*info)(SelkiesInstance *instance, struct SelkiesAudioCaptureInfo *out);
+  // `[media]` Begins to capture, within two seconds. Class reconfigure from `read`: the host stops and starts anew.
+  SelkiesStatus (*start)(SelkiesInstance *instance, const struct SelkiesAudioCaptureParams *params);
+  // `[media]` Blocks until there is a block, which has exactly `block_frames` samples of each channel, `timeout_ns`
+  // passed (`u64::MAX`: no limit) or `wake` was called; the last two answer NOTHING. Blocks follow
+  // each other without a gap, or say that there is one (AUDIO_BLOCK_GAP). Of what nobody
+  // reads, the newest 200 ms are kept. A source at rest may give silence, or nothing.
+  SelkiesStatus (*read)(SelkiesInstance *instance, uint64_t timeout_ns, struct SelkiesAudioBlock *out);
+  // `[any]` Ends the current or next `read`.
+  void (*wake)(SelkiesInstance *instance);
+  // `[media]` Ends `start`.
+  SelkiesStatus (*stop)(SelkiesInstance *instance);
+} SelkiesAudioCaptureV1;
+
+// What to produce. A field that the caps do not allow is answered with class reconfigure, detail unsupported.
+typedef struct SelkiesAudioEncoderParams {
+  // `sizeof(AudioEncoderParams)`.
+  uint32_t struct_size;
+  // `AUDIO_ENCODE_*` flags.
+  uint32_t flags;
+  // Name of the caps entry chosen.
+  struct SelkiesStr name;
+  // The form of the samples.
+  struct SelkiesAudioFormat format;
+  // Duration of each block and packet in microseconds, one of the caps'.
+  uint32_t duration_us;
+  // Bit rate of all channels together, bit/s.
+  uint32_t bitrate;
+  // Effort from 0 to 10; UNSET leaves it to the plugin.
+  uint32_t complexity;
+  // Packets that are expected to be lost, parts per million.
+  uint32_t loss_ppm;
+  // Zero.
+  uint64_t reserved[4];
+} SelkiesAudioEncoderParams;
+
+// Borrowed bytes, valid for the call.
+typedef struct SelkiesBytes {
+  // First byte; may be NULL only when `len` is 0.
+  const uint8_t *ptr;
+  // Length in bytes.
+  size_t len;
+} SelkiesBytes;
+
+// What a decoder must know of a stream.
+typedef struct SelkiesAudioStreamInfo {
+  // `sizeof(AudioStreamInfo)`.
+  uint32_t struct_size;
+  // Samples of each channel that come out of a decoder before the first that went in.
+  uint32_t lookahead_frames;
+  // The codec's own description: of Opus, the identification header of RFC 7845, section 5.1. At most
+  // MAX_AUDIO_DESCRIPTION_BYTES; valid until the next call on the instance.
+  struct SelkiesBytes description;
+  // Zero.
+  uint64_t reserved[2];
+} SelkiesAudioStreamInfo;
+
+// Changes that need no new encoder.
+typedef struct SelkiesAudioRate {
+  // `sizeof(AudioRate)`.
+  uint32_t struct_size;
+  // Bit rate of all channels together, bit/s; 0 leaves it.
+  uint32_t bitrate;
+  // Packets that are expected to be lost, parts per million; UNSET leaves it.
+  uint32_t loss_ppm;
+  // Zero.
+  uint32_t reserved32;
+  // Zero.
+  uint64_t reserved[2];
+} SelkiesAudioRate;
+
+// One packet, in the memory that the host named.
+typedef struct SelkiesAudioPacket {
+  // `sizeof(AudioPacket)`.
+  uint32_t struct_size;
+  // `AUDIO_PACKET_*` bits.
+  uint32_t flags;
+  // Bytes that were written, at least 1.
+  size_t len;
+  // When the first sample that went into this packet was captured, nanoseconds. What a decoder makes of it is
+  // `lookahead_frames` older.
+  uint64_t timestamp_ns;
+  // Zero.
+  uint64_t reserved[2];
+} SelkiesAudioPacket;
+
+// `selkies.audio-encoder/1`. Synchronous: sound is encoded in a fraction of its duration.
+//
+// Order: `probe`*, `create`, (`info` | `adjust` | `encode`)*, `destroy`.
+typedef struct SelkiesAudioEncoderV1 {
+  // `sizeof(AudioEncoderV1)`.
+  uint32_t struct_size;
+  // Zero.
+  uint32_t reserved;
+  // `[control]` Reports each caps entry through `sink`. No entry, with success, means "not on this machine"; say why
+  // with `fail`.
+  SelkiesStatus (*probe)(const struct SelkiesHost *host,
+                         struct SelkiesStr config_json,
+                         const struct SelkiesAudioCapsSink *sink);
+  // `[control]` Makes an encoder. `config_json` is the plugin's configuration, an object.
+  SelkiesStatus (*create)(const struct SelkiesHost *host,
+                          struct SelkiesStr config_json,
+                          const struct SelkiesAudioEncoderParams *params,
+                          SelkiesInstance **out);
+  // `[control]` Ends the encoder.
+  void (*destroy)(SelkiesInstance *instance);
+  // `[media]` What a decoder must know.
+  SelkiesStatus (*info)(SelkiesInstance *instance, struct SelkiesAudioStreamInfo *out);
+  // `[media]` Takes effect with the next block. A bit rate that the caps do not allow is refused with class retry, detail
+  // invalid-argument.
+  SelkiesStatus (*adjust)(SelkiesInstance *instance, const struct SelkiesAudioRate *rate);
+  // `[media]` Encodes a block of the agreed duration into `out`, where there are `capacity` bytes, at least
+  // MAX_AUDIO_PACKET_BYTES. NOTHING: the block was taken in, and there is no packet for it.
+  SelkiesStatus (*encode)(SelkiesInstance *instance,
+                          const struct SelkiesAudioBlock *block,
+                          uint8_t *out,
+                          size_t capacity,
+                          struct SelkiesAudioPacket *packet);
+} SelkiesAudioEncoderV1;
+
+// What a sink of sound is like.
+typedef struct SelkiesAudioSinkInfo {
+  // `sizeof(AudioSinkInfo)`.
+  uint32_t struct_size;
+  // Mask of `1 << AUDIO_SAMPLE_*` that it takes, AUDIO_SAMPLE_F32 among them.
+  uint32_t sample_mask;
+  // What the device itself has; what differs from it, the plugin converts.
+  struct SelkiesAudioFormat native;
+  // Zero.
+  uint64_t reserved[4];
+} SelkiesAudioSinkInfo;
+
+// What will be written.
+typedef struct SelkiesAudioSinkParams {
+  // `sizeof(AudioSinkParams)`.
+  uint32_t struct_size;
+  // Zero.
+  uint32_t reserved32;
+  // The form of the samples. Mono and stereo at 24000 and 48000 Hz are always served; what cannot be is answered with
+  // class reconfigure, detail unsupported.
+  struct SelkiesAudioFormat format;
+  // How much the plugin is to keep against an uneven arrival, nanoseconds; 0 leaves it to the plugin.
+  uint64_t buffer_ns;
+  // Zero.
+  uint64_t reserved[4];
+} SelkiesAudioSinkParams;
+
+// `selkies.audio-sink/1`.
+//
+// Order: `create`, `info`, (`start`, `write`*, `stop`)*, `destroy`. The source that applications record from is there from
+// `create` to `destroy`, silent while nothing is written. A server that is not there, or goes away, is class device-lost from
+// any of them: the host destroys the instance and creates another one after a pause. A plugin neither starts a server nor
+// waits for one to come.
+typedef struct SelkiesAudioSinkV1 {
+  // `sizeof(AudioSinkV1)`.
+  uint32_t struct_size;
+  // Zero.
+  uint32_t reserved;
+  // `[control]` Makes the source, within two seconds. `config_json` is the plugin's configuration, an object.
+  SelkiesStatus (*create)(const struct SelkiesHost *host, struct SelkiesStr config_json, SelkiesInstance **out);
+  // `[control]` Ends the instance and removes what it made; `start`ed or not.
+  void (*destroy)(SelkiesInstance *instance);
+  // `[control]` Describes the device.
+  SelkiesStatus (*info)(SelkiesInstance *instance, struct SelkiesAudioSinkInfo *out);
+  // `[media]` Begins to play, within two seconds.
+  SelkiesStatus (*start)(SelkiesInstance *instance, const struct SelkiesAudioSinkParams *params);
+  // `[media]` Takes samples, any number within the limits of a block, and does not wait until they are heard. Where more
+  // is written than is recorded, what is over the buffer's measure is dropped, the oldest first. What is written too late
+  // is heard after a gap.
+  SelkiesStatus (*write)(SelkiesInstance *instance, const struct SelkiesAudioBlock *block);
+  // `[media]` Ends `start`: what was not heard yet is dropped.
+  SelkiesStatus (*stop)(SelkiesInstance *instance);
+} SelkiesAudioSinkV1;
+
+// Where a function delivers bytes, within its call.
+typedef struct SelkiesBytesSink {
+  // First argument of `emit`.
+  void *ctx;
+  // Receives bytes, which are valid for the call only.
+  void (*emit)(void *ctx, struct SelkiesBytes bytes);
+} SelkiesBytesSink;
 
 // One thing an encoder can produce on this machine. Reported by `probe`.
 typedef struct SelkiesEncoderCaps {
@@ -543,21 +917,6 @@ typedef struct SelkiesCaptureParams {
   // Zero.
   uint64_t reserved[4];
 } SelkiesCaptureParams;
-
-// The host as one instance sees it. Passed to every `create`; valid until that instance's `destroy` returned.
-typedef struct SelkiesHost {
-  // `sizeof(Host)`.
-  uint32_t struct_size;
-  // Zero.
-  uint32_t reserved;
-  // First argument of every function of the host's tables.
-  void *ctx;
-  // `[any]` Answers the host's table with this id, or NULL. Tables live as long as the process.
-  const void *(*query)(void *ctx, struct SelkiesStr id);
-} SelkiesHost;
-
-// An opaque plugin instance. Only the plugin looks inside.
-typedef void SelkiesInstance;
 
 // Colour description as ITU-T H.273 code points; 2 is "unspecified".
 typedef struct SelkiesColor {

@@ -22,6 +22,12 @@ pub const INPUT_V1: &str = "selkies.input/1";
 pub const GAMEPAD_V1: &str = "selkies.gamepad/1";
 /// [`RtcConfigV1`](crate::RtcConfigV1), plugin side.
 pub const RTC_CONFIG_V1: &str = "selkies.rtc-config/1";
+/// [`AudioCaptureV1`](crate::AudioCaptureV1), plugin side.
+pub const AUDIO_CAPTURE_V1: &str = "selkies.audio-capture/1";
+/// [`AudioEncoderV1`](crate::AudioEncoderV1), plugin side.
+pub const AUDIO_ENCODER_V1: &str = "selkies.audio-encoder/1";
+/// [`AudioSinkV1`](crate::AudioSinkV1), plugin side.
+pub const AUDIO_SINK_V1: &str = "selkies.audio-sink/1";
 
 /// [`LogV1`](crate::LogV1), host side, always present.
 pub const HOST_LOG_V1: &str = "selkies.host.log/1";

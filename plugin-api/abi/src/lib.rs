@@ -35,6 +35,10 @@
     clippy::ptr_as_ptr
 )]
 
+mod audio;
+mod audio_capture;
+mod audio_encoder;
+mod audio_sink;
 mod basic;
 mod capture;
 mod clipboard;
@@ -54,6 +58,10 @@ mod transport;
 #[cfg(feature = "verify")]
 pub mod verify;
 
+pub use audio::*;
+pub use audio_capture::*;
+pub use audio_encoder::*;
+pub use audio_sink::*;
 pub use basic::*;
 pub use capture::*;
 pub use clipboard::*;

@@ -31,8 +31,8 @@ impl RootModule for LayoutsRef {
 #[must_use]
 pub fn layout_of(id: &str) -> Option<&'static TypeLayout> {
     use crate::{
-        CaptureV1, ClipboardV1, CursorV1, DisplayV1, EncoderRateV1, EncoderV1, GamepadV1, InputV1,
-        LifecycleV1, RtcConfigV1, TransportV1, ids,
+        AudioCaptureV1, AudioEncoderV1, AudioSinkV1, CaptureV1, ClipboardV1, CursorV1, DisplayV1,
+        EncoderRateV1, EncoderV1, GamepadV1, InputV1, LifecycleV1, RtcConfigV1, TransportV1, ids,
     };
     Some(match id {
         ids::LIFECYCLE_V1 => LifecycleV1::LAYOUT,
@@ -46,6 +46,9 @@ pub fn layout_of(id: &str) -> Option<&'static TypeLayout> {
         ids::INPUT_V1 => InputV1::LAYOUT,
         ids::GAMEPAD_V1 => GamepadV1::LAYOUT,
         ids::RTC_CONFIG_V1 => RtcConfigV1::LAYOUT,
+        ids::AUDIO_CAPTURE_V1 => AudioCaptureV1::LAYOUT,
+        ids::AUDIO_ENCODER_V1 => AudioEncoderV1::LAYOUT,
+        ids::AUDIO_SINK_V1 => AudioSinkV1::LAYOUT,
         _ => return None,
     })
 }

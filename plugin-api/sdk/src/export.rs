@@ -82,7 +82,8 @@ pub mod layouts {
 ///
 /// `manifest` is the path of `selkies-plugin.json` relative to the file that calls the macro; the other names are the
 /// tables it offers: `capture`, `clipboard`, `cursor`, `display`, `encoder`, `encoder_rate`, `gamepad`, `input`,
-/// `transport`, `rtc_config`, each with the type that implements the trait of that name.
+/// `transport`, `rtc_config`, `audio_capture`, `audio_encoder`, `audio_sink`, each with the type that implements the trait
+/// of that name.
 #[macro_export]
 macro_rules! export_plugin {
     (manifest: $manifest:literal $(, $kind:ident : $type:ty)+ $(,)?) => {
@@ -155,6 +156,21 @@ macro_rules! export_plugin {
     (@table transport, $type:ty, $id:ident) => {
         if $id == $crate::abi::ids::TRANSPORT_V1 {
             return ::core::ptr::from_ref($crate::private::TransportTable::<$type>::TABLE).cast();
+        }
+    };
+    (@table audio_capture, $type:ty, $id:ident) => {
+        if $id == $crate::abi::ids::AUDIO_CAPTURE_V1 {
+            return ::core::ptr::from_ref($crate::private::AudioCaptureTable::<$type>::TABLE).cast();
+        }
+    };
+    (@table audio_encoder, $type:ty, $id:ident) => {
+        if $id == $crate::abi::ids::AUDIO_ENCODER_V1 {
+            return ::core::ptr::from_ref($crate::private::AudioEncoderTable::<$type>::TABLE).cast();
+        }
+    };
+    (@table audio_sink, $type:ty, $id:ident) => {
+        if $id == $crate::abi::ids::AUDIO_SINK_V1 {
+            return ::core::ptr::from_ref($crate::private::AudioSinkTable::<$type>::TABLE).cast();
         }
     };
     (@table rtc_config, $type:ty, $id:ident) => {

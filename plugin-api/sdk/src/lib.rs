@@ -1,7 +1,8 @@
 //! Safe Rust for selkies-host plugins.
 //!
 //! A plugin implements one or more of the traits ([`Capture`], [`Clipboard`], [`Cursor`], [`Display`], [`Encoder`],
-//! [`Transport`], [`Input`], [`Gamepad`], [`RtcConfig`]) and names them once:
+//! [`Transport`], [`Input`], [`Gamepad`], [`RtcConfig`], [`AudioCapture`], [`AudioEncoder`], [`AudioSink`]) and names them
+//! once:
 //!
 //! ```text
 //! selkies_plugin_sdk::export_plugin! {
@@ -53,6 +54,10 @@ pub use selkies_plugin_abi as abi;
 #[cfg(feature = "verify")]
 pub use abi_stable;
 
+mod audio;
+mod audio_capture;
+mod audio_encoder;
+mod audio_sink;
 mod capture;
 mod clipboard;
 mod cursor;
@@ -74,6 +79,12 @@ pub mod test_host;
 mod transport;
 mod wake;
 
+pub use audio::{AudioBlock, AudioFormat};
+pub use audio_capture::{AudioCapture, AudioCaptureParams, AudioCaptureRun, AudioRead};
+pub use audio_encoder::{
+    AudioEncoder, AudioEncoderCaps, AudioEncoderParams, AudioPacket, AudioRate, AudioStreamInfo,
+};
+pub use audio_sink::{AudioSink, AudioSinkParams, AudioSinkRun};
 pub use capture::{BufferRef, Capture, CaptureInfo, CaptureParams, CaptureRun, Grab, Grabbed, Waited};
 pub use clipboard::{Clipboard, ClipboardChange, ClipboardItem, ClipboardRequest, Selection};
 pub use cursor::{Cursor, CursorImage};
@@ -97,6 +108,9 @@ pub mod private {
     #[cfg(feature = "verify")]
     pub use crate::export::layouts;
     pub use crate::{
+        audio_capture::AudioCaptureTable,
+        audio_encoder::AudioEncoderTable,
+        audio_sink::AudioSinkTable,
         capture::CaptureTable,
         clipboard::ClipboardTable,
         cursor::CursorTable,

@@ -2,8 +2,9 @@
 //!
 //! [`TestHost`] offers every table that the real host offers and records what a plugin does with them. The drivers
 //! ([`TestCapture`], [`TestEncoder`], [`TestTransport`], [`TestCursor`], [`TestDisplay`], [`TestInput`],
-//! [`TestRtcConfig`], [`TestClipboard`], [`TestGamepad`]) create an instance and call it through its C table, so that a test sees the panic guards and
-//! checks too. They take a table, not a type: one of an SDK plugin (`TestEncoder::of::<MyEncoder>`) or of any library.
+//! [`TestRtcConfig`], [`TestClipboard`], [`TestGamepad`], [`TestAudioCapture`], [`TestAudioEncoder`], [`TestAudioSink`])
+//! create an instance and call it through its C table, so that a test sees the panic guards and checks too. They take a
+//! table, not a type: one of an SDK plugin (`TestEncoder::of::<MyEncoder>`) or of any library.
 //!
 //! ```text
 //! let host = TestHost::new();
@@ -16,6 +17,7 @@
 //! What a plugin must not do (commit an unknown slab, report a frame twice, retain too many) is collected in
 //! [`TestHost::misuse`]; a test ends well with an empty list, [`TestHost::slabs_out`] and [`TestHost::retained`] at 0.
 
+mod audio;
 mod capture;
 mod clipboard;
 mod encoder;
@@ -34,6 +36,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use audio::{TestAudioEncoder, TestAudioPacket};
 pub use capture::TestCapture;
 pub use clipboard::TestClipboard;
 pub use encoder::{TestEncoder, TestPicture};
@@ -41,7 +44,7 @@ pub use gamepad::TestGamepad;
 pub use instance::TestWaker;
 pub use manifest::compare_manifest;
 pub use record::{CommittedPacket, DoneReport, Failure, LogLine, Metric, TransportEvent};
-pub use small::{TestCursor, TestDisplay, TestInput, TestRtcConfig};
+pub use small::{TestAudioCapture, TestAudioSink, TestCursor, TestDisplay, TestInput, TestRtcConfig};
 pub use transport::TestTransport;
 
 use crate::{Host, abi, guard::size32};

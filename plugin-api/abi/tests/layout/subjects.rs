@@ -42,6 +42,26 @@ structs! {
     Bytes { ptr, len }
     Rect { x, y, width, height }
     TextSink { ctx, emit }
+    AudioFormat { sample, rate, channel_mask, reserved }
+    AudioBlock { struct_size, flags, samples, frames, reserved32, timestamp_ns, reserved }
+    AudioCaptureInfo { struct_size, sample_mask, native, reserved }
+    AudioCaptureParams { struct_size, block_frames, format, device, reserved }
+    AudioCaptureV1 { struct_size, reserved, create, destroy, info, start, read, wake, stop }
+    AudioEncoderCaps {
+        struct_size, flags, name, codec, sample_mask, rate, max_channels, durations_us, duration_count,
+        min_bitrate, max_bitrate, reserved32, reserved,
+    }
+    AudioCapsSink { ctx, emit }
+    AudioEncoderParams {
+        struct_size, flags, name, format, duration_us, bitrate, complexity, loss_ppm, reserved,
+    }
+    AudioRate { struct_size, bitrate, loss_ppm, reserved32, reserved }
+    AudioStreamInfo { struct_size, lookahead_frames, description, reserved }
+    AudioPacket { struct_size, flags, len, timestamp_ns, reserved }
+    AudioEncoderV1 { struct_size, reserved, probe, create, destroy, info, adjust, encode }
+    AudioSinkInfo { struct_size, sample_mask, native, reserved }
+    AudioSinkParams { struct_size, reserved32, format, buffer_ns, reserved }
+    AudioSinkV1 { struct_size, reserved, create, destroy, info, start, write, stop }
     CaptureInfo { struct_size, flags, width, height, fourcc, stride_align, reserved }
     CaptureParams { struct_size, buffer_count, area, buffers, output, reserved }
     CaptureEvent { struct_size, kind, width, height, reserved }
@@ -127,6 +147,11 @@ structs! {
 }
 
 constants! {
+    AUDIO_SAMPLE_F32 SPEAKER_FRONT_LEFT SPEAKER_FRONT_RIGHT SPEAKER_FRONT_CENTER SPEAKER_LOW_FREQUENCY
+    SPEAKER_BACK_LEFT SPEAKER_BACK_RIGHT SPEAKER_SIDE_LEFT SPEAKER_SIDE_RIGHT CHANNELS_MONO CHANNELS_STEREO
+    CHANNELS_5_1 CHANNELS_7_1 MAX_AUDIO_CHANNELS MAX_AUDIO_RATE MAX_AUDIO_BLOCK_SAMPLES AUDIO_BLOCK_GAP
+    AUDIO_ENCODER_SURROUND AUDIO_ENCODER_DTX AUDIO_ENCODER_FEC AUDIO_ENCODE_DTX AUDIO_ENCODE_FEC
+    AUDIO_PACKET_DTX MAX_AUDIO_PACKET_BYTES MAX_AUDIO_DESCRIPTION_BYTES MAX_AUDIO_DURATIONS
     UNSET CAPTURE_HOST_BUFFERS CAPTURE_DAMAGE CAPTURE_DRAWS_CURSOR CAPTURE_EVENT_DAMAGE
     CAPTURE_EVENT_RESIZED SELECTION_CLIPBOARD SELECTION_PRIMARY MAX_CLIPBOARD_BYTES MAX_CLIPBOARD_FORMATS
     MAX_CLIPBOARD_MIME MAX_CURSOR_EDGE OUTPUT_ENABLED OUTPUT_PRIMARY ENCODER_HARDWARE ENCODER_STRIPES

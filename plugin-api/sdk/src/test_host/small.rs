@@ -1,15 +1,15 @@
-//! Drives what has few functions: cursor, display, input, RTC configuration.
+//! Drives what has few functions: cursor, display, input, RTC configuration, capture and sink of sound.
 
 use core::ffi::c_void;
 use std::{sync::Arc, time::Duration};
 
 use super::{Failure, TestHost, TestWaker, instance::TestInstance};
 use crate::{
-    Button, Cursor, CursorImage, Display, Input, InputEvent, Output, OutputRequest, RtcConfig, RtcRequest,
-    abi, guard, guard::size32,
+    AudioCapture, AudioSink, Button, Cursor, CursorImage, Display, Input, InputEvent, Output, OutputRequest,
+    RtcConfig, RtcRequest, abi, guard, guard::size32,
 };
 
-fn nanos(timeout: Option<Duration>) -> u64 {
+pub(super) fn nanos(timeout: Option<Duration>) -> u64 {
     timeout.map_or(u64::MAX, |timeout| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
 }
 
@@ -19,8 +19,8 @@ macro_rules! driver {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name {
-            table: &'static abi::$table,
-            instance: Arc<TestInstance>,
+            pub(super) table: &'static abi::$table,
+            pub(super) instance: Arc<TestInstance>,
         }
 
         impl $name {
@@ -56,7 +56,7 @@ macro_rules! driver {
                 self.instance.raw()
             }
 
-            fn check(&self, answer: Option<abi::Status>) -> Result<bool, Failure> {
+            pub(super) fn check(&self, answer: Option<abi::Status>) -> Result<bool, Failure> {
                 self.instance.host().check(answer)
             }
         }
@@ -90,6 +90,21 @@ driver!(
     RtcConfigV1,
     RtcConfig,
     RtcConfigTable
+);
+
+driver!(
+    /// A capture of sound, called through its table.
+    TestAudioCapture,
+    AudioCaptureV1,
+    AudioCapture,
+    AudioCaptureTable
+);
+driver!(
+    /// A sink of sound, called through its table.
+    TestAudioSink,
+    AudioSinkV1,
+    AudioSink,
+    AudioSinkTable
 );
 
 impl TestCursor {
