@@ -102,7 +102,7 @@ fn serve(channel: &Channel, act: &str) -> Result<(), Failure> {
                 }
                 encode_frames(&instance, act)?;
             }
-            Control::LogLevel(_) => {}
+            Control::ProbeAudio { .. } | Control::LogLevel(_) => {}
         }
     }
 }

@@ -9,6 +9,11 @@
 //!
 //! Every instance is Send. Create it on a control thread, move it to its media thread, drop it there.
 
+mod audio;
+mod audio_caps;
+mod audio_capture;
+mod audio_encoder;
+mod audio_sink;
 mod buffer;
 mod caps;
 mod capture;
@@ -32,6 +37,11 @@ mod wake;
 
 use crate::{Plugin, services::HostServices};
 
+pub use audio::{AudioBlock, AudioFormat};
+pub use audio_caps::{AudioEncoderOffer, probe_audio_encoder};
+pub use audio_capture::{AudioCaptureInstance, AudioCaptureRequest};
+pub use audio_encoder::{AudioEncoderInstance, AudioEncoderSettings, AudioPacket, AudioStreamInfo};
+pub use audio_sink::{AudioSinkInstance, AudioSinkRequest};
 pub(crate) use buffer::BufferShape;
 pub use buffer::{BufferError, BufferLease, MAX_FRAME_EDGE, SharedBuffer};
 pub use caps::{EncoderOffer, probe_encoder};

@@ -58,6 +58,8 @@ pub use discovery::{Discovery, MAX_FOLDER_ENTRIES, PATH_VARIABLE, discover, sear
 pub use elf::{ElfFacts, MAX_LIBRARY_BYTES};
 pub use inspect::{Depth, Inspection, inspect};
 pub use instance::{
+    AudioBlock, AudioCaptureInstance, AudioCaptureRequest, AudioEncoderInstance, AudioEncoderOffer,
+    AudioEncoderSettings, AudioFormat, AudioPacket, AudioSinkInstance, AudioSinkRequest, AudioStreamInfo,
     BufferError, BufferLease, CaptureFailure, CaptureInfo, CaptureInstance, CaptureRequest, CaptureSignal,
     Channel, ClipboardChange, ClipboardInstance, ClipboardItem, ClipboardRequest, ClipboardSelection,
     CursorInstance, CursorShape, Damage, DisplayInstance, DisplayOutput, DisplayRequest, EncoderInstance,
@@ -65,7 +67,7 @@ pub use instance::{
     GamepadChange, GamepadEvent, GamepadIdentity, GamepadInstance, GamepadRumble, InputAction, InputEvent,
     InputInstance, MAX_FRAME_EDGE, MAX_OUTPUTS, Origin, PluginError, PluginLifecycle, RateChange,
     RtcConfigInstance, RtcConfigRequest, RunningCapture, SharedBuffer, SubmitOptions, TouchPhase,
-    TransportInfo, TransportInstance, VideoFrame, Waker, probe_encoder,
+    TransportInfo, TransportInstance, VideoFrame, Waker, probe_audio_encoder, probe_encoder,
 };
 pub use inventory::{Entry, Inventory};
 pub use layout::LayoutCheck;

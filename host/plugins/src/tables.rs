@@ -149,6 +149,12 @@ tables! {
     gamepad: GamepadV1 = GAMEPAD_V1 { create, destroy, plug, unplug, inject, wait, wake }
     /// `selkies.rtc-config/1`.
     rtc_config: RtcConfigV1 = RTC_CONFIG_V1 { create, destroy, fetch, wait, wake }
+    /// `selkies.audio-capture/1`.
+    audio_capture: AudioCaptureV1 = AUDIO_CAPTURE_V1 { create, destroy, info, start, read, wake, stop }
+    /// `selkies.audio-encoder/1`.
+    audio_encoder: AudioEncoderV1 = AUDIO_ENCODER_V1 { probe, create, destroy, info, adjust, encode }
+    /// `selkies.audio-sink/1`.
+    audio_sink: AudioSinkV1 = AUDIO_SINK_V1 { create, destroy, info, start, write, stop }
 }
 
 /// The known table with this id.

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     Candidate, HostServices, Origin, Plugin, PluginError, SlabPool, StartError,
     loader::load_judged,
-    probe_encoder,
+    probe_audio_encoder, probe_encoder,
     services::{ARENA_BYTES, Arena},
     shared_memory::SharedMemory,
     stamp::Judged,
@@ -122,6 +122,13 @@ impl Runner {
                     Origin { services: &self.services, plugin: &member.plugin, config_json: &config };
                 let offers = probe_encoder(&origin).map_err(Into::into);
                 self.answer(ControlAnswer::Offers(offers), Some(at))
+            }
+            Control::ProbeAudio { plugin, config } => {
+                let (at, member) = self.member(plugin)?;
+                let origin =
+                    Origin { services: &self.services, plugin: &member.plugin, config_json: &config };
+                let offers = probe_audio_encoder(&origin).map_err(Into::into);
+                self.answer(ControlAnswer::AudioOffers(offers), Some(at))
             }
             Control::Create { plugin, config, what } => self.create(plugin, config, what, fds),
             Control::LogLevel(level) => {

@@ -1,5 +1,6 @@
 //! Instances as a child serves them: tasks become calls of the instance that is in this process.
 
+mod audio;
 mod capture;
 mod clipboard;
 mod encoder;
@@ -18,9 +19,9 @@ use super::{
     wire::{Create, Reply, Task},
 };
 use crate::{
-    CaptureInstance, ClipboardInstance, CursorInstance, DisplayInstance, FaultClass, FaultDetail,
-    GamepadInstance, HostServices, InputInstance, Origin, Plugin, PluginError, RtcConfigInstance,
-    SharedBuffer,
+    AudioCaptureInstance, AudioEncoderInstance, AudioSinkInstance, CaptureInstance, ClipboardInstance,
+    CursorInstance, DisplayInstance, FaultClass, FaultDetail, GamepadInstance, HostServices, InputInstance,
+    Origin, Plugin, PluginError, RtcConfigInstance, SharedBuffer,
     instance::BufferShape,
     services::{Arena, PacketBuf},
 };
@@ -84,6 +85,9 @@ enum Served {
     Input(InputInstance),
     Gamepad(GamepadInstance),
     RtcConfig(RtcConfigInstance),
+    AudioCapture(AudioCaptureInstance),
+    AudioEncoder(AudioEncoderInstance),
+    AudioSink(AudioSinkInstance),
 }
 
 impl Instance {
@@ -100,6 +104,11 @@ impl Instance {
             Create::Input => Served::Input(InputInstance::create(&origin)?),
             Create::Gamepad => Served::Gamepad(GamepadInstance::create(&origin)?),
             Create::RtcConfig => Served::RtcConfig(RtcConfigInstance::create(&origin)?),
+            Create::AudioCapture => Served::AudioCapture(AudioCaptureInstance::create(&origin)?),
+            Create::AudioEncoder(settings) => {
+                Served::AudioEncoder(AudioEncoderInstance::create(&origin, &settings)?)
+            }
+            Create::AudioSink => Served::AudioSink(AudioSinkInstance::create(&origin)?),
         };
         let waker = match &served {
             Served::Capture(capture) => capture.waker(),
@@ -107,7 +116,9 @@ impl Instance {
             Served::Cursor(cursor) => Some(cursor.waker()),
             Served::Gamepad(pads) => Some(pads.waker()),
             Served::RtcConfig(config) => Some(config.waker()),
+            Served::AudioCapture(capture) => Some(capture.waker()),
             Served::Encoder(_) | Served::Display(_) | Served::Input(_) => None,
+            Served::AudioEncoder(_) | Served::AudioSink(_) => None,
         };
         let wakes = match (place.wakes.take(), waker) {
             (Some(socket), Some(waker)) => {
@@ -159,6 +170,9 @@ impl Instance {
             (Served::RtcConfig(config), Task::RtcWait { timeout_ns }) => {
                 config.wait(timeout(timeout_ns)).map(Reply::Changed)
             }
+            (Served::AudioCapture(capture), task) => audio::capture(capture, task, &self.place),
+            (Served::AudioEncoder(encoder), task) => audio::encoder(encoder, task, &self.place),
+            (Served::AudioSink(sink), task) => audio::sink(sink, task, &self.place),
             _ => Err(self.place.misdirected()),
         }
     }

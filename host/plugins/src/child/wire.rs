@@ -17,9 +17,10 @@ pub use functions::known_function;
 
 use super::{blob::Blob, channel::MAX_MESSAGE};
 use crate::{
-    CaptureInfo, CaptureSignal, ClipboardChange, ClipboardRequest, ClipboardSelection, CursorShape,
-    DisplayOutput, DisplayRequest, EncoderOffer, EncoderSettings, GamepadEvent, GamepadIdentity,
-    GamepadRumble, InputEvent, Refusal, RtcConfigRequest,
+    AudioBlock, AudioCaptureRequest, AudioEncoderOffer, AudioEncoderSettings, AudioFormat, AudioPacket,
+    AudioSinkRequest, AudioStreamInfo, CaptureInfo, CaptureSignal, ClipboardChange, ClipboardRequest,
+    ClipboardSelection, CursorShape, DisplayOutput, DisplayRequest, EncoderOffer, EncoderSettings,
+    GamepadEvent, GamepadIdentity, GamepadRumble, InputEvent, Refusal, RtcConfigRequest,
     instance::{BufferShape, RateChange},
     services::{MetricValue, SlabPlace},
     stamp::Judged,
@@ -51,6 +52,11 @@ pub enum Control {
         plugin: u32,
         config: String,
     },
+    /// Answered with `AudioOffers`.
+    ProbeAudio {
+        plugin: u32,
+        config: String,
+    },
     /// Make an instance and serve it on the channel that comes with the message, where the answer goes, too. A second
     /// descriptor is a socket from which comes what ends waits.
     Create {
@@ -72,6 +78,9 @@ pub enum Create {
     Input,
     Gamepad,
     RtcConfig,
+    AudioCapture,
+    AudioEncoder(AudioEncoderSettings),
+    AudioSink,
 }
 
 /// From the child as a whole.
@@ -90,6 +99,7 @@ pub enum ControlAnswer {
     Ready,
     Loaded(Result<Loaded, LoadFault>),
     Offers(Result<Vec<EncoderOffer>, WireError>),
+    AudioOffers(Result<Vec<AudioEncoderOffer>, WireError>),
 }
 
 /// A plugin in the child.
@@ -201,6 +211,22 @@ pub enum Task {
     RtcWait {
         timeout_ns: Option<u64>,
     },
+    /// Of a capture or a sink of sound.
+    AudioInfo,
+    AudioCaptureStart(AudioCaptureRequest),
+    AudioRead {
+        timeout_ns: Option<u64>,
+    },
+    AudioStreamInfo,
+    AudioAdjust {
+        bitrate: Option<u32>,
+        loss_ppm: Option<u32>,
+    },
+    AudioEncode(AudioBlock),
+    AudioSinkStart(AudioSinkRequest),
+    AudioWrite(AudioBlock),
+    /// Of a capture or a sink of sound.
+    AudioStop,
     /// Destroy the instance. After the answer, the thread ends.
     End,
 }
@@ -296,6 +322,12 @@ pub enum Reply {
     RtcConfig(String),
     /// `RtcWait`: whether the configuration changed.
     Changed(bool),
+    AudioFormat(AudioFormat),
+    /// A block, or nothing.
+    Sound(Option<AudioBlock>),
+    AudioStreamInfo(AudioStreamInfo),
+    /// A packet, or nothing.
+    AudioPacket(Option<AudioPacket>),
 }
 
 /// A picture, in the buffer that was named.

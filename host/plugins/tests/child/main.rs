@@ -9,6 +9,7 @@ mod faults;
 mod kept;
 mod making;
 mod rogues;
+mod sound;
 mod stage;
 mod starts;
 mod streams;

@@ -150,14 +150,24 @@ pub(crate) fn later() -> Result<PluginFolder, Failure> {
 
 /// The plugin of tests/c/desktop.c.
 pub(crate) fn desktop() -> Result<PluginFolder, Failure> {
-    let mut folder = PluginFolder::new("test.desktop")?;
-    let tables = ["capture", "display", "cursor", "clipboard", "input", "gamepad", "rtc-config"];
-    folder.manifest["interfaces"] = tables.map(|table| format!("selkies.{table}/1")).to_vec().into();
+    of_c("desktop", &["capture", "display", "cursor", "clipboard", "input", "gamepad", "rtc-config"])
+}
+
+/// The plugin of tests/c/sound.c.
+pub(crate) fn sound() -> Result<PluginFolder, Failure> {
+    of_c("sound", &["audio-capture", "audio-encoder", "audio-sink"])
+}
+
+/// The plugin of tests/c with this name and these tables.
+fn of_c(name: &str, tables: &[&str]) -> Result<PluginFolder, Failure> {
+    let mut folder = PluginFolder::new(&format!("test.{name}"))?;
+    let interfaces: Vec<String> = tables.iter().map(|table| format!("selkies.{table}/1")).collect();
+    folder.manifest["interfaces"] = interfaces.into();
     folder.manifest["kinds"] = tables.to_vec().into();
     folder.write_manifest()?;
     let text = serde_json::Value::String(folder.manifest.to_string());
     fs::write(folder.path().join("manifest.h"), format!("#define MANIFEST {text}\n"))?;
-    compile(&folder, &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/desktop.c"))?;
+    compile(&folder, &Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/c/{name}.c")))?;
     Ok(folder)
 }
 
