@@ -192,7 +192,7 @@ pub(crate) type Create =
 pub(crate) type Destroy = unsafe extern "C" fn(*mut abi::Instance);
 
 /// Tables other than the encoder's whose instances are made by [`Create`].
-pub(crate) const PLAIN_TABLES: [&str; 8] = [
+pub(crate) const PLAIN_TABLES: [&str; 10] = [
     ids::CAPTURE_V1,
     ids::DISPLAY_V1,
     ids::CURSOR_V1,
@@ -201,6 +201,8 @@ pub(crate) const PLAIN_TABLES: [&str; 8] = [
     ids::GAMEPAD_V1,
     ids::TRANSPORT_V1,
     ids::RTC_CONFIG_V1,
+    ids::AUDIO_CAPTURE_V1,
+    ids::AUDIO_SINK_V1,
 ];
 
 /// The role of a table's instances, and what makes and ends them.
@@ -226,6 +228,8 @@ pub(crate) fn maker(task: &Task, library: &Library, id: &str) -> Result<Option<M
     of!(ids::GAMEPAD_V1, abi::GamepadV1, Role::Plain);
     of!(ids::TRANSPORT_V1, abi::TransportV1, Role::Transport);
     of!(ids::RTC_CONFIG_V1, abi::RtcConfigV1, Role::Plain);
+    of!(ids::AUDIO_CAPTURE_V1, abi::AudioCaptureV1, Role::Plain);
+    of!(ids::AUDIO_SINK_V1, abi::AudioSinkV1, Role::Plain);
     Ok(None)
 }
 

@@ -48,6 +48,9 @@ const PUBLISHED: &[&str] = &[
     ids::INPUT_V1,
     ids::GAMEPAD_V1,
     ids::RTC_CONFIG_V1,
+    ids::AUDIO_CAPTURE_V1,
+    ids::AUDIO_ENCODER_V1,
+    ids::AUDIO_SINK_V1,
 ];
 
 fn packaging(task: &Task) -> Result<(), Blocked> {
