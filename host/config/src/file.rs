@@ -59,10 +59,28 @@ pub struct ConfigFile {
     #[serde(default)]
     #[schemars(length(max = 16))]
     pub gamepads: Vec<PluginUse>,
+    /// What captures and encodes sound, and what plays the microphone.
+    #[serde(default)]
+    pub audio: AudioSection,
     /// Where STUN and TURN servers come from, the first that answers. Takes the place of the settings about them.
     #[serde(default)]
     #[schemars(length(max = 16))]
     pub rtc_config: Vec<PluginUse>,
+}
+
+/// What captures and encodes sound, and what plays the microphone.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AudioSection {
+    /// Where the sound of the desktop comes from.
+    #[schemars(with = "PluginUse")]
+    pub capture: Option<PluginUse>,
+    /// What encodes it.
+    #[schemars(with = "PluginUse")]
+    pub encoder: Option<PluginUse>,
+    /// Where the microphones of pages go.
+    #[schemars(with = "PluginUse")]
+    pub microphone: Option<PluginUse>,
 }
 
 /// The settings as the file writes them. Secrets are among them: they are never printed.

@@ -110,9 +110,17 @@ struct Use<'a> {
 
 /// Every use of a plugin. Reads the JSON, so that a mistake in one of them does not hide those in others.
 fn uses(json: &Json) -> impl Iterator<Item = Use<'_>> {
-    let singles = ["capture", "display", "cursor", "clipboard"]
-        .into_iter()
-        .filter_map(|key| Some((format!("/{key}"), json.get(key)?)));
+    let singles = [
+        "/capture",
+        "/display",
+        "/cursor",
+        "/clipboard",
+        "/audio/capture",
+        "/audio/encoder",
+        "/audio/microphone",
+    ]
+    .into_iter()
+    .filter_map(|pointer| Some((pointer.to_owned(), json.pointer(pointer)?)));
     let items = ["encoders", "transports", "input", "gamepads", "rtc_config"].into_iter().flat_map(|key| {
         let items = json.get(key).and_then(Json::as_array).into_iter().flatten().enumerate();
         items.map(move |(index, item)| (format!("/{key}/{index}"), item))

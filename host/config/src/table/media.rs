@@ -109,6 +109,11 @@ pub(super) const ROWS: &[Setting] = &[
         "Repeat older sound in messages to pages over WebSocket that could not be sent everything lately."),
     row("audio_redundancy_distance", Kind::Int { min: 0, max: 4 }, "2", Section::Audio,
         "Number of older packets that such a message repeats; 0 for none."),
+    row("audio_channels", Kind::Choice { allowed: &["1", "2", "6", "8"], span: None }, "2", Section::Audio,
+        "Channels of the captured sound: mono, stereo, 5.1 or 7.1.").hidden().not_yet("audio"),
+    row("audio_frame_duration_ms", Kind::Choice { allowed: &["2.5", "5", "10", "20"], span: None }, "10",
+        Section::Audio, "What a packet of sound plays, in milliseconds. Shorter ones arrive earlier and cost more.")
+        .hidden().not_yet("audio"),
     row("audio_device_name", Kind::Text, "output.monitor", Section::Audio,
         "Audio device name for capture.").hidden().not_yet("audio"),
 
