@@ -20,7 +20,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-need_packages gcc g++ make cmake nasm pkg-config libvpx-dev libx264-dev "${GSTREAMER_PACKAGES[@]}"
+need_packages gcc g++ make cmake nasm pkg-config libvpx-dev libx264-dev "${SOUND_PACKAGES[@]}" "${GSTREAMER_PACKAGES[@]}"
 [ "$build_only" = yes ] || need_packages xvfb openbox xterm fonts-dejavu-core x11-xkb-utils x11-xserver-utils procps
 need_cargo
 need_node

@@ -11,6 +11,9 @@ done
 GSTREAMER_PACKAGES=(libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-nice)
 
+# What the plugin of PulseAudio links; it talks to pipewire-pulse as well. libopus comes with the crate, cmake builds it.
+SOUND_PACKAGES=(libpulse0 libpulse-dev)
+
 # Installs Debian packages that are missing, with sudo when not root.
 need_packages() {
     local missing=() package

@@ -1,0 +1,140 @@
+//! What is written into the sink is what applications record from the source.
+
+mod house;
+
+use std::time::Duration;
+
+use house::{House, eventually};
+use selkies_plugin_sdk::{
+    AudioBlock, AudioFormat, AudioSinkParams, abi,
+    test_host::{Failure, TestAudioSink, TestHost},
+};
+use selkies_pulse::PulseSink;
+
+const MICROPHONE: AudioFormat = AudioFormat { rate: 24_000, channel_mask: abi::CHANNELS_MONO };
+
+fn params() -> AudioSinkParams {
+    AudioSinkParams { format: MICROPHONE, buffer: Some(Duration::from_secs(10)) }
+}
+
+/// Samples that do not repeat themselves.
+fn noise(count: usize) -> Vec<i16> {
+    let mut seed = 7_u32;
+    (0..count)
+        .map(|_| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) as i16
+        })
+        .collect()
+}
+
+/// Writes samples in blocks of 20 ms, at once.
+fn write(sink: &mut TestAudioSink, samples: &[i16]) -> Result<(), Failure> {
+    for block in samples.chunks(480) {
+        let samples: Vec<f32> = block.iter().map(|sample| f32::from(*sample) / 32_768.0).collect();
+        sink.write(AudioBlock { samples: &samples, timestamp_ns: 0, gap: false }, 1)?;
+    }
+    Ok(())
+}
+
+fn modules(house: &House) -> Vec<String> {
+    let list = house.pactl(&["list", "short", "modules"]).unwrap_or_default();
+    list.lines().map(str::to_owned).collect()
+}
+
+/// Whether what was spoken was recorded, bit for bit and in order. A busy machine may make pauses in it: pieces of 5 ms are looked
+/// for, of which nine in ten must be whole.
+fn contains(heard: &[i16], spoken: &[i16]) -> bool {
+    let (mut from, mut found) = (0, 0);
+    let pieces = spoken.chunks_exact(120);
+    let all = pieces.len();
+    for piece in pieces {
+        if let Some(at) = heard[from..].windows(piece.len()).position(|window| window == piece) {
+            from += at + piece.len();
+            found += 1;
+        }
+    }
+    found * 10 >= all * 9
+}
+
+#[test]
+fn what_is_written_is_what_applications_record() -> Result<(), Failure> {
+    let house = House::new(&["output"]);
+    let host = TestHost::new();
+    let before = modules(&house);
+    let mut sink = TestAudioSink::of::<PulseSink>(&host, &house.config())?;
+    assert_eq!(sink.info()?, MICROPHONE);
+    assert_eq!(house.pactl(&["get-default-source"]).as_deref().map(str::trim), Some("SelkiesVirtualMic"));
+    assert_eq!(house.pactl(&["get-default-sink"]).as_deref().map(str::trim), Some("output"));
+    let recorder = house.record("SelkiesVirtualMic");
+    assert!(eventually(|| recorder.heard().len() > 4800), "the source gives silence");
+    assert!(recorder.heard().iter().all(|sample| *sample == 0));
+    sink.start(params())?;
+    let spoken = noise(24_000);
+    write(&mut sink, &spoken)?;
+    assert!(eventually(|| contains(&recorder.heard(), &spoken[480..23_520])), "the samples are not recorded");
+    // Playing ends, the source stays; then it is spoken into again.
+    sink.stop()?;
+    let silent = recorder.heard().len() + 4800;
+    assert!(eventually(|| recorder.heard().len() > silent), "the source goes on");
+    sink.start(params())?;
+    let again = noise(30_000).split_off(20_000);
+    write(&mut sink, &again)?;
+    assert!(eventually(|| contains(&recorder.heard(), &again[480..9520])), "nor the second time");
+    drop(recorder);
+    drop(sink);
+    assert_eq!(modules(&house), before, "what was made is removed");
+    Ok(())
+}
+
+#[test]
+fn a_server_without_devices_goes_on_playing_elsewhere() -> Result<(), Failure> {
+    let house = House::new(&[]);
+    let host = TestHost::new();
+    let sink = TestAudioSink::of::<PulseSink>(&host, &house.config())?;
+    assert!(eventually(|| {
+        house.pactl(&["get-default-sink"]).as_deref().map(str::trim) == Some("output")
+    }));
+    drop(sink);
+    assert!(!modules(&house).iter().any(|line| line.contains("module-null-sink")));
+    Ok(())
+}
+
+#[test]
+fn devices_that_are_there_are_used_and_stay() -> Result<(), Failure> {
+    let house = House::new(&["output", "input"]);
+    let host = TestHost::new();
+    let before = modules(&house);
+    let sink = TestAudioSink::of::<PulseSink>(&host, &house.config())?;
+    assert_eq!(modules(&house).len(), before.len() + 1, "only the source is made");
+    drop(sink);
+    assert_eq!(modules(&house), before);
+    Ok(())
+}
+
+#[test]
+fn a_lost_server_is_said_and_the_source_is_made_anew() -> Result<(), Failure> {
+    let mut house = House::new(&["output"]);
+    let host = TestHost::new();
+    let mut sink = TestAudioSink::of::<PulseSink>(&host, &house.config())?;
+    sink.start(params())?;
+    house.kill();
+    let mut lost = None;
+    assert!(eventually(|| {
+        lost = write(&mut sink, &[0; 480]).err();
+        lost.is_some()
+    }));
+    assert_eq!(lost.map(|lost| lost.class()), Some(abi::CLASS_DEVICE_LOST));
+    drop(sink);
+    let absent = TestAudioSink::of::<PulseSink>(&host, &house.config()).expect_err("no server");
+    assert_eq!(absent.class(), abi::CLASS_DEVICE_LOST);
+    house.start();
+    let mut sink = TestAudioSink::of::<PulseSink>(&host, &house.config())?;
+    sink.start(params())?;
+    let recorder = house.record("SelkiesVirtualMic");
+    assert!(eventually(|| !recorder.heard().is_empty()));
+    let spoken = noise(4800);
+    write(&mut sink, &spoken)?;
+    assert!(eventually(|| contains(&recorder.heard(), &spoken[480..4320])));
+    Ok(())
+}
