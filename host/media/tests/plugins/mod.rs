@@ -18,7 +18,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Folder under `plugins/` and name of the library.
-const PLUGINS: [(&str, &str); 10] = [
+const PLUGINS: [(&str, &str); 12] = [
     ("test-pattern", "libselkies_test_pattern.so"),
     ("striped-jpeg", "libselkies_striped_jpeg.so"),
     ("websocket", "libselkies_websocket.so"),
@@ -29,6 +29,8 @@ const PLUGINS: [(&str, &str); 10] = [
     ("turn-hmac", "libselkies_turn_hmac.so"),
     ("stun-list", "libselkies_stun_list.so"),
     ("coturn-rest", "libselkies_coturn_rest.so"),
+    ("opus", "libselkies_opus.so"),
+    ("pulse", "libselkies_pulse.so"),
 ];
 
 fn workspace() -> PathBuf {
