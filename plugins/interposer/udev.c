@@ -8,6 +8,7 @@
 #include "interposer.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,9 +49,6 @@ struct udev_monitor {
   struct udev *udev;
   int fd;
   char folder[108];
-  /* What was read and not yet told. */
-  char events[4096];
-  size_t length, at;
 };
 
 static void syspath_of(int kind, int slot, char *out, size_t size) {
@@ -410,23 +408,28 @@ static struct udev_device *told(struct udev *udev, const char *name, bool came) 
   return NULL;
 }
 
+/* Reads one event and leaves the others, since programs ask the descriptor whether there are more. A place that is too small
+ * for the next event is refused; lengths are multiples of the event's own. */
+static bool read_one(int fd, char *out, size_t size) {
+  for (size_t place = sizeof(struct inotify_event); place <= size; place += sizeof(struct inotify_event)) {
+    if (read(fd, out, place) > 0) return true;
+    if (errno != EINVAL) return false;
+  }
+  return false;
+}
+
 EXPORT struct udev_device *udev_monitor_receive_device(struct udev_monitor *monitor) {
   if (!monitor) return NULL;
-  for (;;) {
-    if (monitor->at >= monitor->length) {
-      ssize_t length = read(monitor->fd, monitor->events, sizeof monitor->events);
-      if (length <= 0) return NULL;
-      monitor->length = (size_t)length;
-      monitor->at = 0;
-    }
-    struct inotify_event event;
-    memcpy(&event, monitor->events + monitor->at, sizeof event);
-    const char *name = monitor->events + monitor->at + sizeof event;
-    monitor->at += sizeof event + event.len;
+  struct inotify_event event;
+  char bytes[sizeof event + NAME_MAX + 1 + sizeof event];
+  while (read_one(monitor->fd, bytes, sizeof bytes)) {
+    memcpy(&event, bytes, sizeof event);
     if (event.len == 0) continue;
-    struct udev_device *device = told(monitor->udev, name, event.mask & (IN_CREATE | IN_ATTRIB | IN_MOVED_TO));
+    bool came = event.mask & (IN_CREATE | IN_ATTRIB | IN_MOVED_TO);
+    struct udev_device *device = told(monitor->udev, bytes + sizeof event, came);
     if (device) return device;
   }
+  return NULL;
 }
 
 /* ---- what else programs look for ---- */
