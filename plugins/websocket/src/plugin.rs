@@ -17,8 +17,8 @@ pub struct WebSocket {
     link: TransportLink,
 }
 
-/// Largest message from a client: settings may be long, everything else is short.
-const MAX_MESSAGE: u32 = 256 * 1024;
+/// Largest message from a client: a part of a file, or of the clipboard, of pages of Selkies (1 MiB and its opcode).
+const MAX_MESSAGE: u32 = 1024 * 1024 + 64;
 
 impl Transport for WebSocket {
     type Config = Config;
