@@ -9,6 +9,10 @@ pub(crate) const DESKTOP_PLUGIN: &str = "selkies.x11";
 /// The transport of each mode of streaming.
 pub(crate) const TRANSPORT_PLUGINS: [(&str, &str); 2] =
     [("websockets", "selkies.websocket"), ("webrtc", "selkies.webrtc")];
+/// Where the sound of the desktop comes from, and the microphones of pages go.
+pub(crate) const SOUND_PLUGIN: &str = "selkies.pulse";
+/// What encodes it.
+pub(crate) const SOUND_ENCODER_PLUGIN: &str = "selkies.opus";
 /// Where ICE servers come from, by what the settings name.
 pub(crate) const CLOUDFLARE_PLUGIN: &str = "selkies.cloudflare-turn";
 /// See [`CLOUDFLARE_PLUGIN`].

@@ -15,6 +15,7 @@ mod rtc;
 mod run;
 mod serving;
 mod signaling;
+mod sound;
 mod stage;
 mod stop;
 mod supervision;

@@ -22,8 +22,8 @@ use crate::{
     defaults,
     desktop::Desktop,
     failure::Failure,
-    logging, rtc, serving, signaling,
-    stage::{self, Stage},
+    logging, rtc, serving, signaling, sound,
+    stage::{self, SoundBackends, Stage},
     stop::Stop,
     supervision::Supervision,
     trust,
@@ -106,6 +106,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     }
     let supervision = Supervision::new(&inventory, matches, config.plugin_rules(), &services);
     let rtc_sources = rtc_sources(&config, &inventory, &services)?;
+    let sound = stage::sound(&config, &inventory, &services)?;
     let parts = Parts {
         listening,
         config,
@@ -117,6 +118,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         stop,
         supervision,
         rtc_sources,
+        sound,
         node,
     };
     Ok(runtime.block_on(serve(parts, &display))?)
@@ -135,6 +137,7 @@ struct Parts {
     supervision: Supervision,
     /// `None` where WebRTC cannot be used.
     rtc_sources: Option<Vec<Backend>>,
+    sound: SoundBackends,
     /// The relay to whose peer the stream is offered.
     node: Option<NodeOptions>,
 }
@@ -151,14 +154,16 @@ async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
         stop,
         supervision,
         rtc_sources,
+        sound,
         node,
     } = parts;
-    let hub = Hub::new(config.clone(), session(&config, &stage.backends));
+    let hub = Hub::new(config.clone(), session(&config, &stage.backends, &sound));
     attach_transports(&stage, &services, &hub)?;
     hub.offer_codecs(stage.backends.whole_frame_codecs());
     let judge = supervision.clone();
     hub.judge_faults(move |fault| judge.judge(fault));
     let _rtc = rtc_sources.map(|sources| start_rtc(sources, &config, &services, &hub)).transpose()?;
+    sound::start(sound, &config, &services, &hub)?;
     let server = listening.serve(hub.clone());
 
     let access_file = own.as_ref().map(|own| own.access_file().to_owned());
@@ -283,17 +288,17 @@ fn attach_transports(stage: &Stage, services: &HostServices, hub: &Arc<Hub>) -> 
 }
 
 /// The session as the operator allows it; what this version cannot do is off.
-fn session(config: &Config, backends: &Backends) -> Session {
-    let (can_resize, can_copy) = (backends.display.is_some(), backends.clipboard.is_some());
+fn session(config: &Config, backends: &Backends, sound: &SoundBackends) -> Session {
     let has_gamepads = !backends.gamepads.is_empty();
     let (sharing, clipboard) = (config.sharing(), config.clipboard());
+    let (can_resize, can_copy) = (backends.display.is_some(), backends.clipboard.is_some());
     let policy = Policy {
         sharing: sharing.enabled,
         shared: sharing.view_only,
         players: if has_gamepads { sharing.players } else { [false; 3] },
         collab: false,
-        audio: false,
-        microphone: false,
+        audio: sound.encoder.is_some(),
+        microphone: sound.microphone.is_some(),
         command: false,
         upload: false,
         clipboard_in: clipboard.inward && can_copy,

@@ -16,6 +16,14 @@ pub(crate) struct Stage {
     pub(crate) transports: Vec<Backend>,
 }
 
+/// What sound and microphone are made of.
+#[derive(Default)]
+pub(crate) struct SoundBackends {
+    pub(crate) capture: Option<Backend>,
+    pub(crate) encoder: Option<Backend>,
+    pub(crate) microphone: Option<Backend>,
+}
+
 /// Loads each plugin once, however many parts it plays.
 struct Loader<'a> {
     inventory: &'a Inventory,
@@ -177,6 +185,36 @@ fn transport(config: &Config, loader: &mut Loader<'_>, wanted: &PluginUse) -> Re
         backend.config = serde_json::Value::Object(own).to_string();
     }
     Ok(backend)
+}
+
+/// Loads what sound is made of; `None` for what is switched off, or not on this machine, which one line in the log tells.
+///
+/// # Errors
+/// What the file names, and cannot be loaded.
+pub(crate) fn sound(
+    config: &Config,
+    inventory: &Inventory,
+    services: &HostServices,
+) -> Result<SoundBackends, String> {
+    let mut loader = Loader { inventory, services, display: "", loaded: BTreeMap::new() };
+    let named = &config.file().audio;
+    let mut load = |named: &Option<PluginUse>, usual: &str, missed: &str| match named {
+        Some(named) => loader.backend(named).map(Some),
+        None => Ok(loader.backend(&used(usual)).inspect_err(|text| warn!("{missed}: {text}")).ok()),
+    };
+    let mut backends = SoundBackends::default();
+    if config.audio_enabled() {
+        const MISSED: &str = "the desktop is not heard";
+        backends.capture = load(&named.capture, defaults::SOUND_PLUGIN, MISSED)?;
+        if backends.capture.is_some() {
+            backends.encoder = load(&named.encoder, defaults::SOUND_ENCODER_PLUGIN, MISSED)?;
+        }
+    }
+    if config.microphone_enabled() {
+        let missed = "pages have no microphone";
+        backends.microphone = load(&named.microphone, defaults::SOUND_PLUGIN, missed)?;
+    }
+    Ok(backends)
 }
 
 /// Loads the sources of ICE servers, each of which may fail for itself.

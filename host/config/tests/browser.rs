@@ -82,12 +82,9 @@ fn locks_and_overrides_are_told() {
 
 #[test]
 fn what_does_not_exist_yet_is_off_and_locked() {
-    let settings =
-        told(&[("SELKIES_AUDIO_ENABLED", "true"), ("SELKIES_MODE", "webrtc"), ("SELKIES_USE_CPU", "true")]);
+    let settings = told(&[("SELKIES_MODE", "webrtc"), ("SELKIES_USE_CPU", "true")]);
     let off = json!({ "value": false, "locked": true, "overridden": true });
     for name in [
-        "audio_enabled",
-        "microphone_enabled",
         "second_screen",
         "command_enabled",
         "enable_collab",
@@ -105,7 +102,10 @@ fn what_does_not_exist_yet_is_off_and_locked() {
         "this exists"
     );
     assert_eq!(settings["rate_control_mode"]["allowed"], json!(["crf", "cbr"]));
-    assert_eq!(settings["enable_shared"]["value"], true);
+    for name in ["enable_shared", "audio_enabled", "microphone_enabled", "audio_redundancy"] {
+        assert_eq!(settings[name]["value"], true, "{name}");
+    }
+    assert_eq!(settings["audio_channels"]["value"], "2");
 }
 
 #[test]

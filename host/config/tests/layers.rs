@@ -159,7 +159,7 @@ fn explain_takes_any_spelling_and_knows_what_is_not_there() {
     assert!(side.contains("(forced by another setting)") && !side.contains("<- wins"), "{side}");
     let own = config.explain("manual_width").unwrap();
     assert!(own.contains("\"800\"  <- wins") && !own.contains("forced"), "{own}");
-    assert!(config.explain("audio-enabled").unwrap().ends_with("not active yet: audio"));
+    assert!(config.explain("use-cpu").unwrap().ends_with("not active yet: hardware encoders"));
     assert_eq!(config.explain("no_such_setting"), None);
 }
 

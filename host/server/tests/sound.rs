@@ -216,7 +216,11 @@ async fn over_webrtc_the_same_packets_go_to_the_transport() {
     let house = House::with_webrtc("webrtc", false).await;
     let told = furnish(&house);
     let mut caller = Caller::call(&house, "/api/webrtc/signaling", &json!({})).await;
-    assert_eq!(caller.offered_hello().await["codecs"], json!(["h264", "opus"]));
+    let hello = caller.offered_hello().await;
+    assert_eq!((&hello["codecs"], &hello["sound_apart"]), (&json!(["h264", "opus"]), &json!(null)));
+    let mut ours = Caller::call(&house, "/api/webrtc/signaling", &json!({ "selkies_host": 1 })).await;
+    assert_eq!(ours.offered_hello().await["sound_apart"], true, "our page plays both as they come");
+    ours.close().await;
     caller.answer("h264").await;
     caller.told("server_settings").await;
     soon("pages of 2.1.0 never ask", async || all(&told.wanted) == [true]).await;

@@ -175,8 +175,8 @@ impl Hub {
         let watched = self.session().clients() > 0;
         let codecs = self.offers.to(hello.codecs.as_deref(), carried, watched);
         let mut names: Vec<&str> = codecs.iter().map(|codec| codec.name()).collect();
-        if transport.info().audio && self.sound.is_offered() {
-            // Every browser that has WebRTC has it (RFC 7874).
+        if transport.info().audio && self.sound.is_offered() && self.config.sound().channels <= 2 {
+            // Every browser that has WebRTC has it (RFC 7874), in stereo.
             names.push("opus");
         }
         let mut said = json!({ "displays": ["primary"], "codecs": names });
@@ -185,6 +185,10 @@ impl Hub {
         }
         if socket.loopback {
             said["loopback"] = true.into();
+        }
+        if hello.own_page {
+            // It plays both as they come; a browser that keeps them together delays the picture.
+            said["sound_apart"] = true.into();
         }
         let role = hello.role;
         let signaled = Signaled { hello, prefix, codec: None, joined: false };
