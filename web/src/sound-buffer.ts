@@ -4,8 +4,8 @@
 // The clocks of server and loudspeaker differ: single samples are left out or stretched, which nobody hears.
 
 /** Aims in ms: at the start, least, most. */
-export const START = 35;
-export const LEAST = 25;
+export const START = 30;
+export const LEAST = 20;
 export const MOST = 250;
 /** What is beyond the aim by so much is skipped, in ms: it came in one piece, after a pause of the network or the page. */
 export const SKIP = 150;
