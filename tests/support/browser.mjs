@@ -26,8 +26,14 @@ export function SCREEN_FINDER(pattern) {
 
 /** A browser without a window. */
 export class Browser {
-  static async start() {
-    const server = await chromium.launchServer({ executablePath: process.env.CHROMIUM ?? tool("chromium"), args: ARGUMENTS });
+  /** What starts browsers with more arguments. */
+  static with(...more) {
+    return { start: () => Browser.start(more) };
+  }
+
+  static async start(more = []) {
+    const args = [...ARGUMENTS, ...more];
+    const server = await chromium.launchServer({ executablePath: process.env.CHROMIUM ?? tool("chromium"), args });
     return new Browser(server, await chromium.connect(server.wsEndpoint()));
   }
 

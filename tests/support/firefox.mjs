@@ -38,14 +38,19 @@ export class Firefox {
   #listeners = [];
   #last = 0;
 
-  static async start() {
+  /** What starts Firefox with more variables in its environment. */
+  static with(env) {
+    return { start: () => Firefox.start(env) };
+  }
+
+  static async start(env = {}) {
     const profile = folder("firefox");
     const lines = Object.entries(PREFERENCES).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});`);
     mkdirSync(profile, { recursive: true });
     writeFileSync(join(profile, "user.js"), `${lines.join("\n")}\n`);
     const program = process.env.FIREFOX ?? tool("firefox-esr");
     const started = new Process(program, ["--headless", "--no-remote", "--remote-debugging-port=0", "--profile", profile], {
-      env: { ...process.env, MOZ_CRASHREPORTER_DISABLE: "1", HOME: profile },
+      env: { ...process.env, ...env, MOZ_CRASHREPORTER_DISABLE: "1", HOME: profile },
     });
     const address = await until(
       () => `Firefox listens: ${started.err}`,

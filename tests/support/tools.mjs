@@ -21,7 +21,10 @@ const PACKAGES = {
   "firefox-esr": "firefox-esr",
   gcc: "gcc",
   openssl: "openssl",
+  pactl: "pulseaudio-utils",
+  parec: "pulseaudio-utils",
   ps: "procps",
+  pulseaudio: "pulseaudio",
   python3: "python3",
   stdbuf: "coreutils",
   turnserver: "coturn",
@@ -87,15 +90,15 @@ export async function until(what, probe, limit = 10_000, pause = 25) {
   }
 }
 
-/** Compiles a C program of this folder against Xlib, once per change of its source. */
-export function compiled(name) {
+/** Compiles a C program of this folder against Xlib and `libraries`, once per change of its source. */
+export function compiled(name, libraries = []) {
   const source = join(ROOT, "tests", "support", `${name}.c`);
   const program = join(TARGET, name);
   if (existsSync(program) && statSync(program).mtimeMs > statSync(source).mtimeMs) return program;
   try {
-    execFileSync(tool("gcc"), ["-O2", "-Wall", "-Werror", "-o", program, source, "-lX11"], { stdio: "pipe" });
+    execFileSync(tool("gcc"), ["-O2", "-Wall", "-Werror", "-o", program, source, "-lX11", ...libraries], { stdio: "pipe" });
   } catch (error) {
-    throw new Error(`${source} does not compile (Debian packages: gcc, libx11-dev): ${error.stderr ?? error.message}`);
+    throw new Error(`${source} does not compile (Debian packages: gcc, libx11-dev${libraries.includes("-lpulse-simple") ? ", libpulse-dev" : ""}): ${error.stderr ?? error.message}`);
   }
   return program;
 }
