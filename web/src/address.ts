@@ -18,6 +18,9 @@ export interface Target {
   signaling: string;
   turn: string;
   status: string;
+  /** Where files go, and where they are listed and taken from. */
+  upload: string;
+  files: string;
   token: string | null;
   /** The transport to use and no other. */
   mode: Mode | null;
@@ -52,6 +55,8 @@ export function targetOf({ protocol, host, pathname, search, hash }: Address): T
     signaling: `${scheme}//${here}/webrtc/signaling${text}`,
     turn: `${protocol}//${here}/turn${secured}`,
     status: `${protocol}//${here}/status${secured}`,
+    upload: `${protocol}//${here}/upload${secured}`,
+    files: `${protocol}//${here}/files/${secured}`,
     token: token === null || token === "" ? null : token,
     mode: modeOf(asked.get("mode")),
     viewer,

@@ -230,6 +230,8 @@ export class Dialogue {
     const first = this.settings === null;
     this.settings = settings;
     this.stream.emit({ type: "sound-gates", gates: gatesOf(settings) });
+    const none = { upload: false, download: false };
+    this.stream.emit({ type: "files", ...(this.viewer ? none : wire.fileRights(settings)) });
     if (this.introduced) this.offerChoices();
     this.tellRules();
     const { connections } = this;

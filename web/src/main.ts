@@ -8,6 +8,7 @@ import { ClipboardPanel } from "./clipboard-panel";
 import { cursorStyle } from "./cursor";
 import { GamepadPanel } from "./gamepad-panel";
 import { browserPads, Gamepads } from "./gamepads";
+import { FilesPanel } from "./files-panel";
 import { Keyboard } from "./keyboard";
 import type { StreamCommand, StreamEvent } from "./messages";
 import { fetchServed, type Mode, type Served, storedMode, storeMode } from "./modes";
@@ -83,6 +84,7 @@ const gamepads = new Gamepads(
 const touchPad = new TouchPad((controls) => gamepads.touch(controls));
 for (const type of ["gamepadconnected", "gamepaddisconnected"]) window.addEventListener(type, () => gamepads.wake());
 element("touch-pad-toggle").addEventListener("click", () => touchPad.toggle());
+const files = new FilesPanel(target.upload, target.files, () => overlay.open());
 const keyboard = new Keyboard(
   element("keys") as HTMLTextAreaElement,
   { KeyS: () => overlay.toggle(), KeyL: () => void mouse.lock(), KeyG: () => touchPad.toggle() },
@@ -146,6 +148,9 @@ function onEvent(event: StreamEvent): void {
       break;
     case "clipboard":
       void clipboard.receive(event.content);
+      break;
+    case "files":
+      files.allow(event);
       break;
     case "choices":
       choices.show(event.choices);

@@ -119,6 +119,8 @@ export type StreamEvent =
   | { type: "gamepads"; allowed: boolean }
   /** A program lets the gamepad of a slot rumble: heavy and light motor, 0 to 1. */
   | { type: "rumble"; slot: number; strong: number; weak: number; ms: number }
+  /** What may be done with files. */
+  | { type: "files"; upload: boolean; download: boolean }
   /** The server has another mode from now on. */
   | { type: "reload" }
   /** Another transport may do where this one does not come about, for this reason. */

@@ -88,9 +88,14 @@ export class Overlay {
       this.close();
       return;
     }
+    this.open();
+    element("lock-pointer").focus();
+  }
+
+  /** Shows the panel, and leaves the keys where they go. */
+  open(): void {
     this.panel.hidden = false;
     this.toggleButton.setAttribute("aria-expanded", "true");
-    element("lock-pointer").focus();
   }
 
   /** Names the transport in use, and why it is not another one. */

@@ -240,6 +240,13 @@ export function clipboardRules(settings: Settings, binary: boolean | undefined):
   };
 }
 
+/** What the server allows with files. */
+export function fileRights(settings: Settings): { upload: boolean; download: boolean } {
+  const ways = settings.get("file_transfers")?.value;
+  const allows = (way: string) => Array.isArray(ways) && ways.includes(way);
+  return { upload: allows("upload"), download: allows("download") };
+}
+
 /** The codec of an encoder, by its name on the wire; null for names that do not tell. */
 export function codecOf(encoder: string): string | null {
   const name = /jpeg|[hx]26[45]|vp8|vp9|av1/.exec(encoder)?.[0] ?? null;
