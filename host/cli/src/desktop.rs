@@ -10,6 +10,8 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 use tracing::{info, warn};
 
+use crate::programs;
+
 /// How long the desktop's processes may take to end.
 const END_TIMEOUT: Duration = Duration::from_millis(1500);
 
@@ -68,6 +70,9 @@ impl Desktop {
 fn spawn(command: &str, display: &str, access_file: Option<&Path>) -> std::io::Result<Child> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).env("DISPLAY", display).stdin(Stdio::null()).process_group(0);
+    for name in programs::withheld() {
+        shell.env_remove(name);
+    }
     if let Some(file) = access_file {
         shell.env("XAUTHORITY", file);
     }

@@ -88,7 +88,8 @@ fn name_of(path: &str) -> Option<String> {
     Some(if decoded.is_empty() || decoded.ends_with('/') { format!("{decoded}index.html") } else { decoded })
 }
 
-fn percent_decoded(text: &str) -> Option<String> {
+/// Text whose `%xx` stand for bytes of UTF-8; `None` for what is none.
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

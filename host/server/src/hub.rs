@@ -7,6 +7,8 @@
 mod actions;
 mod clipboard;
 mod clock;
+mod commands;
+mod files;
 mod latency;
 mod observer;
 mod signaled;
@@ -33,6 +35,11 @@ use selkies_session::{
 };
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
+
+use commands::CommandDesk;
+use files::FileDesk;
+
+pub use commands::CommandOptions;
 
 use crate::{
     faults::FaultLog,
@@ -71,6 +78,8 @@ pub struct Hub {
     parcels: clipboard::Parcels,
     faults: FaultLog,
     rtc: OnceLock<RtcConfigs>,
+    files: OnceLock<FileDesk>,
+    commands: OnceLock<CommandDesk>,
     modes: Modes,
     offers: Offers,
     /// Taken before every other lock.
@@ -107,6 +116,8 @@ impl Hub {
             parcels: clipboard::Parcels::default(),
             faults: FaultLog::default(),
             rtc: OnceLock::new(),
+            files: OnceLock::new(),
+            commands: OnceLock::new(),
             modes,
             offers: Offers::default(),
             signaling: Mutex::new(Signaling::new(&unique())),
@@ -208,7 +219,9 @@ impl Hub {
         }
         info!(client = id, role = ?admission.role, "client connected");
         let id = ClientId(id);
+        let role = admission.role;
         self.handle(Event::ClientOpened { client: id, admission });
+        self.arrived(id, role);
         Connected { id, queue }
     }
 
@@ -237,6 +250,8 @@ impl Hub {
         let Some(addressee) = self.post.remove(client.0) else { return };
         self.handle(Event::ClientClosed { client });
         self.parcels.drop(client);
+        self.drop_uploads(client);
+        self.went(client);
         self.stream.leave(client);
         let mode = if addressee.signaled.is_some() { StreamMode::Webrtc } else { StreamMode::Websockets };
         if let Some(transport) = self.post.transport(mode) {
@@ -251,6 +266,7 @@ impl Hub {
         self.handle(Event::ShutDown { last: false });
         self.end_signaling();
         self.sound.end();
+        self.end_commands();
         if let Some(studio) = self.studio() {
             studio.stop();
         }

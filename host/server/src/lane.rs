@@ -50,18 +50,19 @@ pub(crate) struct Ending {
 }
 
 /// Serves a socket until it is closed: `hear` takes what comes, `written` is told when everything that waited in the queue
-/// was handed over.
-pub(crate) async fn serve(
+/// was handed over. After bytes, the socket is read on when `ready` completes.
+pub(crate) async fn serve<Ready: Future<Output = ()>>(
     socket: impl Socket,
     queue: Arc<ClientQueue>,
     hear: impl FnMut(Incoming<'_>),
+    ready: impl Fn() -> Ready,
     written: impl Fn() + Send + 'static,
 ) -> Ending {
     let (sink, stream) = socket.split();
     let heard = Arc::new(Heard::new());
     let mut writer = tokio::spawn(write(queue.clone(), sink, heard.clone(), written));
     let ending = tokio::select! {
-        ending = read(hear, stream, &heard) => ending,
+        ending = read(hear, ready, stream, &heard) => ending,
         // The host closes: the client has a moment to take what is queued and to answer, also one that does not read.
         () = async {
             queue.ended().await;
@@ -109,8 +110,9 @@ impl Heard {
 }
 
 /// Reads until the connection ends; answers why, and how it is to be closed.
-async fn read(
+async fn read<Ready: Future<Output = ()>>(
     mut hear: impl FnMut(Incoming<'_>),
+    ready: impl Fn() -> Ready,
     mut stream: impl Stream<Item = tungstenite::Result<Message>> + Unpin,
     heard: &Heard,
 ) -> Ending {
@@ -126,7 +128,10 @@ async fn read(
         heard.now();
         match message {
             Some(Ok(Message::Text(text))) => hear(Incoming::Text(&text)),
-            Some(Ok(Message::Binary(bytes))) => hear(Incoming::Binary(&bytes)),
+            Some(Ok(Message::Binary(bytes))) => {
+                hear(Incoming::Binary(&bytes));
+                ready().await;
+            }
             Some(Ok(Message::Pong(payload))) => hear(Incoming::Pong(&payload)),
             Some(Ok(Message::Close(frame))) => {
                 let reason =

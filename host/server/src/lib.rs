@@ -7,6 +7,7 @@ mod accept;
 mod assets;
 mod auth;
 mod faults;
+mod files;
 mod hub;
 mod lane;
 mod modes;
@@ -27,7 +28,8 @@ mod turn_rest;
 mod upgrade;
 
 pub use auth::BasicAuth;
-pub use hub::{Hub, SoundSource, SpeechSink};
+pub use files::FileOptions;
+pub use hub::{CommandOptions, Hub, SoundSource, SpeechSink};
 pub use modes::StreamMode;
 pub use outpost::offer_through_relay;
 pub use queue::{MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES};

@@ -8,7 +8,7 @@ use std::{
 };
 
 use poem::{
-    Endpoint, EndpointExt, Request, Response, Route,
+    Endpoint, EndpointExt, Request, Response, Route, RouteMethod,
     endpoint::{BoxEndpoint, make, make_sync},
     error::InternalServerError,
     get,
@@ -23,6 +23,7 @@ use crate::{
     accept::{App, Serving},
     assets::Assets,
     auth::{BasicAuth, HostNames},
+    files::{Downloads, UploadPoint},
     hub::Hub,
     signaling::{self, SignalingSockets},
     socket::Sockets,
@@ -260,7 +261,12 @@ fn routes(
     for path in signaling::PATHS {
         app = app.at(path, get(SignalingSockets { hub: hub.clone() }));
     }
+    let (uploads, downloads) = (UploadPoint { hub: hub.clone() }, Downloads { hub: hub.clone() });
     let app = app
+        .at("/api/upload", RouteMethod::new().post(uploads.clone()).get(uploads.clone()).delete(uploads))
+        .at("/api/files", get(downloads.clone()))
+        .at("/api/files/", get(downloads.clone()))
+        .at("/api/files/*path", get(downloads))
         .at("/api/switch", post(Switch { hub: hub.clone() }))
         .at("/api/health", get(make_sync(|_| "ok\n")))
         .at("/api/status", get(make_sync(move |_| Json(status.status()))))

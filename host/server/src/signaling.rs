@@ -58,6 +58,6 @@ async fn serve(hub: &Arc<Hub>, socket: impl Socket, loopback: bool) {
         Incoming::Binary(_) => hub.signaling_text(&client, ""),
         Incoming::Pong(_) => {}
     };
-    let ending = lane::serve(socket, client.queue.clone(), hear, || {}).await;
+    let ending = lane::serve(socket, client.queue.clone(), hear, || async {}, || {}).await;
     hub.signaling_closed(&client, ending.cut);
 }

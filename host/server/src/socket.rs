@@ -57,7 +57,9 @@ async fn serve(hub: &Arc<Hub>, socket: impl Socket, admission: Admission) {
         }
     };
     let (writing, id) = (hub.clone(), client.id);
-    let ending = lane::serve(socket, client.queue.clone(), hear, move || writing.drained(id)).await;
+    // The bytes of files come as fast as the disk takes them.
+    let ready = || hub.room_for_uploads();
+    let ending = lane::serve(socket, client.queue.clone(), hear, ready, move || writing.drained(id)).await;
     hub.close(client.id, &ending.reason);
 }
 

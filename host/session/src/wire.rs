@@ -21,9 +21,9 @@ pub use channel::channel_text;
 pub use client::{ClientMessage, GamepadMessage, PointerMessage, RateControl, Tuning};
 pub use clipboard::{CLIPBOARD_CHUNK_BYTES, ClipboardMessage, ClipboardMessages};
 pub use json::{
-    AuthSuccess, CursorImage, DisplayConfigUpdate, DisplayLayout, DisplaySettings, GpuStats, NetworkStats,
-    PipelineStatus, RoleName, RoleUpdate, ServerSettings, SettingsHead, StreamResolution, StreamStats,
-    SystemAction, SystemStats,
+    AuthSuccess, CommandEnded, CursorImage, DisplayConfigUpdate, DisplayLayout, DisplaySettings, GpuStats,
+    NetworkStats, PipelineStatus, RoleName, RoleUpdate, ServerSettings, SettingsHead, StreamResolution,
+    StreamStats, SystemAction, SystemStats,
 };
 pub use schema::schemas;
 pub use server::ServerMessage;

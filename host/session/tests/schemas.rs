@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use selkies_session::wire::{
-    AuthSuccess, ClientMessage, CursorImage, Direction, DisplaySettings, PipelineStatus, RoleName,
-    ServerMessage, StreamResolution, SystemAction, VERBS, schemas,
+    AuthSuccess, ClientMessage, CommandEnded, CursorImage, Direction, DisplaySettings, PipelineStatus,
+    RoleName, ServerMessage, StreamResolution, SystemAction, VERBS, schemas,
 };
 use serde_json::Value;
 
@@ -65,6 +65,15 @@ fn every_example_fits_its_pattern_and_is_understood() {
     assert!(!client.is_valid(&"nonsense,1".into()));
 }
 
+fn command() -> CommandEnded {
+    CommandEnded {
+        action: "command_error,false: exit status 1".into(),
+        status: Some(1),
+        output: "\n".into(),
+        cut: false,
+    }
+}
+
 #[test]
 fn rendered_messages_fit_their_schemas() {
     let texts = jsonschema::validator_for(&schema("server-text.schema.json")).unwrap();
@@ -79,6 +88,9 @@ fn rendered_messages_fit_their_schemas() {
         ServerMessage::Kill("line one\nline two\0".into()),
         ServerMessage::ConnectionPoor(true),
         ServerMessage::Pong("12.5".into()),
+        ServerMessage::UploadEnded { path: "a:b\n.txt".into() },
+        ServerMessage::UploadFailed { path: "a.txt".into(), reason: "no\nroom".into() },
+        ServerMessage::CommandEnded(command()),
     ] {
         let text = message.render();
         assert!(texts.is_valid(&text.as_str().into()), "{text:?}");
@@ -96,12 +108,14 @@ fn rendered_messages_fit_their_schemas() {
                 display_id: "primary".into(),
             }),
         ),
+        ("command-ended", ServerMessage::CommandEnded(command())),
         (
             "display-settings",
             ServerMessage::DisplaySettings(DisplaySettings { settings: serde_json::Map::new() }),
         ),
     ] {
-        let body: Value = serde_json::from_str(&message.render()).unwrap();
+        let text = message.render();
+        let body: Value = serde_json::from_str(text.trim_start_matches("system,")).unwrap();
         let schema = schema(&format!("{name}.schema.json"));
         assert!(jsonschema::is_valid(&schema, &body), "{name}: {body}");
     }

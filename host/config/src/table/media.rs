@@ -126,7 +126,15 @@ pub(super) const ROWS: &[Setting] = &[
         "Use browser CSS cursors instead of rendering to canvas. Told to the page: Selkies' own follows it, the one \
          inside the host always does so.").client(),
     row("command_enabled", Kind::Bool, "true", Section::Input,
-        "Enable parsing of command websocket messages.").not_yet("commands"),
+        "Enable parsing of command websocket messages: controlling browsers may run command lines on the desktop."),
+    row("command_timeout", Kind::Int { min: 0, max: 604_800 }, "0", Section::Input,
+        "Seconds that a browser's command may run; 0 for any time, as a desktop's programs need.").hidden(),
+    row("command_end_with_client", Kind::Bool, "false", Section::Input,
+        "End a browser's commands when it leaves.").hidden(),
+    row("run_after_connect", Kind::Text, "", Section::Input,
+        "Shell command run when a browser connects while no other is connected; empty for none.").hidden(),
+    row("run_after_disconnect", Kind::Text, "", Section::Input,
+        "Shell command run when the last browser has left, also at the host's end; empty for none.").hidden(),
 
     row("clipboard_enabled", Kind::Bool, "true", Section::Exchange,
         "Enable clipboard synchronization: what is copied in the desktop can be pasted in the browser's machine and the \
@@ -145,5 +153,12 @@ pub(super) const ROWS: &[Setting] = &[
         "Exchange the clipboard by itself, when something is copied, pasted or the page is looked at again. Without it only \
          the clipboard panel does.").client(),
     row("file_transfers", Kind::List { allowed: &["upload", "download"] }, "upload,download", Section::Exchange,
-        "Allowed file transfer directions; empty or none to disable.").not_yet("file transfer"),
+        "Allowed file transfer directions; empty or none to disable."),
+    row("file_manager_path", Kind::Text, "~/Desktop", Section::Exchange,
+        "Folder that browsers put files into and take them from; made when the first file comes.")
+        .hidden().aliases(&["upload_dir"]).legacy(&["FILE_MANAGER_PATH"]),
+    row("file_transfer_limit_mbps", Kind::Int { min: 0, max: 1_000_000 }, "0", Section::Exchange,
+        "Rate that all file transfers share, in Mbit/s; 0 for any.").hidden(),
+    row("file_upload_max_mb", Kind::Int { min: 1, max: 1_000_000_000 }, "65536", Section::Exchange,
+        "Largest file that browsers may send, in MB.").hidden(),
 ];

@@ -63,8 +63,10 @@ impl Hub {
             Action::StartAudio { client, redundant } => self.hear_sound(client, redundant),
             Action::StopAudio { client } => self.hear_no_sound(client),
             Action::Microphone { pcm, .. } => self.speak(&pcm),
+            Action::Upload { client, step } => self.upload(client, step),
+            Action::RunCommand { client, line } => self.run_command(client, line),
             // Features that this host does not have yet; the policy switches off what clients are told of.
-            Action::SetNativeCursor(_) | Action::RunCommand { .. } | Action::Upload { .. } => {}
+            Action::SetNativeCursor(_) => {}
         }
     }
 

@@ -227,10 +227,13 @@ impl Hub {
         });
         let Some(arrival) = arrival.flatten() else { return };
         info!(client = client.0, role = ?arrival.admission.role, codec = ?arrival.codec, "client connected");
+        let role = arrival.admission.role;
         self.handle(Event::ClientSignaled { client, arrival });
+        self.arrived(client, role);
         // It may have left meanwhile, before the session knew it.
         if self.post.queue(client.0).is_none() {
             self.handle(Event::ClientClosed { client });
+            self.went(client);
             self.stream.leave(client);
         }
     }

@@ -42,12 +42,20 @@ struct Plan<'a> {
     web_root: Option<PathBuf>,
     auth: Option<(&'a str, &'a str)>,
     webrtc: bool,
+    commands: bool,
     settings: Vec<(&'static str, String)>,
 }
 
 impl Default for Plan<'_> {
     fn default() -> Self {
-        Self { pattern: SMALL, web_root: None, auth: None, webrtc: false, settings: Vec::new() }
+        Self {
+            pattern: SMALL,
+            web_root: None,
+            auth: None,
+            webrtc: false,
+            commands: false,
+            settings: Vec::new(),
+        }
     }
 }
 
@@ -88,13 +96,18 @@ impl House {
         Self::furnished(plan, Plugins::h264).await
     }
 
+    /// With the operator's leave to run command lines, or without.
+    pub(crate) async fn that_runs_commands(pattern: Pattern, commands: bool) -> Self {
+        Self::furnished(Plan { pattern, commands, ..Plan::default() }, |_| Vec::new()).await
+    }
+
     /// With more encoders than the usual ones.
     pub(crate) async fn with_encoders(more: impl FnOnce(&Plugins) -> Vec<EncoderBackend>) -> Self {
         Self::furnished(Plan::default(), more).await
     }
 
     async fn furnished(plan: Plan<'_>, more: impl FnOnce(&Plugins) -> Vec<EncoderBackend>) -> Self {
-        let Plan { pattern, web_root, auth, webrtc, settings } = plan;
+        let Plan { pattern, web_root, auth, webrtc, commands, settings } = plan;
         // Building the plugins blocks.
         let plugins = tokio::task::spawn_blocking(Plugins::prepare).await.expect("the plugins");
         let given =
@@ -105,7 +118,7 @@ impl House {
             Value::Object(mut message) => message.remove("settings").expect("settings"),
             other => panic!("{other}"),
         };
-        let policy = Policy { microphone: true, resize: false, ..Policy::default() };
+        let policy = Policy { microphone: true, resize: false, command: commands, ..Policy::default() };
         let session = Session::new(policy, settings.as_object().expect("an object").clone());
         let hub = Hub::new(config.clone(), session);
         let backend = plugins.backend("selkies.websocket", &json!({}));
@@ -177,15 +190,16 @@ impl House {
 
     /// Asks for another mode.
     pub(crate) async fn switch(&self, body: &str, headers: &[(&str, &str)]) -> Answer {
-        self.request("POST /api/switch", headers, body).await
+        self.request("POST /api/switch", headers, body.as_bytes()).await
     }
 
     /// Sends a request line and headers as they are, and reads the answer to its end.
     pub(crate) async fn ask(&self, line: &str, headers: &[(&str, &str)]) -> Answer {
-        self.request(line, headers, "").await
+        self.request(line, headers, b"").await
     }
 
-    async fn request(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    /// The same with a body.
+    pub(crate) async fn request(&self, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut request = format!("{line} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.at);
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
@@ -193,9 +207,9 @@ impl House {
         if line.starts_with("POST") {
             request += &format!("Content-Length: {}\r\n", body.len());
         }
-        request += &format!("\r\n{body}");
+        request += "\r\n";
         let mut socket = TcpStream::connect(self.at).await.expect("it listens");
-        socket.write_all(request.as_bytes()).await.expect("it reads");
+        socket.write_all(&[request.as_bytes(), body].concat()).await.expect("it reads");
         let mut bytes = Vec::new();
         let read = socket.read_to_end(&mut bytes);
         tokio::time::timeout(SOON, read).await.expect("an answer in time").expect("an answer");

@@ -187,6 +187,19 @@ pub struct SystemAction {
     pub action: String,
 }
 
+/// Body of `system,` when a command line of the client has ended. Pages of 2.1.0 read `action` alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CommandEnded {
+    /// `command_done,<line>`, or `command_error,<text>` where it was not run or did not end with status 0.
+    pub action: String,
+    /// The shell's exit status; null where it did not end by itself.
+    pub status: Option<i32>,
+    /// What it printed.
+    pub output: String,
+    /// It printed more.
+    pub cut: bool,
+}
+
 /// The keys of `SETTINGS` the session reads itself; everything else goes to the configuration crate untouched.
 /// Values of a wrong type count as absent, as in 2.1.0.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -30,6 +30,7 @@ pub fn schemas() -> Vec<(String, Value)> {
         of::<body::NetworkStats>("network-stats"),
         of::<body::StreamStats>("stream-stats"),
         of::<body::SystemAction>("system-action"),
+        of::<body::CommandEnded>("command-ended"),
     ]
 }
 

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::json::{
-    AuthSuccess, CursorImage, DisplayConfigUpdate, DisplaySettings, GpuStats, NetworkStats, PipelineStatus,
-    RoleUpdate, ServerSettings, StreamResolution, StreamStats, SystemAction, SystemStats,
+    AuthSuccess, CommandEnded, CursorImage, DisplayConfigUpdate, DisplaySettings, GpuStats, NetworkStats,
+    PipelineStatus, RoleUpdate, ServerSettings, StreamResolution, StreamStats, SystemAction, SystemStats,
 };
 
 /// Longest reason or name put into a line of text; longer is cut.
@@ -47,6 +47,8 @@ pub enum ServerMessage {
     StreamStats(StreamStats),
     /// `system,{json}`.
     System(SystemAction),
+    /// `system,{json}`: a command line has ended.
+    CommandEnded(CommandEnded),
     /// `PIPELINE_RESETTING <display>`: drop decoder and frame id state.
     PipelineResetting(String),
     /// `VIDEO_STARTED`.
@@ -98,6 +100,18 @@ pub enum ServerMessage {
         /// `cr` or `REQUEST_CLIPBOARD`.
         verb: String,
     },
+    /// `FILE_UPLOAD_END:<path>`: the file is in its place.
+    UploadEnded {
+        /// As the page named it.
+        path: String,
+    },
+    /// `FILE_UPLOAD_ERROR:<path>:<reason>`: nothing of it is kept.
+    UploadFailed {
+        /// As the page named it.
+        path: String,
+        /// For people.
+        reason: String,
+    },
 }
 
 impl ServerMessage {
@@ -121,6 +135,7 @@ impl ServerMessage {
             Self::NetworkStats(body) => with_json("", body),
             Self::StreamStats(body) => with_json("", body),
             Self::System(body) => with_json("system,", body),
+            Self::CommandEnded(body) => with_json("system,", body),
             Self::PipelineResetting(display) => format!("PIPELINE_RESETTING {}", line(display)),
             Self::VideoStarted => "VIDEO_STARTED".to_owned(),
             Self::VideoStopped => "VIDEO_STOPPED".to_owned(),
@@ -137,6 +152,10 @@ impl ServerMessage {
             Self::ClipboardData { base64 } => format!("clipboard_data,{base64}"),
             Self::ClipboardFinish => "clipboard_finish".to_owned(),
             Self::ClipboardReply { verb } => format!("clipboard_reply,{verb}"),
+            Self::UploadEnded { path } => format!("FILE_UPLOAD_END:{}", line(path)),
+            Self::UploadFailed { path, reason } => {
+                format!("FILE_UPLOAD_ERROR:{}:{}", line(path), line(reason))
+            }
         }
     }
 }

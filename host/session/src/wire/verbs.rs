@@ -102,6 +102,8 @@ pub const VERBS: &[VerbSpec] = &[
     client("FILE_UPLOAD_START", r"^FILE_UPLOAD_START:[\s\S]*:\d+$", "Seed era: begin an upload; path and bytes.", "FILE_UPLOAD_START:notes/a.txt:120"),
     client("FILE_UPLOAD_END", r"^FILE_UPLOAD_END:[\s\S]*$", "Seed era: the upload is complete.", "FILE_UPLOAD_END:notes/a.txt"),
     client("FILE_UPLOAD_ERROR", r"^FILE_UPLOAD_ERROR:[\s\S]*$", "Seed era: the page gave up the upload.", "FILE_UPLOAD_ERROR:a.txt:read failed"),
+    server("FILE_UPLOAD_END", r"^FILE_UPLOAD_END:[\s\S]*$", "The file that the page sent over the socket is in its place.", "FILE_UPLOAD_END:notes/a.txt"),
+    server("FILE_UPLOAD_ERROR", r"^FILE_UPLOAD_ERROR:[\s\S]*:[\s\S]*$", "The file was not taken; path and reason.", "FILE_UPLOAD_ERROR:a.txt:the disk is full"),
     server("MODE", "^MODE (websockets|webrtc)$", "Transport of this session.", "MODE websockets"),
     server("AUTH_SUCCESS", r"^AUTH_SUCCESS,\{.*\}$", "The token was accepted.", r#"AUTH_SUCCESS,{"role":"viewer","slot":2}"#),
     server("ROLE_UPDATE", r"^ROLE_UPDATE,\{.*\}$", "The slot changed.", r#"ROLE_UPDATE,{"role":"viewer","slot":null}"#),
