@@ -87,8 +87,9 @@ impl Hub {
     /// Ends what runs. Blocks until it has ended, three seconds at most.
     pub(super) fn end_commands(&self) {
         let Some(desk) = self.commands.get() else { return };
-        let last = desk.present.lock().unwrap_or_else(PoisonError::into_inner).pop_last();
-        if let Some(last) = last {
+        // All of them: their sockets close in a moment, and none of those is the last one then.
+        let present = std::mem::take(&mut *desk.present.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(&last) = present.last() {
             desk.hook(&desk.after_disconnect, last, None);
         }
         desk.commands.end(LAST_HOOK);
