@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, PipeReader, Read},
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, OwnedFd},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -107,31 +107,22 @@ impl Line {
     /// Sleeps until something happens.
     fn sleep(&self, shell_runs: bool, stop: Option<&OwnedFd>, due: Option<Instant>) -> Woken {
         // What is not asked about is left out.
-        let mut about: Vec<(BorrowedFd<'_>, fn(&mut Woken))> = Vec::with_capacity(3);
-        if shell_runs {
-            about.push((self.ended.as_fd(), |woken| woken.ended = true));
-        }
-        if let Some(output) = &self.output {
-            about.push((output.as_fd(), |woken| woken.printed = true));
-        }
-        if let Some(stop) = stop {
-            about.push((stop.as_fd(), |woken| woken.asked = true));
-        }
+        let ended = shell_runs.then(|| self.ended.as_fd());
+        let output = self.output.as_ref().map(AsFd::as_fd);
+        let about = [ended, output, stop.map(AsFd::as_fd)];
         let mut fds: Vec<PollFd<'_>> =
-            about.iter().map(|(fd, _)| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
+            about.iter().flatten().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
         let timeout = due.map(|due| due.saturating_duration_since(Instant::now()));
         // Rounded up: an early look would turn in circles until it is due.
         let timeout = timeout.and_then(|wait| Timespec::try_from(wait + Duration::from_millis(1)).ok());
-        let mut woken = Woken::default();
         // An interrupted sleep is one in which nothing happened.
-        if poll(&mut fds, timeout.as_ref()).is_ok() {
-            for (fd, (_, note)) in fds.iter().zip(&about) {
-                if !fd.revents().is_empty() {
-                    note(&mut woken);
-                }
-            }
+        if poll(&mut fds, timeout.as_ref()).is_err() {
+            return Woken::default();
         }
-        woken
+        let mut happened = fds.iter().map(|fd| !fd.revents().is_empty());
+        let [ended, printed, asked] =
+            about.map(|asked| asked.is_some() && happened.next().unwrap_or_default());
+        Woken { ended, printed, asked }
     }
 
     /// Reads what is there; keeps as much as may be kept.
