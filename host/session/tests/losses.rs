@@ -5,7 +5,7 @@ mod pair;
 use std::time::{Duration, Instant};
 
 use pair::{LEAD, MS, VIEWER, deliver, encode, fan};
-use selkies_session::pacing::{Demand, FanOut, Needs};
+use selkies_session::pacing::{Demand, FanOut, Needs, PathReport};
 
 /// Looks at the fan-out only when it says so, as the video thread does; the lead's socket takes nothing any more. Answers
 /// when the viewer got something new.
@@ -131,4 +131,41 @@ fn a_viewer_that_always_loses_frames_is_served_ever_more_rarely() {
     let newest = sent.iter().find(|(client, _)| *client == VIEWER).expect("it follows").1.frame_id;
     fan.lose(VIEWER, Some(newest));
     assert!(frame(&mut fan, now + 34 * MS).1, "served at once");
+}
+
+/// A viewer that asks for a key frame after each one that it got; how many it gets in a minute.
+fn keyframes_in_a_minute(reports: bool) -> usize {
+    let start = Instant::now();
+    let mut fan = fan();
+    if reports {
+        fan.reports(VIEWER);
+    }
+    let (mut now, mut keyframes) = (start, 0);
+    for id in 1..3000 {
+        now += 20 * MS;
+        let key = id == 1 || fan.keyframe_due(now).is_some_and(|due| due <= now);
+        if key {
+            fan.keyframe_asked(now);
+        }
+        encode(&mut fan, now, id, if key { Needs::Nothing } else { Needs::Before });
+        let sent = deliver(&mut fan, now, &[LEAD]);
+        let Some((_, batch)) = sent.iter().find(|(client, _)| *client == VIEWER) else { continue };
+        keyframes += usize::from(key);
+        let pacer = fan.pacer(VIEWER).unwrap();
+        if reports {
+            pacer.on_report(now, PathReport { arrived: Some(batch.frame_id), ..PathReport::default() });
+        } else {
+            pacer.on_drained(now);
+            pacer.on_ack(now, batch.frame_id, Some(0));
+        }
+        fan.lose(VIEWER, None);
+    }
+    keyframes
+}
+
+#[test]
+fn a_viewer_whose_transport_reports_waits_two_seconds_at_most() {
+    let [silent, reporting] = [false, true].map(keyframes_in_a_minute);
+    assert!(silent <= 12, "{silent}");
+    assert!((25..=62).contains(&reporting), "{reporting}");
 }

@@ -132,8 +132,7 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
     /// nothing that it does not ask for again.
     pub fn reports(&mut self, client: C) {
         if let Some(member) = self.members.get_mut(&client) {
-            member.pacer.reports();
-            member.repeats.drop();
+            member.reports();
         }
     }
 
@@ -321,7 +320,8 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
 
     /// From which frame, or an older one, the next is best predicted, so that a client which missed some can go on with
     /// it; for encoders that can ([`FanOut::set_anchors`]), and at most 20 times a second, because such a frame is larger.
-    /// For a viewer that says again and again that it lost frames, the interval doubles each time, up to 16 s.
+    /// For a viewer that says again and again that it lost frames, the interval doubles each time, up to 16 s; up to 2 s where
+    /// its transport reports.
     pub fn known_frame(&mut self, now: Instant) -> Option<u16> {
         if self.anchored.is_some_and(|at| now < at + ANCHOR_INTERVAL) {
             return None;

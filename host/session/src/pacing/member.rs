@@ -51,6 +51,14 @@ impl Member {
         }
     }
 
+    /// Its transport controls congestion itself and tells what arrives; it loses nothing that it does not ask for again.
+    pub(super) fn reports(&mut self) {
+        self.pacer.reports();
+        self.repeats.drop();
+        self.recovery.reports();
+        self.losses.reports();
+    }
+
     /// What it may take at once; `hastes` where a frame comes soon that it can do with alone.
     pub(super) fn bounds(&self, hastes: bool) -> Bounds {
         Bounds { rows: self.pacer.rows(), links: if hastes { self.pacer.draws_in(CATCH_UP) } else { None } }

@@ -8,6 +8,9 @@ const LEAD_INTERVAL: Duration = Duration::from_millis(250);
 const FIRST_INTERVAL: Duration = Duration::from_secs(1);
 /// Somebody who needs one again and again gets one in so long.
 const LAST_INTERVAL: Duration = Duration::from_secs(16);
+/// … and in so long at most where its transport reports: that one sends no faster than the path takes, and what is lost is no
+/// sign that the path is too narrow.
+const REPORTED_INTERVAL: Duration = Duration::from_secs(2);
 /// After so many intervals without needing one, a client counts as a new one.
 const FORGIVEN_AFTER: u32 = 4;
 /// Least time between two frames that are predicted from an older one for the sake of a client that missed some.
@@ -19,6 +22,8 @@ pub(super) const ANCHOR_INTERVAL: Duration = Duration::from_millis(50);
 pub(super) struct Recovery {
     /// The interval at first.
     first: Duration,
+    /// And at most.
+    longest: Duration,
     interval: Duration,
     last: Option<Instant>,
 }
@@ -35,7 +40,13 @@ impl Recovery {
     }
 
     fn from(first: Duration) -> Self {
-        Self { first, interval: first, last: None }
+        Self { first, longest: LAST_INTERVAL, interval: first, last: None }
+    }
+
+    /// The client's transport controls congestion itself.
+    pub(super) fn reports(&mut self) {
+        self.longest = REPORTED_INTERVAL;
+        self.interval = self.interval.min(self.longest);
     }
 
     /// Whether a frame that is no key frame may be made for it.
@@ -56,7 +67,7 @@ impl Recovery {
     /// One is made for it.
     pub(super) fn used(&mut self, now: Instant) {
         let again = self.last.is_some() && self.interval_at(now) == self.interval;
-        self.interval = if again { (self.interval * 2).min(LAST_INTERVAL) } else { self.first };
+        self.interval = if again { (self.interval * 2).min(self.longest) } else { self.first };
         self.last = Some(now);
     }
 
