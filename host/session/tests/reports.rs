@@ -61,6 +61,33 @@ fn a_path_that_takes_nothing_gets_only_probes_and_a_full_one_waits() {
 }
 
 #[test]
+fn while_the_transport_speaks_probes_stay_frequent_and_the_client_stalls_all_the_same() {
+    let start = Instant::now();
+    let mut pacer = ClientPacer::new();
+    pacer.reports();
+    let nothing = PathReport { arrived: None, queued_bytes: 0, estimate_kbps: Some(500) };
+    let (mut sent, mut newest, mut longest) = (0, start, Duration::ZERO);
+    for turn in 0..300 {
+        let now = start + FRAME * turn;
+        if turn % 18 == 0 {
+            assert!(!pacer.on_report(now, nothing));
+        }
+        if pacer.can_take(now) {
+            sent += 1;
+            longest = longest.max(now - newest);
+            newest = now;
+            pacer.on_sent(now, sent, 64, 20_000);
+        }
+        assert_eq!(pacer.is_stalled(now), now >= start + Duration::from_secs(4), "{:?}", now - start);
+    }
+    assert!(longest < Duration::from_millis(600), "{longest:?}");
+    assert!((44..=50).contains(&sent), "{sent}: 600 ms of frames, and lone probes");
+    let now = start + FRAME * 300;
+    assert!(pacer.on_report(now, arrived(sent)));
+    assert!(pacer.can_take(now) && !pacer.is_stalled(now));
+}
+
+#[test]
 fn the_rate_follows_the_estimate_down_at_once_and_up_to_the_ceiling() {
     let start = Instant::now();
     let mut steps = BitrateSteps::new(8000);

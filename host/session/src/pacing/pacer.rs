@@ -70,6 +70,9 @@ pub struct ClientPacer {
     last_delay: Duration,
     acknowledges: bool,
     probe_wait: Duration,
+    /// When the oldest batch was sent of those that were given up on since something arrived, where the transport's word is
+    /// fresh.
+    given_up: Option<Instant>,
     /// Until when one batch need not keep its distance from the one before.
     hurry_until: Option<Instant>,
     page: PageClock,
@@ -97,6 +100,7 @@ impl Default for ClientPacer {
             last_delay: Duration::ZERO,
             acknowledges: false,
             probe_wait: FIRST_PROBE,
+            given_up: None,
             hurry_until: None,
             page: PageClock::default(),
             last_acked: None,
@@ -117,7 +121,10 @@ impl ClientPacer {
     pub fn on_sent(&mut self, now: Instant, frame_id: u16, rows: u32, bytes: usize) {
         if self.last_sent.is_some_and(|at| !self.in_flight.is_empty() && now >= at + self.probe_after()) {
             // A probe: the frames before it are given up, the client acknowledges this one or a later one.
-            if !self.in_flight.back().is_some_and(|sent| sent.repeats) {
+            if self.reported.as_ref().is_some_and(|reported| reported.is_fresh(now)) {
+                // The client is there. Probes are as frequent as ever, since the transport drops what its path does not take.
+                self.given_up = self.given_up.or(self.in_flight.front().map(|sent| sent.at));
+            } else if !self.in_flight.back().is_some_and(|sent| sent.repeats) {
                 self.probe_wait = (self.probe_wait * 2).min(LAST_PROBE);
             }
             self.in_flight.clear();
@@ -242,7 +249,7 @@ impl ClientPacer {
         self.in_flight.clear();
         self.last_drawn = None;
         self.last_acked = None;
-        self.probe_wait = FIRST_PROBE;
+        (self.probe_wait, self.given_up) = (FIRST_PROBE, None);
         self.page.reset();
     }
 
@@ -314,7 +321,7 @@ impl ClientPacer {
     /// frames in flight were forgotten.
     fn silent_from(&self) -> Option<Instant> {
         let queued = self.last_sent.filter(|_| self.queued_bytes > 0);
-        self.in_flight.front().map(|sent| sent.at).or(queued).map(|at| at + STALL)
+        self.given_up.or(self.in_flight.front().map(|sent| sent.at)).or(queued).map(|at| at + STALL)
     }
 
     fn effective_window(&self) -> usize {
@@ -332,7 +339,7 @@ impl ClientPacer {
         };
         let probe = last_sent + self.probe_after();
         if let Some(reported) = &self.reported {
-            let probing = self.probe_wait > FIRST_PROBE;
+            let probing = self.probe_wait > FIRST_PROBE || self.given_up.is_some();
             let chance = reported.chance(now, oldest.at, self.in_flight.len(), self.floor.get());
             return Some(chance.filter(|_| !probing).map_or(probe, |at| at.min(probe)).max(paced));
         }
@@ -382,7 +389,7 @@ impl ClientPacer {
         let first = self.in_flight[0];
         let acked = self.in_flight[index];
         self.in_flight.drain(..=index);
-        self.probe_wait = FIRST_PROBE;
+        (self.probe_wait, self.given_up) = (FIRST_PROBE, None);
         self.last_acked = Some(frame_id);
         if acked.id != frame_id {
             return;

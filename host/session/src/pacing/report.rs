@@ -8,6 +8,8 @@ const FULL: Duration = Duration::from_millis(100);
 const FULL_HOLDS: Duration = Duration::from_millis(200);
 /// A frame that has not arrived after this, or after so many times the path's own delay, tells that nothing does.
 const SILENCE: (Duration, u32) = (Duration::from_millis(600), 3);
+/// A report that is no older than this is the transport's present word; those that have nothing new come every 300 ms.
+const FRESH: Duration = Duration::from_millis(700);
 /// The capacity that is assumed until there is an estimate, kbit/s.
 const UNKNOWN_KBPS: u32 = 4000;
 
@@ -44,6 +46,16 @@ impl Reported {
         self.estimate_kbps
     }
 
+    /// Whether the transport has spoken lately: then what does not arrive is a matter of the path, not of a client that is gone.
+    pub(super) fn is_fresh(&self, now: Instant) -> bool {
+        self.at.is_some_and(|at| now.saturating_duration_since(at) <= FRESH)
+    }
+
+    /// From when on a path counts as silent on which this batch was sent and nothing arrived since.
+    pub(super) fn silent_from(oldest: Instant, floor: Duration) -> Instant {
+        oldest + SILENCE.0.max(floor * SILENCE.1)
+    }
+
     /// How long what waits in the transport takes to be sent.
     pub(super) fn queue(&self) -> Duration {
         let bits = self.queued_bytes.saturating_mul(8) as u64;
@@ -59,8 +71,7 @@ impl Reported {
         in_flight: usize,
         floor: Duration,
     ) -> Option<Instant> {
-        let silent = oldest + SILENCE.0.max(floor * SILENCE.1);
-        if in_flight >= Self::MAX_IN_FLIGHT || now >= silent {
+        if in_flight >= Self::MAX_IN_FLIGHT || now >= Self::silent_from(oldest, floor) {
             return None;
         }
         let full = self.at.filter(|_| self.queue() > FULL).map(|at| at + FULL_HOLDS);
