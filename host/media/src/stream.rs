@@ -143,6 +143,12 @@ impl Stream {
         self.change(|state| state.fan.lose(client, frame_id));
     }
 
+    /// The client's transport asks for a key frame for it, see [`FanOut::resume`].
+    pub fn resume(&self, client: ClientId) {
+        let now = Instant::now();
+        self.change(|state| state.fan.resume(now, client));
+    }
+
     /// The client's decoder keeps up with so many frames per second, see
     /// [`ClientPacer::decodes`](selkies_session::pacing::ClientPacer::decodes).
     pub fn decodes(&self, client: ClientId, fps: f64) {

@@ -88,6 +88,41 @@ fn while_the_transport_speaks_probes_stay_frequent_and_the_client_stalls_all_the
 }
 
 #[test]
+fn a_transport_that_asks_for_a_key_frame_ends_the_silence() {
+    let start = Instant::now();
+    for speaks in [false, true] {
+        let mut pacer = ClientPacer::new();
+        pacer.reports();
+        for turn in 0..120 {
+            let now = start + FRAME * turn;
+            if speaks && turn % 18 == 0 {
+                pacer.on_report(now, PathReport::default());
+            }
+            if pacer.can_take(now) {
+                pacer.on_sent(now, turn as u16 + 1, 64, 20_000);
+            }
+        }
+        let mut now = start + FRAME * 120;
+        while pacer.can_take(now) {
+            pacer.on_sent(now, 1000, 64, 20_000);
+            now += FRAME;
+        }
+        pacer.resume(now);
+        assert!(pacer.can_take(now) && pacer.is_idle(), "{speaks}");
+        // What was sent a moment ago may yet arrive.
+        pacer.on_sent(now, 1001, 64, 20_000);
+        pacer.resume(now + FRAME);
+        assert!(!pacer.is_idle());
+        assert!(pacer.on_report(now + FRAME * 2, arrived(1001)));
+    }
+    let mut other = ClientPacer::new();
+    other.on_sent(start, 1, 64, 1000);
+    other.on_drained(start);
+    other.resume(start + Duration::from_secs(3));
+    assert!(!other.is_idle(), "without reports");
+}
+
+#[test]
 fn the_rate_follows_the_estimate_down_at_once_and_up_to_the_ceiling() {
     let start = Instant::now();
     let mut steps = BitrateSteps::new(8000);

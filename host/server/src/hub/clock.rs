@@ -34,7 +34,11 @@ impl Hub {
         match said {
             Said::Text(client, text) => self.handle(Event::ClientText { client, text: &text }),
             Said::Binary(client, data) => self.handle(Event::ClientBinary { client, data: &data }),
-            Said::NeedsKeyframe(client) => self.handle(Event::KeyframeWanted { client }),
+            Said::NeedsKeyframe(client) => {
+                // First: whether a key frame is on the way to it depends on that.
+                self.stream.resume(client);
+                self.handle(Event::KeyframeWanted { client });
+            }
             Said::Agreed(client, codec) => self.agreed(client, codec),
             Said::Connected(client) => self.connected(client),
             Said::Failed(client, reason) => self.failed(client, &reason),

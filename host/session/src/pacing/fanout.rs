@@ -297,6 +297,13 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
         }
     }
 
+    /// The client's transport asks for a key frame for it: its turn is now, see [`ClientPacer::resume`].
+    pub fn resume(&mut self, now: Instant, client: C) {
+        if let Some(member) = self.members.get_mut(&client) {
+            member.pacer.resume(now);
+        }
+    }
+
     /// From when on the encoder is to be asked for a key frame, because somebody cannot go on without one; `None` while
     /// there is no such client, or none that could take it. See `Recovery` for how often.
     pub fn keyframe_due(&self, now: Instant) -> Option<Instant> {

@@ -191,6 +191,18 @@ impl ClientPacer {
         self.in_flight.len() < before
     }
 
+    /// The client's transport asks for a key frame. Where the path was silent, what is out is given up: the key frame goes at
+    /// once, and not at the next probe's turn. Does nothing where the transport does not report, or something is under way that
+    /// may yet arrive.
+    pub fn resume(&mut self, now: Instant) {
+        let Some(oldest) = self.in_flight.front().filter(|_| self.reported.is_some()) else { return };
+        let silent = now >= Reported::silent_from(oldest.at, self.floor.get());
+        if silent || self.given_up.is_some() || self.probe_wait > FIRST_PROBE {
+            self.in_flight.clear();
+            (self.probe_wait, self.given_up) = (FIRST_PROBE, None);
+        }
+    }
+
     /// What the transport estimates that the path takes, kbit/s.
     pub fn estimate(&self) -> Option<u32> {
         self.reported.as_ref()?.estimate()
