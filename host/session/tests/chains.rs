@@ -108,6 +108,11 @@ fn a_decoder_that_dropped_a_frame_goes_on_from_the_ones_before() {
     assert_eq!((view.known(), ids(&cache, &mut view)), (None, vec![]));
     cache.publish(packet(9, Needs::Nothing, 1000));
     assert_eq!(ids(&cache, &mut view), [9]);
+    // A key frame that waits for it is not lost with the rest.
+    cache.publish(packet(10, Needs::Nothing, 1000));
+    cache.lose(&mut view, None);
+    cache.publish(packet(11, Needs::Before, 1000));
+    assert_eq!(ids(&cache, &mut view), [10, 11]);
     // What stands alone is simply sent again.
     let (mut cache, mut view) = (StripeCache::new(), ClientView::new());
     cache.publish(packet(1, Needs::Nothing, 1000));

@@ -265,12 +265,13 @@ impl<P: Clone> StripeCache<P> {
     /// The client's decoder dropped a frame, or, with `None`, everything that it got.
     ///
     /// Packets that stand alone are then given to it once more. Where packets build on each other it keeps what it had
-    /// before that frame, and goes on with the first packet that builds on that. Who has got nothing since it lost
-    /// everything loses nothing more: what waits for it is still good.
+    /// before that frame, and goes on with the first packet that builds on that. What it was not given yet is still good: a key
+    /// frame that waits for it need not be made again.
     pub fn lose(&self, view: &mut ClientView, frame_id: Option<u16>) {
         let Some(lost) = frame_id.filter(|_| self.chained && view.epoch == self.epoch) else {
-            let waits = view.epoch == self.epoch && view.have.is_empty();
-            let after = if waits { view.after } else { self.serial };
+            // What it was never given it cannot have lost.
+            let taken = view.have.values().map(|held| held.serial).max().unwrap_or(0);
+            let after = if view.epoch == self.epoch { view.after.max(taken) } else { 0 };
             view.reset();
             view.after = if self.chained { after } else { 0 };
             return;
