@@ -17,6 +17,8 @@ export const RESUME_LIMIT = 2500;
 const CUT = 1006;
 /** Candidates that are kept for an offer that is yet to be taken. */
 const MAX_EARLY = 200;
+/** After so many sessions in a row that the server ended before they had begun, another transport may do better. */
+const UNBEGUN = 2;
 /** The server's own word that this kind of session is none it serves. */
 const REFUSED = 4000;
 
@@ -62,6 +64,8 @@ export class RtcConnection {
   private resume: ReturnType<typeof setTimeout> | undefined;
   private resumeKey = "";
   private attempt = 0;
+  /** Sessions since the last that began which the server greeted, and ended before they had begun. */
+  private unbegun = 0;
   /** The page knows of this session. */
   private begun = false;
   /** The server has talked in this session, or since its newest restart. */
@@ -223,6 +227,7 @@ export class RtcConnection {
       return;
     }
     this.begun = true;
+    this.unbegun = 0;
     this.events.opened();
   }
 
@@ -297,7 +302,12 @@ export class RtcConnection {
       this.signal(true);
       return;
     }
+    // Once may be a server that ends; one that was merely cut off says nothing.
+    if (!this.begun && code !== CUT && this.signaling?.answered) this.unbegun += 1;
     this.lost();
+    if (this.unbegun < UNBEGUN) return;
+    this.unbegun = 0;
+    this.events.unreachable(reason === "" ? "The server ended WebRTC before it had begun." : reason);
   }
 
   /** Everything of this session is void; the next attempt comes after a pause. */

@@ -244,6 +244,31 @@ test("a first path that fails is no reason to wait any longer", async () => {
   expect(log.at(-1)).toMatch(/^unreachable: /);
 });
 
+test("where the server ends two sessions that had not begun, another transport may do", async () => {
+  socket().pair();
+  socket().lose(1011, "does not read");
+  expect(log.at(-1)).toBe("reconnecting: Next attempt in 0.5 s");
+  await vi.advanceTimersByTimeAsync(500);
+  socket().lose(1006); // it is being started again
+  await vi.advanceTimersByTimeAsync(1000);
+  socket().pair();
+  socket().lose(1001, "the connection failed");
+  expect(log.slice(-2)).toEqual(["reconnecting: Next attempt in 2.0 s", "unreachable: the connection failed"]);
+  expect(log.filter((entry) => entry.startsWith("unreachable")).length).toBe(1);
+});
+
+test("what the server ends after it had begun counts for nothing", async () => {
+  socket().pair();
+  socket().lose(1001, "the connection failed");
+  await vi.advanceTimersByTimeAsync(500);
+  await connect();
+  socket().lose(1001);
+  await vi.advanceTimersByTimeAsync(500);
+  socket().pair();
+  socket().lose(1001, "the connection failed");
+  expect(log.filter((entry) => entry.startsWith("unreachable"))).toEqual([]);
+});
+
 test("a server that cannot be reached at all is none that another transport would reach", async () => {
   await vi.advanceTimersByTimeAsync(CONNECT_LIMIT);
   expect(log).toEqual(["connecting", "reconnecting: Next attempt in 0.5 s"]);

@@ -125,6 +125,19 @@ async fn a_second_controller_takes_over_and_the_first_stays_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whom_the_transport_refuses_is_told_for_good() {
+    let house = House::with_webrtc("webrtc", false).await;
+    let mut caller =
+        Caller::call(&house, "/api/webrtc/signaling", &json!({ "client_tab_id": "refused" })).await;
+    assert_eq!(caller.farewell().await, 4000);
+    until(&house, "it is gone", |status| status["signaling"]["sessions"] == 0).await;
+    let mut other = Caller::call(&house, "/api/webrtc/signaling", &json!({})).await;
+    other.answer("h264").await;
+    other.packet().await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_socket_costs_no_picture() {
     let house = House::with_webrtc("webrtc", false).await;
     let ours = json!({ "resume_key": "abcdefghij0123456789" });

@@ -1,6 +1,6 @@
 //! A transport that signals and has no network. Its offer holds the client's hello; the answer names the codec that was
 //! agreed on, and connects. What a peer would get comes as signaling messages: `{"told":TEXT}`, `{"packet":{…}}`; what a
-//! peer would send goes in candidates: `say TEXT`, `keyframe`, `report ARRIVED QUEUED KBPS`, `codec NAME`, `fail`.
+//! peer would send goes in candidates; a client of the tab `refused` is refused: `say TEXT`, `keyframe`, `report ARRIVED QUEUED KBPS`, `codec NAME`, `fail`.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -89,6 +89,9 @@ impl Transport for Loopback {
     }
 
     fn client_open(&self, client: u64, hello: &str) -> Result<()> {
+        if hello.contains(r#""viewer":"refused""#) {
+            return Err(Error::invalid("this tab is refused"));
+        }
         self.clients().insert(client, true);
         let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.offer(client, &json!({ "hello": hello, "rtc_config": servers }).to_string());

@@ -199,7 +199,8 @@ impl Hub {
         }
         if let Err(error) = transport.client_open(client.0, &said.to_string()) {
             warn!(%error, client = client.0, "the transport refuses the client");
-            socket.queue.close(CLOSE_INTERNAL, "refused by the transport");
+            // For good: a page that is served otherwise, too, turns to that.
+            let _ = socket.queue.push(Outgoing::Close(CLOSE_REFUSED, "refused by the transport".to_owned()));
         }
     }
 
