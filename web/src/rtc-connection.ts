@@ -232,11 +232,14 @@ export class RtcConnection {
   }
 
   private onText(text: string): void {
+    // A server that greets after a restart wants this page to introduce itself again. What it had said before may come first.
+    if (this.restarted && text.startsWith("MODE ")) {
+      this.restarted = false;
+      this.events.opened();
+    }
     if (!this.heard) {
       this.heard = true;
       this.attempt = 0;
-      // A server that greets again has forgotten the session.
-      if (this.restarted && text.startsWith("MODE ")) this.events.opened();
       this.events.state("connected", "");
     }
     this.events.text(text);

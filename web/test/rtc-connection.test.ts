@@ -140,6 +140,18 @@ test("a server that greets after a restart has begun a new session", async () =>
   expect(log.slice(-3)).toEqual(["opened", "connected", "text MODE webrtc"]);
 });
 
+test("what was said before the greeting after a restart may arrive first", async () => {
+  await connect();
+  socket().say(offer("8"));
+  await settle();
+  peer().connect();
+  peer().input.say("pong,1");
+  peer().input.say("MODE webrtc");
+  expect(log.slice(-4)).toEqual(["connected", "text pong,1", "opened", "text MODE webrtc"]);
+  peer().input.say("MODE webrtc");
+  expect(log.at(-2)).toBe("text MODE webrtc");
+});
+
 test("of two offers at once the newer one counts", async () => {
   let answer = (_: RTCConfiguration) => undefined as void;
   ground.config = () => new Promise((resolve) => (answer = resolve));

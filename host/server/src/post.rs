@@ -33,6 +33,8 @@ pub(crate) struct Signaled {
     pub(crate) codec: Option<Codec>,
     /// The session knows it.
     pub(crate) joined: bool,
+    /// Its page asked for another connection, which is being made.
+    pub(crate) restarts: bool,
 }
 
 /// A client as messages reach it.

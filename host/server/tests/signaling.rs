@@ -79,6 +79,23 @@ async fn our_own_page_gets_the_texts_of_the_websocket() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_restart_a_page_is_greeted_again() {
+    let house = House::with_webrtc("webrtc", false).await;
+    let mut caller = Caller::call(&house, "/api/webrtc/signaling", &json!({ "selkies_host": 1 })).await;
+    caller.answer("h264").await;
+    assert_eq!(caller.told_text().await, "MODE webrtc");
+    caller.packet().await;
+    caller.line(r#"{"restart":true}"#).await;
+    caller.answer("h264").await;
+    caller.told_text_starting("MODE webrtc").await;
+    caller.told_text_starting(r#"{"type":"server_settings""#).await;
+    // It lacks everything.
+    while caller.packet().await["key"] != true {}
+    assert_eq!(house.status().await["clients"], 1);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_pages_share_one_encode_and_leave_alone() {
     let house = House::with_webrtc("webrtc", true).await;
     let mut owner = Caller::call(&house, "/api/ws", &json!({ "client_tab_id": "a" })).await;

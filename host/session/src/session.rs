@@ -175,6 +175,7 @@ impl Session {
             }
             Event::ClientSignaled { client, arrival } => self.arrive(client, arrival, &mut out),
             Event::CodecAgreed { client, codec } => self.agree(client, codec, &mut out),
+            Event::ClientRestarted { client } => self.restarted(client, &mut out),
             Event::KeyframeWanted { client } => self.keyframe_wanted(now, client, &mut out),
             Event::ModeSwitched => {
                 let reload = SystemAction { action: "reload".to_owned() };
@@ -260,25 +261,7 @@ impl Session {
             out.push(Action::Close { client, code: 1008, reason });
             return;
         }
-        // The order is 2.1.0's (websockets_mode.py:4783-4905): pages depend on MODE before MK_ACCESS.
-        let mut greeting = Vec::new();
-        if admission.secure {
-            let slot = admission.slots.first().copied();
-            greeting.push(ServerMessage::AuthSuccess(AuthSuccess { role: admission.role, slot }));
-        }
-        greeting.push(mode);
-        if admission.secure {
-            greeting.push(ServerMessage::MkAccess(self.mk_access(&admission)));
-        }
-        greeting.push(ServerMessage::DisplayConfig(self.display_config()));
-        greeting.extend(self.cursor.clone().map(ServerMessage::Cursor));
-        greeting.push(ServerMessage::ServerSettings(ServerSettings { settings: self.settings.clone() }));
-        if self.failure.is_some() {
-            greeting.push(self.pipeline_status());
-        }
-        for message in &greeting {
-            send(vec![client], message, out);
-        }
+        self.greet(client, &admission, mode, out);
         let shown = self.shown_at_first(admission.role);
         let entry = Client {
             admission,
@@ -299,6 +282,29 @@ impl Session {
             steered: None,
         };
         self.clients.insert(client, entry);
+    }
+
+    /// What every page is told first.
+    fn greet(&self, client: ClientId, admission: &Admission, mode: ServerMessage, out: &mut Vec<Action>) {
+        // The order is 2.1.0's (websockets_mode.py:4783-4905): pages depend on MODE before MK_ACCESS.
+        let mut greeting = Vec::new();
+        if admission.secure {
+            let slot = admission.slots.first().copied();
+            greeting.push(ServerMessage::AuthSuccess(AuthSuccess { role: admission.role, slot }));
+        }
+        greeting.push(mode);
+        if admission.secure {
+            greeting.push(ServerMessage::MkAccess(self.mk_access(admission)));
+        }
+        greeting.push(ServerMessage::DisplayConfig(self.display_config()));
+        greeting.extend(self.cursor.clone().map(ServerMessage::Cursor));
+        greeting.push(ServerMessage::ServerSettings(ServerSettings { settings: self.settings.clone() }));
+        if self.failure.is_some() {
+            greeting.push(self.pipeline_status());
+        }
+        for message in &greeting {
+            send(vec![client], message, out);
+        }
     }
 
     /// 2.1.0 refuses disabled link kinds on the socket, not only in the page (websockets_mode.py:4823-4835).

@@ -13,4 +13,4 @@ mod message;
 
 pub use hello::{Form, Hello, HelloError, MAX_HELLO_BYTES};
 pub use machine::{MAX_SOCKETS, Signaling, SocketId, Step};
-pub use message::{MAX_CANDIDATES, MAX_SDP_BYTES, PeerMessage, PeerMessageError};
+pub use message::{MAX_CANDIDATES, MAX_SDP_BYTES, PeerMessage, PeerMessageError, RESTART};

@@ -107,6 +107,30 @@ fn what_signaling_comes_to_later_counts_from_then_on() {
 }
 
 #[test]
+fn after_a_restart_a_client_keeps_its_place_holds_nothing_and_is_greeted_again() {
+    let mut desk = Desk::new(Policy::default());
+    arrive(&mut desk, 1, arrival(controller(), Some("a"), Codec::H264));
+    uses(&mut desk, "h264enc", Codec::H264, false);
+    arrive(&mut desk, 2, arrival(controller(), Some("b"), Codec::H264));
+    desk.say(1, "kd,97");
+    desk.sent_to(1);
+    desk.sent_to(2);
+    let actions = desk.handle(Event::ClientRestarted { client: ClientId(1) });
+    let released = |action: &Action| matches!(action, Action::Inject(events) if !events.is_empty());
+    assert!(released(&actions[0]), "the key is let go first: {actions:?}");
+    assert_eq!(starts(&actions), [(1, true)], "it has nothing of the picture");
+    let told = desk.sent_to(1);
+    assert_eq!(told[0], "MODE webrtc");
+    assert!(told.iter().any(|text| text.contains("server_settings")), "{told:?}");
+    assert_eq!(desk.sent_to(2), [""; 0]);
+    assert_eq!(desk.standing(1), Some(Standing::Owner));
+    // Who wants no picture gets none.
+    desk.say(2, "STOP_VIDEO");
+    assert!(starts(&desk.handle(Event::ClientRestarted { client: ClientId(2) })).is_empty());
+    assert!(desk.handle(Event::ClientRestarted { client: ClientId(9) }).is_empty());
+}
+
+#[test]
 fn a_client_without_a_codec_gets_no_packets() {
     let mut desk = Desk::new(Policy::default());
     arrive(&mut desk, 1, Arrival { codec: None, ..arrival(viewer(), None, Codec::H264) });

@@ -9,7 +9,7 @@ use std::{
 use selkies_media::RtcConfigs;
 use selkies_session::{
     Arrival, ClientId, Codec, Event,
-    signaling::{Hello, Signaling, SocketId, Step},
+    signaling::{Hello, RESTART, Signaling, SocketId, Step},
 };
 use serde_json::json;
 use tracing::{debug, info, warn};
@@ -157,6 +157,9 @@ impl Hub {
                 info!(client = client.0, "client resumed its signaling");
             }
             Step::Signal { client, json } => {
+                if json == RESTART {
+                    self.post.change(client.0, |signaled| signaled.restarts = true);
+                }
                 if let Some(transport) = self.post.transport(StreamMode::Webrtc)
                     && let Err(error) = transport.signal(client.0, &json)
                 {
@@ -191,7 +194,7 @@ impl Hub {
             said["sound_apart"] = true.into();
         }
         let role = hello.role;
-        let signaled = Signaled { hello, prefix, codec: None, joined: false };
+        let signaled = Signaled { hello, prefix, codec: None, joined: false, restarts: false };
         self.post.add(client.0, Addressee { queue: socket.queue.clone(), signaled: Some(signaled) });
         info!(client = client.0, ?role, ?names, "client signals");
         if let Some(servers) = self.rtc().and_then(RtcConfigs::current) {
@@ -217,6 +220,14 @@ impl Hub {
 
     /// Packets flow to a client: it joins the session.
     pub(super) fn connected(&self, client: ClientId) {
+        let restarted = self.post.change(client.0, |signaled| {
+            // What is asked for before the first connection is that one.
+            std::mem::take(&mut signaled.restarts) && signaled.joined
+        });
+        if restarted == Some(true) {
+            info!(client = client.0, "client has another connection");
+            return self.handle(Event::ClientRestarted { client });
+        }
         let arrival = self.post.change(client.0, |signaled| {
             let first = !std::mem::replace(&mut signaled.joined, true);
             first.then(|| Arrival {

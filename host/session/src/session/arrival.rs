@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Action, ClientId, Session};
+use super::{Action, ClientId, Session, inject};
 use crate::codecs::{Codec, Codecs};
 use crate::roles::Admission;
 use crate::wire::{RoleName, ServerMessage, SettingsHead};
@@ -36,6 +36,18 @@ impl Session {
                 let head = SettingsHead { tab_id: tab, initial_size: size, ..SettingsHead::default() };
                 self.admit_controller(client, head, "{}".to_owned(), out);
             }
+        }
+    }
+
+    /// What was on its way in either direction on the connection before may be lost: what the client held is released, and it
+    /// is greeted as a newcomer, which keeps its place. Its page introduces itself again.
+    pub(super) fn restarted(&mut self, client: ClientId, out: &mut Vec<Action>) {
+        let Some(entry) = self.clients.get(&client) else { return };
+        let (admission, video) = (entry.admission.clone(), entry.video);
+        inject(self.held.release(client), out);
+        self.greet(client, &admission, ServerMessage::ModeWebrtc, out);
+        if video {
+            self.begin_stream(client, out);
         }
     }
 

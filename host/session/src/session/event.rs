@@ -47,6 +47,11 @@ pub enum Event<'a> {
         /// Which.
         codec: Codec,
     },
+    /// The transport of a client that is there already made another connection to it, because the page had asked for one.
+    ClientRestarted {
+        /// Whose.
+        client: ClientId,
+    },
     /// A client's transport says that its decoder cannot go on without a key frame.
     KeyframeWanted {
         /// Who.

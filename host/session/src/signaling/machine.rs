@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::allowance::Allowance;
 use super::hello::{Form, Hello, HelloError};
-use super::message::{MAX_CANDIDATES, PeerMessage};
+use super::message::{MAX_CANDIDATES, PeerMessage, RESTART};
 use crate::session::ClientId;
 
 /// Signaling sockets at once.
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a session outlives its socket when that was cut (2.1.0's figure).
 const HOLD: Duration = Duration::from_secs(3);
 /// Least time between two new connections that a page asks for; what comes earlier is dropped, for one is under way.
-const RESTART: Duration = Duration::from_secs(1);
+const RESTART_INTERVAL: Duration = Duration::from_secs(1);
 
 /// One connection to the signaling address. The session that is made over it has the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -319,12 +319,12 @@ impl Signaling {
             }
             Some(Ok(PeerMessage::LastCandidate)) => return,
             Some(Ok(PeerMessage::Restart)) => {
-                let due = peer.restarted.is_none_or(|at| now >= at + RESTART);
+                let due = peer.restarted.is_none_or(|at| now >= at + RESTART_INTERVAL);
                 if due {
                     peer.restarted = Some(now);
                     peer.candidates = 0;
                 }
-                due.then(|| r#"{"restart":true}"#.to_owned())
+                due.then(|| RESTART.to_owned())
             }
             Some(Err(_)) | None => None,
         };

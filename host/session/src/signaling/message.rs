@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+/// What asks the transport for another connection to the page.
+pub const RESTART: &str = r#"{"restart":true}"#;
 /// Longest message of a page, bytes; nearly all of it is a session description.
 pub const MAX_SDP_BYTES: usize = 64 * 1024;
 /// Candidates that one page may name until its connection is made anew.
