@@ -45,7 +45,7 @@ pub(crate) fn sources(config: &Config) -> Vec<PluginUse> {
 /// What every source is asked for.
 pub(crate) fn options(config: &Config) -> RtcOptions {
     let RtcServers { user, tcp, tls, force_relay, .. } = config.rtc_servers();
-    RtcOptions { user, tcp, tls, force_relay, in_use: config.starts_with_webrtc() }
+    RtcOptions { user, tcp, tls, force_relay, in_use: config.uses_webrtc() }
 }
 
 /// Selkies' order: Cloudflare, the file, TURN REST, user and password, the shared secret, STUN alone.

@@ -83,15 +83,9 @@ pub struct RtcServers {
 }
 
 impl Config {
-    /// WebRTC can be used: by the mode that the host starts with, or by one that a page can switch to.
+    /// WebRTC is served: it is the mode, or pages may choose.
     #[must_use]
     pub fn uses_webrtc(&self) -> bool {
-        self.starts_with_webrtc() || self.bool("enable_dual_mode")
-    }
-
-    /// WebRTC is served from the start.
-    #[must_use]
-    pub fn starts_with_webrtc(&self) -> bool {
         self.mode() == "webrtc" || self.enable_dual_mode()
     }
 

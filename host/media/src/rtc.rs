@@ -154,13 +154,13 @@ impl RtcConfigs {
         self.shared.published.subscribe()
     }
 
-    /// True while WebRTC is the mode in use.
+    /// True while pages may come by WebRTC.
     #[must_use]
     pub fn in_use(&self) -> bool {
         self.shared.in_use.load(Ordering::SeqCst)
     }
 
-    /// Tells whether WebRTC is the mode in use.
+    /// Tells whether pages may come by WebRTC.
     pub fn set_in_use(&self, in_use: bool) {
         self.shared.in_use.store(in_use, Ordering::SeqCst);
     }

@@ -88,8 +88,11 @@ async fn a_switch_of_the_mode_opens_the_path() {
     assert_eq!(ask(&house, "/turn", &[]).await.status, 409);
     let origin = format!("http://{}", house.at);
     let headers = [("content-type", "application/json"), ("origin", origin.as_str())];
-    assert_eq!(house.switch(r#"{"mode":"webrtc"}"#, &headers).await.status, 200);
-    assert_eq!(ask(&house, "/turn", &[]).await.status, 200);
+    for mode in ["webrtc", "websockets"] {
+        let body = json!({ "mode": mode }).to_string();
+        assert_eq!(house.switch(&body, &headers).await.status, 200);
+        assert_eq!(ask(&house, "/turn", &[]).await.status, 200, "both are served; the first is {mode}");
+    }
     drop(threads);
     house.close().await;
 }

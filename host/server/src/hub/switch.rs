@@ -22,7 +22,8 @@ impl Hub {
         if self.modes.switch(mode) {
             info!(mode = mode.name(), "the mode of streaming was switched");
             if let Some(rtc) = self.rtc() {
-                rtc.set_in_use(mode == StreamMode::Webrtc);
+                // Where pages may choose, both modes are in use.
+                rtc.set_in_use(self.modes.serves(StreamMode::Webrtc));
             }
             self.handle(Event::ModeSwitched);
         }
