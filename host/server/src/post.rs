@@ -158,22 +158,22 @@ impl Post {
         true
     }
 
-    /// Sends a text of the session, to pages of 2.1.0 on data channels in the form that they take there. False when a
+    /// Sends a text of the session, to pages of 2.1.0 on data channels in the form that they take there. Answers for whom a
     /// transport refused it.
-    pub(crate) fn send_text(&self, to: &[ClientId], text: &str) -> bool {
+    pub(crate) fn send_text(&self, to: &[ClientId], text: &str) -> Vec<ClientId> {
         let (own, signaled) = self.by_mode(to.iter().map(|client| client.0));
-        let mut sent = self.tell(StreamMode::Websockets, &own, text);
+        let mut refused = self.tell(&own, text);
         let (ours, stock): (Vec<u64>, Vec<u64>) = signaled.into_iter().partition(|&client| {
             let ours = |at: &Addressee| at.signaled.as_ref().is_some_and(|signaled| signaled.hello.own_page);
             self.with(client, ours).unwrap_or(false)
         });
-        sent &= self.tell(StreamMode::Webrtc, &ours, text);
+        refused.extend(self.tell_signaled(&ours, text));
         if !stock.is_empty()
             && let Some(text) = channel_text(text)
         {
-            sent &= self.tell(StreamMode::Webrtc, &stock, &text);
+            refused.extend(self.tell_signaled(&stock, &text));
         }
-        sent
+        refused.into_iter().map(ClientId).collect()
     }
 
     /// Tells this host's own pages, where they signal, of other ICE servers.
@@ -190,11 +190,27 @@ impl Post {
         }
     }
 
-    fn tell(&self, mode: StreamMode, clients: &[u64], text: &str) -> bool {
-        let Some(transport) = self.transport(mode).filter(|_| !clients.is_empty()) else { return true };
+    fn tell(&self, clients: &[u64], text: &str) -> Vec<u64> {
+        let Some(transport) = self.websockets.get().filter(|_| !clients.is_empty()) else {
+            return Vec::new();
+        };
         let _turn = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = transport.send_message(clients, Channel::Control, MessageKind::Text, text.as_bytes());
-        sent.inspect_err(|error| debug!(%error, "a message was not sent")).is_ok()
+        let sent = sent.inspect_err(|error| debug!(%error, "a message was not sent"));
+        if sent.is_ok() { Vec::new() } else { clients.to_vec() }
+    }
+
+    /// One by one, so that it is known who misses it.
+    fn tell_signaled(&self, clients: &[u64], text: &str) -> Vec<u64> {
+        let Some(transport) = self.webrtc.get().filter(|_| !clients.is_empty()) else { return Vec::new() };
+        let _turn = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = |client: &u64| {
+            transport
+                .send_message(&[*client], Channel::Control, MessageKind::Text, text.as_bytes())
+                .inspect_err(|error| debug!(client, %error, "a message was not sent"))
+                .is_err()
+        };
+        clients.iter().copied().filter(refused).collect()
     }
 
     /// Sends a packet of sound: as a message where the WebSocket is the connection, with older packets to those who read

@@ -96,6 +96,25 @@ async fn after_a_restart_a_page_is_greeted_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_misses_a_message_begins_anew_and_others_go_on() {
+    let house = House::with_webrtc("webrtc", false).await;
+    let mut first = Caller::call(&house, "/ws", &json!({ "client_tab_id": "a", "selkies_host": 1 })).await;
+    first.answer("h264").await;
+    first.packet().await;
+    let viewer = json!({ "client_type": "viewer", "selkies_host": 1 });
+    let mut second = Caller::call(&house, "/ws", &viewer).await;
+    second.answer("h264").await;
+    second.packet().await;
+    second.send_candidate("deaf").await;
+    second.say("_ping,1").await;
+    assert_eq!(second.farewell().await, 1001);
+    until(&house, "one is left", |status| status["clients"] == 1).await;
+    first.say("_ping,2").await;
+    assert_eq!(first.told_text_starting("pong").await, "pong,2");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_pages_share_one_encode_and_leave_alone() {
     let house = House::with_webrtc("webrtc", true).await;
     let mut owner = Caller::call(&house, "/api/ws", &json!({ "client_tab_id": "a" })).await;

@@ -1,8 +1,9 @@
 //! A transport that signals and has no network. Its offer holds the client's hello; the answer names the codec that was
 //! agreed on, and connects. What a peer would get comes as signaling messages: `{"told":TEXT}`, `{"packet":{…}}`; what a
-//! peer would send goes in candidates; a client of the tab `refused` is refused: `say TEXT`, `keyframe`, `report ARRIVED QUEUED KBPS`, `codec NAME`, `fail`.
+//! peer would send goes in candidates: `say TEXT`, `keyframe`, `report ARRIVED QUEUED KBPS`, `codec NAME`, `fail`,
+//! `deaf`. Clients of the tab `refused` are refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use selkies_plugin_sdk::{
@@ -22,6 +23,8 @@ pub struct Loopback {
     link: TransportLink,
     /// The clients, and whether each tells by itself what arrives.
     clients: Mutex<BTreeMap<u64, bool>>,
+    /// Those whose channel takes nothing more.
+    deaf: Mutex<BTreeSet<u64>>,
     servers: Mutex<String>,
 }
 
@@ -31,6 +34,10 @@ const CODECS: [(&str, u32); 3] =
 impl Loopback {
     fn clients(&self) -> MutexGuard<'_, BTreeMap<u64, bool>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn deaf(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.deaf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn offer(&self, client: u64, sdp: &str) {
@@ -51,6 +58,9 @@ impl Loopback {
             "keyframe" => self.link.request_keyframe(client, 0),
             "codec" => self.agree(client, rest),
             "fail" => self.link.client_state(client, ClientState::Failed, "as it was told"),
+            "deaf" => {
+                self.deaf().insert(client);
+            }
             "silent" => {
                 self.clients().insert(client, false);
             }
@@ -75,7 +85,7 @@ impl Transport for Loopback {
     type Config = Config;
 
     fn create(_: Host, _: Config, link: TransportLink) -> Result<Self> {
-        Ok(Self { link, clients: Mutex::default(), servers: Mutex::default() })
+        Ok(Self { link, clients: Mutex::default(), deaf: Mutex::default(), servers: Mutex::default() })
     }
 
     fn info(&self) -> TransportInfo {
@@ -130,6 +140,9 @@ impl Transport for Loopback {
 
     fn send_message(&self, clients: &[u64], _: u32, message: Message<'_>) -> Result<()> {
         let Message::Text(text) = message else { return Err(Error::unsupported("texts only")) };
+        if clients.iter().any(|client| self.deaf().contains(client)) {
+            return Err(Error::retry("the channel is full"));
+        }
         for &client in clients {
             self.link.signal(client, &json!({ "told": text }).to_string());
         }

@@ -18,7 +18,7 @@ impl Hub {
     pub(super) fn carry_out(&self, action: Action) {
         match action {
             Action::SendText { to, text } => {
-                self.post.send_text(&to, &text);
+                self.post.send_text(&to, &text).into_iter().for_each(|client| self.missed(client));
             }
             Action::Close { client, code, reason } => {
                 let code = if self.post.is_signaled(client.0) { signaled_code(code) } else { code };

@@ -130,11 +130,16 @@ impl Hub {
         });
     }
 
+    /// Whether content is on its way to the client, which may fill its channel.
+    pub(super) fn has_parcel(&self, client: ClientId) -> bool {
+        self.parcels.open().contains_key(&client.0)
+    }
+
     /// Sends the next message; false when there is none left.
     fn advance(&self, client: ClientId, parcel: &mut Parcel) -> bool {
         let next = parcel.waiting.take().or_else(|| parcel.messages.next().map(|message| message.render()));
         let Some(text) = next else { return false };
-        let sent = self.post.send_text(&[client], &text);
+        let sent = self.post.send_text(&[client], &text).is_empty();
         if let Pace::Spaced { rate, due } = &mut parcel.pace {
             let pause = Duration::from_secs_f64(text.len() as f64 / f64::from(*rate));
             *due = Instant::now() + if sent { pause } else { FULL };

@@ -261,6 +261,18 @@ impl Hub {
         }
     }
 
+    /// A message of the session was not taken by a client's data channel: what its page believes is no longer so, and it begins
+    /// anew. Not while its connection is made anew, after which it is greeted again, nor beside content of the clipboard, which
+    /// fills the channel on a slow path and is more than a missed pointer.
+    pub(super) fn missed(&self, client: ClientId) {
+        let stays = |at: &Addressee| at.signaled.as_ref().is_none_or(|signaled| signaled.restarts);
+        if self.post.with(client.0, stays).unwrap_or(true) || self.has_parcel(client) {
+            return;
+        }
+        warn!(client = client.0, "a message was not taken: the client begins anew");
+        self.post.push(client.0, Outgoing::Close(CLOSE_GOING_AWAY, "a message was not taken".to_owned()));
+    }
+
     /// Closes a signaling socket that another task serves.
     fn close_signaling(&self, socket: SocketId, code: u16, reason: &'static str) {
         let known = self.sockets().get(&socket).cloned();
