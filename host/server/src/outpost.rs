@@ -23,7 +23,7 @@ fn begin(hub: Arc<Hub>) -> HostSession {
     tokio::spawn(async move {
         // Whoever the relay serves may be the peer: that the relay is on this machine says nothing of where he is, and one from elsewhere
         // must not make this host send to its own loopback addresses.
-        let socket = hub.open_signaling(false);
+        let socket = hub.open_signaling(None, false);
         'session: loop {
             tokio::select! {
                 line = said.recv() => match line {

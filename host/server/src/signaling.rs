@@ -1,6 +1,6 @@
 //! `/api/webrtc/signaling` and its older addresses.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use poem::{Endpoint, Request, Response};
 
@@ -34,10 +34,11 @@ impl Endpoint for SignalingSockets {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
+        let from = request.remote_addr().as_socket_addr().map(|at| at.ip());
         let loopback = is_local(&request);
         let hub = self.hub.clone();
         upgrade(request, &self.hub, StreamMode::Webrtc, MAX_MESSAGE, move |socket| async move {
-            serve(&hub, socket, loopback).await;
+            serve(&hub, socket, from, loopback).await;
         })
     }
 }
@@ -50,8 +51,8 @@ fn is_local(request: &Request) -> bool {
     !proxied && at.is_some_and(|at| at.is_loopback())
 }
 
-async fn serve(hub: &Arc<Hub>, socket: impl Socket, loopback: bool) {
-    let client = hub.open_signaling(loopback);
+async fn serve(hub: &Arc<Hub>, socket: impl Socket, from: Option<IpAddr>, loopback: bool) {
+    let client = hub.open_signaling(from, loopback);
     let hear = |incoming: Incoming<'_>| match incoming {
         Incoming::Text(text) => hub.signaling_text(&client, text),
         // Signaling is text; the first line must be it.

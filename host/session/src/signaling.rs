@@ -7,10 +7,12 @@
 //! for names (`HELLO 1 <base64 metadata>`) and the JSON has no name before it. docs/signaling.md says what is served of each.
 
 mod allowance;
+mod crowd;
 mod hello;
 mod machine;
 mod message;
 
+pub use crowd::MAX_WAITING;
 pub use hello::{Form, Hello, HelloError, MAX_HELLO_BYTES};
 pub use machine::{MAX_SOCKETS, Signaling, SocketId, Step};
 pub use message::{MAX_CANDIDATES, MAX_SDP_BYTES, PeerMessage, PeerMessageError, RESTART};

@@ -1,10 +1,11 @@
 //! The signaling protocol in virtual time.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use selkies_session::signaling::{
-    Form, Hello, HelloError, MAX_CANDIDATES, MAX_SOCKETS, PeerMessage, Signaling, SocketId, Step,
+    Form, Hello, HelloError, MAX_CANDIDATES, MAX_SOCKETS, MAX_WAITING, PeerMessage, Signaling, SocketId, Step,
 };
 use selkies_session::wire::RoleName;
 use selkies_session::{ClientId, Codec};
@@ -24,7 +25,7 @@ impl Board {
     }
 
     fn open(&mut self, socket: u64) -> Vec<Step> {
-        self.signaling.open(self.now, SocketId(socket))
+        self.signaling.open(self.now, SocketId(socket), None)
     }
 
     fn say(&mut self, socket: u64, text: &str) -> Vec<Step> {
@@ -332,6 +333,36 @@ fn sockets_are_counted_and_a_session_that_ended_elsewhere_says_no_more() {
     assert_eq!(board.say(0, ANSWER), []);
     assert_eq!(board.closed(0, true), []);
     assert!(board.open(9999).is_empty());
+}
+
+#[test]
+fn one_network_does_not_take_all_places() {
+    let mut board = Board::new();
+    let now = board.now;
+    let ours: Option<IpAddr> = Some("192.0.2.1".parse().expect("an address"));
+    let other: Option<IpAddr> = Some("192.0.2.2".parse().expect("an address"));
+    for socket in 0..MAX_WAITING as u64 {
+        assert!(board.signaling.open(now, SocketId(socket), ours).is_empty());
+        board.say(socket, &hello(&json!({})));
+    }
+    assert_eq!(closes(&board.signaling.open(now, SocketId(1000), ours)), [(1000, 1013)]);
+    assert!(board.signaling.open(now, SocketId(1001), other).is_empty());
+    // Those with a session do not count.
+    board.say(0, "SESSION server");
+    assert!(board.signaling.open(now, SocketId(1002), ours).is_empty());
+}
+
+#[test]
+fn sockets_for_sound_alone_give_way_to_newer_ones() {
+    let mut board = Board::new();
+    for socket in 0..64 {
+        board.open(socket);
+        assert_eq!(board.say(socket, "HELLO 3"), [send(socket, "HELLO")]);
+    }
+    board.open(64);
+    assert_eq!(closes(&board.say(64, "HELLO 3")), [(0, 1013)]);
+    board.open(65);
+    assert_eq!(closes(&board.say(65, "HELLO 3")), [(1, 1013)]);
 }
 
 /// Any order of events, each socket's steps in themselves sound.

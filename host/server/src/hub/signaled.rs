@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -53,11 +54,11 @@ pub(super) fn signaled_code(code: u16) -> u16 {
 }
 
 impl Hub {
-    /// A connection to the signaling address that passed the server's checks.
-    pub(crate) fn open_signaling(&self, loopback: bool) -> SignalingSocket {
+    /// A connection to the signaling address that passed the server's checks, from this address, where one is known.
+    pub(crate) fn open_signaling(&self, from: Option<IpAddr>, loopback: bool) -> SignalingSocket {
         let socket = SignalingSocket { id: SocketId(self.next_id()), queue: Arc::default(), loopback };
         self.sockets().insert(socket.id, socket.queue.clone());
-        self.signal(&socket, |signaling, now, id| signaling.open(now, id));
+        self.signal(&socket, |signaling, now, id| signaling.open(now, id, from));
         socket
     }
 

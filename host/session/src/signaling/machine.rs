@@ -1,9 +1,11 @@
 //! Who is connected, who has a session, and what is passed on.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::allowance::Allowance;
+use super::crowd::{MAX_SILENT, MAX_WAITING, network};
 use super::hello::{Form, Hello, HelloError};
 use super::message::{MAX_CANDIDATES, PeerMessage, RESTART};
 use crate::session::ClientId;
@@ -89,6 +91,8 @@ enum Stage {
 #[derive(Debug, Clone)]
 struct Socket {
     stage: Stage,
+    /// The network that it came from, where that is known.
+    from: Option<IpAddr>,
     allowance: Allowance,
 }
 
@@ -124,13 +128,15 @@ impl Signaling {
         }
     }
 
-    /// A connection that passed the server's checks. Numbers are never used twice.
-    pub fn open(&mut self, now: Instant, socket: SocketId) -> Vec<Step> {
-        if self.sockets.len() >= MAX_SOCKETS {
+    /// A connection that passed the server's checks, `from` this address, where one is known. Numbers are never used twice.
+    pub fn open(&mut self, now: Instant, socket: SocketId, from: Option<IpAddr>) -> Vec<Step> {
+        let from = from.map(network);
+        let waits = |other: &&Socket| from.is_some() && other.from == from && other.waits();
+        if self.sockets.len() >= MAX_SOCKETS || self.sockets.values().filter(waits).count() >= MAX_WAITING {
             return vec![Step::Close { socket, code: 1013, reason: "Too many clients" }];
         }
         let stage = Stage::New { until: now + PATIENCE };
-        self.sockets.insert(socket, Socket { stage, allowance: Allowance::new(now) });
+        self.sockets.insert(socket, Socket { stage, from, allowance: Allowance::new(now) });
         Vec::new()
     }
 
@@ -232,7 +238,15 @@ impl Signaling {
             Form::Named => self.stage(socket, Stage::Greeted { hello, until: now + PATIENCE }),
             // In 1.6 the server calls the page, which only waits.
             Form::Numbered => self.join(socket, hello, out),
-            Form::NumberedAudio => self.stage(socket, Stage::Silent),
+            Form::NumberedAudio => {
+                let silent = self.sockets.iter().filter(|(_, other)| matches!(other.stage, Stage::Silent));
+                let silent: Vec<SocketId> = silent.map(|(&silent, _)| silent).collect();
+                // Numbers ascend: the first is the oldest.
+                if let Some(&oldest) = silent.first().filter(|_| silent.len() >= MAX_SILENT) {
+                    self.shut(oldest, 1013, "Too many clients", out);
+                }
+                self.stage(socket, Stage::Silent);
+            }
         }
     }
 
@@ -361,6 +375,11 @@ impl Signaling {
 }
 
 impl Socket {
+    /// It is about to get a session, or nothing else.
+    fn waits(&self) -> bool {
+        matches!(self.stage, Stage::New { .. } | Stage::Greeted { .. })
+    }
+
     fn until(&self) -> Option<Instant> {
         match self.stage {
             Stage::New { until } | Stage::Greeted { until, .. } => Some(until),
