@@ -1,6 +1,17 @@
 //! How the stream travels: over WebSockets, over WebRTC, or as each page likes.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// Switches at once …
+const SWITCHES: u32 = 5;
+/// … and the time in which one more is allowed: each makes every page look again, and those that follow begin anew.
+const SWITCH_REFILL: Duration = Duration::from_secs(10);
 
 /// A way for the stream to travel, by 2.1.0's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +47,13 @@ impl StreamMode {
 pub(crate) struct Modes {
     webrtc: AtomicBool,
     dual: bool,
+    /// When all switches are allowed again.
+    refilled: Mutex<Option<Instant>>,
 }
 
 impl Modes {
     pub(crate) fn new(mode: StreamMode, dual: bool) -> Self {
-        Self { webrtc: AtomicBool::new(mode == StreamMode::Webrtc), dual }
+        Self { webrtc: AtomicBool::new(mode == StreamMode::Webrtc), dual, refilled: Mutex::default() }
     }
 
     /// The mode that pages are to use.
@@ -58,6 +71,17 @@ impl Modes {
         self.dual || self.current() == mode
     }
 
+    /// Whether the mode may be switched once more. True counts as a switch.
+    pub(crate) fn may_switch(&self, now: Instant) -> bool {
+        let mut refilled = self.refilled.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = refilled.map_or(now, |at| at.max(now));
+        let may = from + SWITCH_REFILL <= now + SWITCH_REFILL * SWITCHES;
+        if may {
+            *refilled = Some(from + SWITCH_REFILL);
+        }
+        may
+    }
+
     /// Makes another mode the current one; false when it is that already.
     pub(crate) fn switch(&self, mode: StreamMode) -> bool {
         let webrtc = mode == StreamMode::Webrtc;
@@ -68,6 +92,19 @@ impl Modes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flood_of_switches_is_held_back() {
+        let modes = Modes::new(StreamMode::Websockets, true);
+        let start = Instant::now();
+        assert!((0..SWITCHES).all(|_| modes.may_switch(start)));
+        assert!(!modes.may_switch(start));
+        assert!(!modes.may_switch(start + SWITCH_REFILL / 2));
+        assert!(modes.may_switch(start + SWITCH_REFILL));
+        assert!(!modes.may_switch(start + SWITCH_REFILL));
+        let later = start + SWITCH_REFILL * 100;
+        assert_eq!((0..100).filter(|_| modes.may_switch(later)).count(), SWITCHES as usize);
+    }
 
     #[test]
     fn one_mode_is_served_unless_both_are() {

@@ -34,7 +34,7 @@ impl Endpoint for Sockets {
 }
 
 /// What the address says of the client: `?role=viewer`, `&slot=2`.
-fn admission(query: &str) -> Admission {
+pub(crate) fn admission(query: &str) -> Admission {
     let value = |name: &str| {
         query
             .split('&')

@@ -276,6 +276,7 @@ async fn a_switch_tells_every_page() {
     ] {
         assert_eq!(house.switch(body, &headers).await.status, status, "{body}");
     }
+    assert_eq!(house.ask("POST /api/switch?role=viewer", &[]).await.status, 403);
     assert_eq!(house.status().await["current_mode"], "websockets");
     let answer = house.switch(r#"{"mode":"webrtc"}"#, &[]).await;
     let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
@@ -286,6 +287,12 @@ async fn a_switch_tells_every_page() {
     assert_eq!(house.status().await["current_mode"], "webrtc");
     // Both are still served.
     Page::enter(&house, "?role=viewer").await.text("MODE").await;
+    // A flood of switches would keep everybody from working.
+    let mut statuses = Vec::new();
+    for mode in ["websockets", "webrtc"].repeat(5) {
+        statuses.push(house.switch(&json!({ "mode": mode }).to_string(), &[]).await.status);
+    }
+    assert_eq!((statuses[0], statuses[9]), (200, 429), "{statuses:?}");
     house.close().await;
 }
 
