@@ -21,8 +21,8 @@ function accepts(port) {
 
 /** A running coturn. */
 export class Coturn {
-  /** `secret`: for credentials of TURN REST; `user`: "name:password" for those that stay. */
-  static async start({ secret, user }) {
+  /** `secret`: for credentials of TURN REST; `user`: "name:password" for those that stay; `ports`: how many may be relayed. */
+  static async start({ secret, user, ports = 20 }) {
     const place = folder("coturn");
     const [port, tlsPort] = [await freePort(), await freePort()];
     const certificate = join(place, "cert.pem");
@@ -35,7 +35,7 @@ export class Coturn {
     const made = await run(tool("openssl"), [...request, "-subj", "/CN=localhost", "-addext", names, "-addext", "basicConstraints=CA:FALSE", "-keyout", key, "-out", certificate]);
     if (made.code !== 0) throw new Error(made.stderr);
     const from = nextRange;
-    nextRange += 20;
+    nextRange += ports;
     const credentials = secret ? ["--use-auth-secret", "--static-auth-secret", secret] : ["--lt-cred-mech", "--user", user];
     const server = new Process(
       tool("turnserver"),
@@ -43,7 +43,7 @@ export class Coturn {
         ...["-n", "--no-cli", "--log-file", "stdout", "--pidfile", join(place, "pid"), "--userdb", join(place, "db")],
         ...["--listening-ip", "127.0.0.1", "--relay-ip", "127.0.0.1", "--allow-loopback-peers", "--realm", "example.com"],
         ...["--listening-port", String(port), "--tls-listening-port", String(tlsPort)],
-        ...["--min-port", String(from), "--max-port", String(from + 19), "--cert", certificate, "--pkey", key],
+        ...["--min-port", String(from), "--max-port", String(from + ports - 1), "--cert", certificate, "--pkey", key],
         ...credentials,
       ],
       { cwd: place },
