@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::delay::DelayFloor;
+use super::pace::Pace;
 use super::page::PageClock;
+use super::probes::{self, Probes};
 use super::report::{PathReport, Reported};
 use super::sent::{Sent, is_after};
 use super::stats::PacerStats;
@@ -16,21 +18,8 @@ const ACK_TICK: Duration = Duration::from_millis(50);
 const BRAKE: Duration = Duration::from_millis(110);
 /// A path of this length is taken for granted where frames build on each other, until it was measured.
 const UNKNOWN_PATH: Duration = Duration::from_millis(300);
-/// First wait before a frame is sent past missing acknowledgements, doubled up to [`LAST_PROBE`].
-const FIRST_PROBE: Duration = Duration::from_millis(500);
-/// Longest such wait (2.1.0 re-probes a stalled client every 2 s).
-const LAST_PROBE: Duration = Duration::from_secs(2);
-/// Missing acknowledgements for this long make the client stalled (2.1.0's figure).
-const STALL: Duration = Duration::from_secs(4);
 /// Until a client acknowledged something it may be a slow one: that long its frames are far apart.
 const UNKNOWN: Duration = Duration::from_secs(1);
-/// A page's word on what its decoder keeps up with holds for this long: should it only have counted what it was sent, the
-/// rate is not held down by it.
-const PACE_HOLDS: Duration = Duration::from_secs(5);
-/// And frames come a little faster than that, so that a decoder that became faster shows it.
-const PACE_SHARE: f64 = 0.9;
-/// Slowest and fastest rates that a page may name, frames per second.
-const PACES: std::ops::RangeInclusive<f64> = 1.0..=1000.0;
 /// Longest spacing; a very slow client is held by its window.
 const MAX_SPACING: Duration = Duration::from_millis(150);
 
@@ -56,7 +45,7 @@ const MAX_SPACING: Duration = Duration::from_millis(150);
 /// lone frame every two seconds.
 ///
 /// Bytes that wait in the socket's queue block every further frame until [`ClientPacer::on_drained`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ClientPacer {
     in_flight: VecDeque<Sent>,
     queued_bytes: usize,
@@ -69,46 +58,16 @@ pub struct ClientPacer {
     draw_interval: Option<Duration>,
     last_delay: Duration,
     acknowledges: bool,
-    probe_wait: Duration,
-    /// When the oldest batch was sent of those that were given up on since something arrived, where the transport's word is
-    /// fresh.
-    given_up: Option<Instant>,
+    probes: Probes,
     /// Until when one batch need not keep its distance from the one before.
     hurry_until: Option<Instant>,
     page: PageClock,
     last_acked: Option<u16>,
-    /// Least time between two batches, as the page says, and until when that holds.
-    pace: Option<(Duration, Instant)>,
+    pace: Option<Pace>,
     /// The frames build on each other.
     chained: bool,
     /// What the transport says, for a client whose transport controls congestion itself.
     reported: Option<Reported>,
-}
-
-impl Default for ClientPacer {
-    fn default() -> Self {
-        Self {
-            in_flight: VecDeque::new(),
-            queued_bytes: 0,
-            window: Window::default(),
-            floor: DelayFloor::default(),
-            draining_since: None,
-            first_sent: None,
-            last_sent: None,
-            last_drawn: None,
-            draw_interval: None,
-            last_delay: Duration::ZERO,
-            acknowledges: false,
-            probe_wait: FIRST_PROBE,
-            given_up: None,
-            hurry_until: None,
-            page: PageClock::default(),
-            last_acked: None,
-            pace: None,
-            chained: false,
-            reported: None,
-        }
-    }
 }
 
 impl ClientPacer {
@@ -121,12 +80,9 @@ impl ClientPacer {
     pub fn on_sent(&mut self, now: Instant, frame_id: u16, rows: u32, bytes: usize) {
         if self.last_sent.is_some_and(|at| !self.in_flight.is_empty() && now >= at + self.probe_after()) {
             // A probe: the frames before it are given up, the client acknowledges this one or a later one.
-            if self.reported.as_ref().is_some_and(|reported| reported.is_fresh(now)) {
-                // The client is there. Probes are as frequent as ever, since the transport drops what its path does not take.
-                self.given_up = self.given_up.or(self.in_flight.front().map(|sent| sent.at));
-            } else if !self.in_flight.back().is_some_and(|sent| sent.repeats) {
-                self.probe_wait = (self.probe_wait * 2).min(LAST_PROBE);
-            }
+            let speaks = self.reported.as_ref().is_some_and(|reported| reported.is_fresh(now));
+            let repeats = self.in_flight.back().is_some_and(|sent| sent.repeats);
+            self.probes.sends(self.in_flight.front().map(|sent| sent.at), speaks, repeats);
             self.in_flight.clear();
         }
         if self.spaced_until().is_some_and(|at| now < at) {
@@ -166,7 +122,7 @@ impl ClientPacer {
     /// acknowledgements of clients that send none.
     pub fn on_delivered(&mut self, now: Instant, frame_id: u16) {
         self.page.marked(now, frame_id);
-        let silent = self.first_sent.is_some_and(|at| now.saturating_duration_since(at) >= FIRST_PROBE);
+        let silent = self.first_sent.is_some_and(|at| now.saturating_duration_since(at) >= probes::FIRST);
         if !self.acknowledges && silent {
             self.settle(now, frame_id, Some(Duration::ZERO));
         }
@@ -197,9 +153,9 @@ impl ClientPacer {
     pub fn resume(&mut self, now: Instant) {
         let Some(oldest) = self.in_flight.front().filter(|_| self.reported.is_some()) else { return };
         let silent = now >= Reported::silent_from(oldest.at, self.floor.get());
-        if silent || self.given_up.is_some() || self.probe_wait > FIRST_PROBE {
+        if silent || self.probes.go_alone() {
             self.in_flight.clear();
-            (self.probe_wait, self.given_up) = (FIRST_PROBE, None);
+            self.probes.end();
         }
     }
 
@@ -226,10 +182,7 @@ impl ClientPacer {
 
     /// The page says that its decoder keeps up with so many frames per second (`DECODE_PACE`); 0, or no number, for any.
     pub fn decodes(&mut self, now: Instant, fps: f64) {
-        let known = fps.is_finite() && fps > 0.0;
-        let pace =
-            || Duration::from_secs(1).div_f64(fps.clamp(*PACES.start(), *PACES.end())).mul_f64(PACE_SHARE);
-        self.pace = known.then(|| (pace(), now + PACE_HOLDS));
+        self.pace = Pace::of(now, fps);
     }
 
     /// How long a frame takes from its grab to its packets: a slow client's turn begins that much earlier.
@@ -261,7 +214,7 @@ impl ClientPacer {
         self.in_flight.clear();
         self.last_drawn = None;
         self.last_acked = None;
-        (self.probe_wait, self.given_up) = (FIRST_PROBE, None);
+        self.probes.end();
         self.page.reset();
     }
 
@@ -311,7 +264,7 @@ impl ClientPacer {
 
     /// Whether frames are out and the client has gone silent, for four seconds or through two probes.
     pub fn is_stalled(&self, now: Instant) -> bool {
-        self.probe_wait >= LAST_PROBE || self.silent_from().is_some_and(|at| at <= now)
+        self.probes.were_in_vain() || self.silent_from().is_some_and(|at| at <= now)
     }
 
     /// When [`ClientPacer::is_stalled`] turns true if nothing comes back; `None` when it is true already, or nothing is out.
@@ -333,7 +286,7 @@ impl ClientPacer {
     /// frames in flight were forgotten.
     fn silent_from(&self) -> Option<Instant> {
         let queued = self.last_sent.filter(|_| self.queued_bytes > 0);
-        self.given_up.or(self.in_flight.front().map(|sent| sent.at)).or(queued).map(|at| at + STALL)
+        self.probes.stall_at(self.in_flight.front().map(|sent| sent.at).or(queued))
     }
 
     fn effective_window(&self) -> usize {
@@ -343,17 +296,14 @@ impl ClientPacer {
 
     /// The time from which a batch may go, as things stand.
     fn next_chance(&self, now: Instant) -> Option<Instant> {
-        let paced = self.pace.filter(|&(_, until)| now < until);
-        let paced =
-            self.last_sent.zip(paced).map_or(now, |(at, (pace, until))| now.max((at + pace).min(until)));
+        let paced = self.last_sent.zip(self.pace).map_or(now, |(last, pace)| pace.opens(now, last));
         let (Some(oldest), Some(last_sent)) = (self.in_flight.front(), self.last_sent) else {
             return Some(paced);
         };
         let probe = last_sent + self.probe_after();
         if let Some(reported) = &self.reported {
-            let probing = self.probe_wait > FIRST_PROBE || self.given_up.is_some();
             let chance = reported.chance(now, oldest.at, self.in_flight.len(), self.floor.get());
-            return Some(chance.filter(|_| !probing).map_or(probe, |at| at.min(probe)).max(paced));
+            return Some(chance.filter(|_| !self.probes.go_alone()).map_or(probe, |at| at.min(probe)).max(paced));
         }
         let hurried =
             self.window.standing_queue() < QUEUE_SHORT && self.hurry_until.is_some_and(|until| now < until);
@@ -365,8 +315,8 @@ impl ClientPacer {
             spaced = if self.page.slow().is_some() { gate.opens } else { gate.opens.max(spaced) };
             brake = brake.min(gate.closes);
         }
-        let probing = self.probe_wait > FIRST_PROBE;
-        let open = !probing && self.in_flight.len() < self.effective_window() && spaced.max(now) < brake;
+        let open = !self.probes.go_alone()
+            && self.in_flight.len() < self.effective_window() && spaced.max(now) < brake;
         Some(if open { spaced.min(probe) } else { probe }.max(paced))
     }
 
@@ -374,7 +324,7 @@ impl ClientPacer {
     fn spaced_until(&self) -> Option<Instant> {
         let (first_sent, last_sent) = (self.first_sent?, self.last_sent?);
         let known_for = last_sent.saturating_duration_since(first_sent);
-        if !self.acknowledges && (FIRST_PROBE..UNKNOWN).contains(&known_for) {
+        if !self.acknowledges && (probes::FIRST..UNKNOWN).contains(&known_for) {
             return Some(last_sent + MAX_SPACING);
         }
         Some(last_sent + self.draw_interval?.mul_f64(self.window.spacing()).min(MAX_SPACING))
@@ -385,7 +335,7 @@ impl ClientPacer {
         match (self.page.path(), self.page.cost()) {
             // Whoever does not repeat an acknowledgement has drawn it by then.
             (Some(path), Some(cost)) if repeats => path + cost * 2 + ACK_TICK,
-            _ => self.probe_wait.max(self.floor.get() * 2),
+            _ => self.probes.wait().max(self.floor.get() * 2),
         }
     }
 
@@ -401,7 +351,7 @@ impl ClientPacer {
         let first = self.in_flight[0];
         let acked = self.in_flight[index];
         self.in_flight.drain(..=index);
-        (self.probe_wait, self.given_up) = (FIRST_PROBE, None);
+        self.probes.end();
         self.last_acked = Some(frame_id);
         if acked.id != frame_id {
             return;
