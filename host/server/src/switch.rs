@@ -29,7 +29,10 @@ impl Endpoint for Switch {
         }
         // A viewer's page asks by the address that it was given, as on its socket.
         if admission(request.uri().query().unwrap_or_default()).role == RoleName::Viewer {
-            return Ok(refused(StatusCode::FORBIDDEN, "SV029 viewers do not switch the mode; ask its controller"));
+            return Ok(refused(
+                StatusCode::FORBIDDEN,
+                "SV029 viewers do not switch the mode; ask its controller",
+            ));
         }
         if !self.hub.modes().dual() {
             return Ok(refused(StatusCode::FORBIDDEN, "Dual streaming mode disabled"));

@@ -1,9 +1,6 @@
 //! Where the video thread waits: in its capture for damage, or here for a client that can take a frame.
 
-use std::{
-    sync::PoisonError,
-    time::Instant,
-};
+use std::{sync::PoisonError, time::Instant};
 
 use selkies_session::pacing::Demand;
 

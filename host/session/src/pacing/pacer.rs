@@ -303,7 +303,9 @@ impl ClientPacer {
         let probe = last_sent + self.probe_after();
         if let Some(reported) = &self.reported {
             let chance = reported.chance(now, oldest.at, self.in_flight.len(), self.floor.get());
-            return Some(chance.filter(|_| !self.probes.go_alone()).map_or(probe, |at| at.min(probe)).max(paced));
+            return Some(
+                chance.filter(|_| !self.probes.go_alone()).map_or(probe, |at| at.min(probe)).max(paced),
+            );
         }
         let hurried =
             self.window.standing_queue() < QUEUE_SHORT && self.hurry_until.is_some_and(|until| now < until);
@@ -316,7 +318,8 @@ impl ClientPacer {
             brake = brake.min(gate.closes);
         }
         let open = !self.probes.go_alone()
-            && self.in_flight.len() < self.effective_window() && spaced.max(now) < brake;
+            && self.in_flight.len() < self.effective_window()
+            && spaced.max(now) < brake;
         Some(if open { spaced.min(probe) } else { probe }.max(paced))
     }
 
