@@ -241,7 +241,8 @@ fn raw(settings: &Settings, rate: Rate, preset: &std::ffi::CStr) -> ffi::Setting
         max_bitrate_kbps: int(max_kbps),
         vbv_ms: int(buffer_ms),
         keyframe_interval: int(settings.keyframe_interval),
-        min_qp: limit(settings.min_qp),
+        // What rests is not to become finer than where a quality is named.
+        min_qp: limit(settings.min_qp.or(settings.refine_crf.filter(|_| kbps > 0))),
         max_qp: limit(settings.max_qp),
         memory: int(memory_of(settings)),
         preset: preset.as_ptr(),

@@ -154,7 +154,10 @@ impl Encoder {
         let variable = matches!(self.settings.rate, Rate::Bits { kbps, max_kbps, .. } if max_kbps > kbps);
         let counted = |settings: &Settings| (settings.rate, settings.fps);
         let stuck = variable && counted(settings) != counted(&self.settings);
-        let fits = same_control && adopted == *settings && !stuck;
+        // Nor another least quantiser, which that of content at rest is for a bit rate.
+        let limited = matches!(self.settings.rate, Rate::Bits { .. })
+            && self.settings.refine_crf != settings.refine_crf;
+        let fits = same_control && adopted == *settings && !stuck && !limited;
         if fits {
             let quality = |settings: &Settings| (settings.rate.crf(), settings.refine_crf);
             if quality(&adopted) != quality(&self.settings) {

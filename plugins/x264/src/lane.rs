@@ -42,6 +42,8 @@ struct Way {
     /// The frame that it is predicted from, if not the one before.
     reference: Option<u64>,
     frame_id: u64,
+    /// What follows, if it leaves something to do.
+    polish: Option<Polish>,
 }
 
 /// What is asked of a picture.
@@ -66,6 +68,26 @@ struct Rest {
     qp: u32,
 }
 
+/// Bytes that pictures at rest of one content may take together, per macroblock, where the bit rate is named: nearly what a
+/// picture without loss takes of text.
+const POLISH: u64 = 64;
+
+/// Content at rest whose quality the bit rate names: it is coded again and again, and becomes better each time.
+#[derive(Clone, Copy, Debug)]
+struct Polish {
+    /// When the next picture is due, nanoseconds.
+    at_ns: u64,
+    /// Bytes that are left for it.
+    left: u64,
+}
+
+impl Polish {
+    /// What follows a picture of so many bytes. Next to none say that it is as good as it gets.
+    fn after(self, bytes: u64, blocks: u32) -> Option<Self> {
+        (bytes * 8 > u64::from(blocks) && bytes < self.left).then(|| Self { left: self.left - bytes, ..self })
+    }
+}
+
 /// A stripe.
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -76,6 +98,7 @@ pub(crate) struct Lane {
     blocks: Blocks,
     quantiser: Quantiser,
     rest: Option<Rest>,
+    polish: Option<Polish>,
     /// A picture was coded; before that there is nothing to predict from.
     started: bool,
     /// The quality changed: it is coded again, whatever changed.
@@ -94,6 +117,7 @@ impl Lane {
             blocks: Blocks::new(settings.width, height),
             quantiser: Quantiser::default(),
             rest: None,
+            polish: None,
             started: false,
             stale: false,
             converting: Duration::ZERO,
@@ -141,7 +165,7 @@ impl Lane {
 
     /// When it wants to be refined, nanoseconds.
     pub(crate) fn refine_at(&self) -> Option<u64> {
-        self.rest.map(|rest| rest.at_ns)
+        self.rest.map(|rest| rest.at_ns).or(self.polish.map(|polish| polish.at_ns))
     }
 
     /// Its macroblocks.
@@ -176,8 +200,14 @@ impl Lane {
         let share = settings.rate.share(self.height, settings.height);
         self.coder.set_rate(share.paced(settings.fps, self.coder.fps()))?;
         self.coder.set_search(work.scrolled.filter(|_| !key))?;
-        let way = Way { key, reference, frame_id: turn.frame_id };
+        let way = Way { key, reference, frame_id: turn.frame_id, polish: None };
         let Rate::Quality { crf } = share else {
+            if changed > 0 || key || self.stale {
+                self.polish = settings.refine_crf.map(|_| Polish {
+                    at_ns: turn.now_ns.saturating_add(settings.refine_delay_ns),
+                    left: u64::from(self.blocks.count()) * POLISH,
+                });
+            }
             return self.code(None, None, way).map(|unit| (Some(unit), changed));
         };
         let fine = settings.fine(crf);
@@ -201,9 +231,16 @@ impl Lane {
 
     /// Codes the content at rest in its better quality.
     pub(crate) fn refine(&mut self, settings: &Settings, turn: Turn) -> Result<Option<Unit<'_>>, LaneError> {
-        let way = Way { key: false, reference: None, frame_id: turn.frame_id };
+        let way = Way { key: false, reference: None, frame_id: turn.frame_id, polish: None };
         self.coder.set_search(None)?;
-        let Rate::Quality { crf } = settings.rate else { return Ok(None) };
+        let Rate::Quality { crf } = settings.rate else {
+            let Some(polish) = self.polish.take() else { return Ok(None) };
+            let share = settings.rate.share(self.height, settings.height);
+            self.coder.set_rate(share.paced(settings.fps, self.coder.fps()))?;
+            let period_ns = u64::from(settings.fps.1) * 1_000_000_000 / u64::from(settings.fps.0.max(1));
+            let next = Polish { at_ns: turn.now_ns.saturating_add(period_ns), ..polish };
+            return self.code(None, None, Way { polish: Some(next), ..way }).map(Some);
+        };
         let fine = settings.fine(crf);
         // Otherwise, what was sent is as good as it gets.
         match self.rest.take() {
@@ -220,6 +257,9 @@ impl Lane {
         let unit = self.coder.encode(&self.planes, constant, qp, way.key, way.frame_id)?;
         self.blocks.settle();
         (self.started, self.stale) = (true, false);
+        if let Some(polish) = way.polish {
+            self.polish = polish.after(unit.bytes.len() as u64, self.blocks.count());
+        }
         // Bytes for what others missed say nothing of the content.
         if let (Some(crf), Some(qp), false, None) = (crf, qp, unit.key, way.reference) {
             self.quantiser.note(unit.bytes.len(), self.blocks.count(), crf, qp);

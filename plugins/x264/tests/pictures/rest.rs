@@ -91,6 +91,33 @@ fn what_was_busy_gets_its_quality_at_rest_without_a_better_one() {
     assert!(stream.likeness(&noise(29)) > coarse + 1.0);
 }
 
+#[test]
+fn what_rests_becomes_better_where_a_bit_rate_is_named_too() {
+    let rate = Rate::Bits { kbps: 1500, max_kbps: 0, buffer_ms: 0 };
+    let mut stream = Stream::new(Settings { rate, refine_crf: Some(15), ..settings(HEIGHT, false) });
+    for step in 0..30 {
+        stream.submit(&noise(step, 4), None, Order::Changes);
+    }
+    let pixels = scene((60, 70));
+    let (_, mut due) = stream.submit(&pixels, None, Order::Changes);
+    let coarse = stream.likeness(&pixels);
+    let (mut submits, mut bytes) = (0, 0);
+    while due.is_some() {
+        let (packets, again) = stream.submit(&pixels, Some(&[]), Order::Refine);
+        assert!(packets.iter().all(|packet| packet.refinement && !packet.key));
+        bytes += packets.iter().map(|packet| packet.bytes.len()).sum::<usize>();
+        (submits, due) = (submits + 1, again);
+        assert!(submits < 300, "it ends: {bytes} bytes");
+    }
+    let fine = stream.likeness(&pixels);
+    assert!(fine > coarse + 6.0, "{coarse} dB became {fine} in {submits} pictures, {bytes} bytes");
+    assert!(bytes < 260 * 64 + 20_000, "{bytes}");
+    assert!(stream.submit(&pixels, Some(&[]), Order::Refine).0.is_empty());
+    // Without a better quality at rest nothing is due.
+    let mut stream = Stream::new(Settings { rate, ..settings(HEIGHT, false) });
+    assert_eq!(stream.submit(&pixels, None, Order::Changes).1, None);
+}
+
 /// Why there is no burst: with a fixed quantiser, one picture has the whole quality.
 #[test]
 fn more_pictures_of_what_rests_would_show_nothing_new() {
