@@ -1,7 +1,7 @@
 //! The encoder in use: choosing it, feeding it, and taking its packets.
 
 use std::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -10,8 +10,8 @@ use selkies_plugin_abi::{
     CHROMA_444, CODEC_JPEG, ENCODER_INTRA_ONLY, ENCODER_REFINES, RATE_CBR, RATE_QUALITY, UNSET,
 };
 use selkies_plugin_host::{
-    CaptureInfo, EncodedPacket, EncoderInstance, EncoderOffer, EncoderSettings, EncoderSink, FaultClass,
-    FrameFinished, HostServices, PluginError, RateChange, SubmitOptions, VideoFrame,
+    CaptureInfo, EncodedPacket, EncoderInstance, EncoderOffer, EncoderSettings, FaultClass, FrameFinished,
+    HostServices, PluginError, RateChange, SubmitOptions, VideoFrame,
 };
 use selkies_session::{
     fallback::Severity,
@@ -21,8 +21,10 @@ use tracing::debug;
 
 use crate::{
     Backend, EncoderBackend,
+    basket::Basket,
     farewell::{Farewells, UNENDED},
     making::HUNG,
+    polish::Polish,
 };
 
 /// How long an encoder may take for one frame before it counts as hung.
@@ -48,6 +50,9 @@ pub(crate) struct Encoding {
     steps: Option<BitrateSteps>,
     /// The same for a constant quality.
     quality: Option<QualitySteps>,
+    polish: Polish,
+    /// It asked for what rests to be refined.
+    refines: bool,
 }
 
 /// What new settings mean for a running encoder.
@@ -136,7 +141,16 @@ impl Encoding {
         let (steps, quality) = (steps(&wanted), quality_steps(&encoder.offer, &wanted));
         let origin = encoder.backend.origin(services);
         let instance = EncoderInstance::create(&origin, &encoder.offer, wanted, basket.clone())?;
-        Ok(Self { instance, basket, chosen, backend: encoder.backend.clone(), steps, quality })
+        Ok(Self {
+            instance,
+            basket,
+            chosen,
+            backend: encoder.backend.clone(),
+            steps,
+            quality,
+            polish: Polish::default(),
+            refines: false,
+        })
     }
 
     /// Takes new settings over.
@@ -155,12 +169,14 @@ impl Encoding {
         }
         let same = EncoderSettings { fps: wanted.fps, bitrate_kbps: wanted.bitrate_kbps, ..before.clone() };
         let seen = if wanted == same { Change::Unseen } else { Change::Seen };
-        let bitrate = before.bitrate_kbps;
+        let rate = |settings: &EncoderSettings| (settings.rate, settings.bitrate_kbps);
+        let same_rate = rate(before) == rate(&wanted);
         let qualities =
             |settings: &EncoderSettings| (settings.rate, settings.quality, settings.refine_quality);
         let same_quality = qualities(before) == qualities(&wanted);
         self.instance.configure(wanted.clone())?;
-        if wanted.bitrate_kbps != bitrate || self.steps.is_none() {
+        self.refines = false;
+        if !same_rate || self.steps.is_none() {
             self.steps = steps(&wanted);
         } else if let Some(kbps) = self.steps.as_ref().map(BitrateSteps::target) {
             self.set_bitrate(kbps)?;
@@ -186,8 +202,12 @@ impl Encoding {
     ) -> Result<(), PluginError> {
         let (fps, per) = self.instance.settings().fps;
         let period = Duration::from_secs(per.into()) / fps.max(1);
-        if let Some((steps, wait)) = self.quality.as_mut().zip(wait)
-            && let Some(quality) = steps.look(now, wait, period)
+        if let Some(steps) = self.quality.as_mut()
+            && let Some(quality) = match (estimate, wait) {
+                (Some(estimate), _) => steps.follow(now, estimate),
+                (None, Some(wait)) => steps.look(now, wait, period),
+                (None, None) => None,
+            }
         {
             debug!(quality, of = steps.finest(), "the quality follows the path");
             self.set_quality(quality)?;
@@ -219,6 +239,8 @@ impl Encoding {
         if !self.instance.set_rate(RateChange { quality: Some(quality), ..RateChange::default() })? {
             // It cannot: the quality of the settings stays.
             self.quality = None;
+        } else if let Some(steps) = &mut self.quality {
+            steps.takes(quality);
         }
         Ok(())
     }
@@ -230,6 +252,24 @@ impl Encoding {
             self.steps = None;
         }
         Ok(())
+    }
+
+    /// It keeps a bit rate and does not refine what rests by itself, although that is wanted.
+    pub(crate) fn polishes(&self) -> bool {
+        let settings = self.instance.settings();
+        settings.rate == RATE_CBR && settings.refine_quality != UNSET && !self.refines
+    }
+
+    /// A picture took so many bytes; answers after how long the content is to be coded again, where it [`Self::polishes`].
+    /// `again`: it showed nothing new.
+    pub(crate) fn polish(&mut self, again: bool, bytes: u64) -> Option<Duration> {
+        if !self.polishes() {
+            return None;
+        }
+        let settings = self.instance.settings();
+        let blocks = u64::from(settings.width.div_ceil(16)) * u64::from(settings.height.div_ceil(16));
+        let period = Duration::from_secs(settings.fps.1.into()) / settings.fps.0.max(1);
+        if again { self.polish.next(bytes, blocks, period) } else { Some(self.polish.begin(blocks)) }
     }
 
     /// Packets of it stand alone, so that a whole picture costs no more than any other frame.
@@ -265,13 +305,17 @@ impl Encoding {
         frame_id: u64,
         options: &SubmitOptions<'_>,
     ) -> Result<Encoded, EncodeError> {
-        self.basket.lock().packets.clear();
+        self.basket.clear();
         self.instance.submit(frame, frame_id, options).map_err(EncodeError::Plugin)?;
         let Some((packets, finished)) = self.wait(frame_id)? else {
             return Err(EncodeError::Hung(self.instance.offer().name.clone()));
         };
         let FrameFinished { outcome, refine_at_ns, convert_ns, .. } = finished;
         outcome.map_err(EncodeError::Plugin)?;
+        self.refines |= refine_at_ns.is_some();
+        if let Some(steps) = self.quality.as_mut().filter(|_| !options.refine) {
+            steps.spends(packets.iter().map(|packet| packet.data.payload().len() as u64).sum());
+        }
         Ok(Encoded { packets, refine_at_ns, convert_ns })
     }
 }
@@ -330,55 +374,4 @@ fn wanted(offer: &EncoderOffer, settings: &StreamSettings, capture: &CaptureInfo
     wanted.quality = scale(quality);
     wanted.refine_quality = if settings.use_paint_over_quality { scale(refine_quality) } else { UNSET };
     wanted
-}
-
-#[derive(Default)]
-struct Collected {
-    packets: Vec<EncodedPacket>,
-    finished: Option<FrameFinished>,
-}
-
-/// Where an encoder's threads put packets until the frame is done.
-#[derive(Default)]
-struct Basket {
-    collected: Mutex<Collected>,
-    done: Condvar,
-}
-
-impl Basket {
-    fn lock(&self) -> MutexGuard<'_, Collected> {
-        self.collected.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What a frame became, if it is done.
-    fn take(&self, frame_id: u64) -> Option<(Vec<EncodedPacket>, FrameFinished)> {
-        let mut collected = self.lock();
-        let finished = collected.finished.take_if(|finished| finished.frame_id == frame_id)?;
-        Some((std::mem::take(&mut collected.packets), finished))
-    }
-
-    fn wait(&self, frame_id: u64, limit: Instant) -> Option<(Vec<EncodedPacket>, FrameFinished)> {
-        let mut collected = self.lock();
-        loop {
-            if let Some(finished) = collected.finished.take_if(|finished| finished.frame_id == frame_id) {
-                return Some((std::mem::take(&mut collected.packets), finished));
-            }
-            let left = limit.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return None;
-            }
-            collected = self.done.wait_timeout(collected, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-}
-
-impl EncoderSink for Basket {
-    fn packet(&self, packet: EncodedPacket) {
-        self.lock().packets.push(packet);
-    }
-
-    fn done(&self, done: FrameFinished) {
-        self.lock().finished = Some(done);
-        self.done.notify_all();
-    }
 }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod basket;
 mod blame;
 mod buffers;
 mod clipboard;
@@ -22,6 +23,7 @@ mod input;
 mod making;
 mod microphone;
 mod orders;
+mod polish;
 mod renewal;
 mod rtc;
 mod shot;

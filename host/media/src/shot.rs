@@ -87,7 +87,10 @@ impl Video {
             return Ok(None);
         };
         let damaged_at = if refine { None } else { run.damaged_at.take() };
+        // Who does not refine by itself is to take what rests for news.
+        let polish = refine && encoding.polishes();
         let frame = match refine {
+            true if polish => frame.clone().with_damage(Damage::Full),
             true => frame.clone().with_damage(Damage::Rects(Vec::new())),
             false if run.whole => frame.clone().with_damage(Damage::Full),
             false => frame.clone(),
@@ -106,8 +109,12 @@ impl Video {
         self.frame_id += 1;
         let known_frame_id =
             if run.keyframe || refine { None } else { self.stream.known_frame(self.frame_id - 1) };
-        let options =
-            SubmitOptions { keyframe: run.keyframe, refine, known_frame_id, ..SubmitOptions::default() };
+        let options = SubmitOptions {
+            keyframe: run.keyframe,
+            refine: refine && !polish,
+            known_frame_id,
+            ..SubmitOptions::default()
+        };
         match encoding.encode(&frame, self.frame_id, &options) {
             Ok(encoded) => {
                 (run.keyframe, run.whole) = (false, false);
@@ -124,9 +131,9 @@ impl Video {
                 if encoded.packets.iter().any(|packet| packet.info.is_key()) {
                     self.figures.keyed();
                 }
-                run.refine_at = encoded
-                    .refine_at_ns
-                    .map(|at| Instant::now() + Duration::from_nanos(at.saturating_sub(now_ns())));
+                let after = encoded.refine_at_ns.map(|at| Duration::from_nanos(at.saturating_sub(now_ns())));
+                run.refine_at =
+                    after.or_else(|| encoding.polish(refine, bytes)).map(|after| Instant::now() + after);
                 self.stream.encode_finished(encoded.packets, true);
                 if recovered {
                     self.observer.video_recovered();
