@@ -5,6 +5,7 @@ mod arrival;
 mod clipboard;
 mod dispatch;
 mod event;
+mod greeting;
 mod held;
 mod input;
 mod keyframes;
@@ -25,10 +26,7 @@ use serde_json::{Map, Value};
 
 use crate::codecs::Codecs;
 use crate::roles::{Admission, Standing};
-use crate::wire::{
-    AuthSuccess, CursorImage, DisplayConfigUpdate, RoleName, RoleUpdate, ServerMessage, ServerSettings,
-    SystemAction,
-};
+use crate::wire::{CursorImage, DisplayConfigUpdate, RoleName, RoleUpdate, ServerMessage, SystemAction};
 pub use action::{Action, Refusal, UploadStep};
 pub use arrival::Arrival;
 use clipboard::Board;
@@ -131,7 +129,7 @@ pub struct Session {
 
 impl Session {
     /// A session without clients. `settings` is the `settings` object sent to pages (see
-    /// [`ServerSettings`]); secrets must have been left out.
+    /// [`ServerSettings`](crate::wire::ServerSettings)); secrets must have been left out.
     pub fn new(policy: Policy, settings: Map<String, Value>) -> Self {
         Self {
             binary_clipboard: policy.clipboard_binary,
@@ -282,46 +280,6 @@ impl Session {
             steered: None,
         };
         self.clients.insert(client, entry);
-    }
-
-    /// What every page is told first.
-    fn greet(&self, client: ClientId, admission: &Admission, mode: ServerMessage, out: &mut Vec<Action>) {
-        // The order is 2.1.0's (websockets_mode.py:4783-4905): pages depend on MODE before MK_ACCESS.
-        let mut greeting = Vec::new();
-        if admission.secure {
-            let slot = admission.slots.first().copied();
-            greeting.push(ServerMessage::AuthSuccess(AuthSuccess { role: admission.role, slot }));
-        }
-        let settings = self.settings_told(&mode);
-        greeting.push(mode);
-        if admission.secure {
-            greeting.push(ServerMessage::MkAccess(self.mk_access(admission)));
-        }
-        greeting.push(ServerMessage::DisplayConfig(self.display_config()));
-        greeting.extend(self.cursor.clone().map(ServerMessage::Cursor));
-        greeting.push(ServerMessage::ServerSettings(ServerSettings { settings }));
-        if self.failure.is_some() {
-            greeting.push(self.pipeline_status());
-        }
-        for message in &greeting {
-            send(vec![client], message, out);
-        }
-    }
-
-    /// 2.1.0 refuses disabled link kinds on the socket, not only in the page (websockets_mode.py:4823-4835).
-    fn link_refusal(&self, admission: &Admission) -> Option<&'static str> {
-        if admission.secure {
-            return None;
-        }
-        match admission.slots.first() {
-            None if admission.role == RoleName::Viewer && !self.policy.shared => {
-                Some("Strict shared clients are not enabled.")
-            }
-            Some(2) if !self.policy.players[0] => Some("Player slot 2 is not enabled."),
-            Some(3) if !self.policy.players[1] => Some("Player slot 3 is not enabled."),
-            Some(4) if !self.policy.players[2] => Some("Player slot 4 is not enabled."),
-            _ => None,
-        }
     }
 
     fn mk_access(&self, admission: &Admission) -> bool {
