@@ -178,11 +178,12 @@ class Front {
     const name = `${host}:${port}`;
     let relay = this.relays.get(name);
     if (!relay) {
-      relay = await UdpRelay.start({ host, port: Number(port), seed: this.relays.size + 1 });
+      // At the same address: a browser pairs none of its own with one of loopback unless that is its own, too.
+      relay = await UdpRelay.start({ host, port: Number(port), address: host, seed: this.relays.size + 1 });
       relay.shape(this.#shape);
       this.relays.set(name, relay);
     }
-    return `${head}${transport}${priority}127.0.0.1 ${relay.port}${rest}`;
+    return `${head}${transport}${priority}${host} ${relay.port}${rest}`;
   }
 }
 

@@ -4,23 +4,47 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { Terminal } from "../support/applications.mjs";
 import { Between } from "../support/between.mjs";
+import { Firefox } from "../support/firefox.mjs";
 import { Session } from "../support/session.mjs";
 import { sleep, until } from "../support/tools.mjs";
 import { CLEAR } from "../support/udp-relay.mjs";
 
-/** Longest time that the picture may stand still while something moves, in ms: a key frame must have come by then. */
-const FREEZE = 4000;
+/** Longest time that the picture may stand still while something moves, in ms; and on a machine that needs longer by itself. */
+const FREEZE = [500, 1000];
 
-const decodedBy = (desk) => desk.page.evaluate(() => window.testScreen().getVideoPlaybackQuality().totalVideoFrames);
+/** The same with a fifth of all datagrams lost. */
+const HANG = 2000;
+
+/** Least share of a bottleneck that is used from 3 s after it changed. */
+const USED = 0.65;
+
+/** Pictures that a page showed so far. */
+const decodedBy = (desk) =>
+  desk.page.evaluate(() => {
+    const screen = window.testScreen();
+    if (!navigator.userAgent.includes("Firefox")) return screen.getVideoPlaybackQuality().totalVideoFrames;
+    // Firefox counts no pictures of media streams; those that differ from the one before are counted instead.
+    if (window.differentPictures === undefined) {
+      const small = Object.assign(document.createElement("canvas"), { width: 40, height: 24 }).getContext("2d", { willReadFrequently: true });
+      let before = "";
+      window.differentPictures = 0;
+      setInterval(() => {
+        small.drawImage(screen, 0, 0, 40, 24);
+        const now = small.getImageData(0, 0, 40, 24).data.join();
+        if (now !== before) [before, window.differentPictures] = [now, window.differentPictures + 1];
+      }, 20);
+    }
+    return window.differentPictures;
+  });
 
 /** A page whose media goes through a relay, and what moves on the display. */
 class BadPath {
   #scenes = [];
 
-  static async start(settings) {
+  static async start(settings, options = {}) {
     const path = new BadPath();
     const env = { SELKIES_MODE: "webrtc", SELKIES_ENCODER: "x264enc", ...settings };
-    path.session = await Session.start({ host: { env }, path: "?debug", page: { size: [1280, 720] } });
+    path.session = await Session.start({ host: { env }, path: "?debug", page: { size: [1280, 720] }, ...options });
     path.between = path.session.stage.add(await Between.start(path.session.host));
     await path.session.desk.close();
     path.desk = await path.session.browser.open(`${path.between.url}?debug`, { size: [1280, 720] });
@@ -48,30 +72,49 @@ class BadPath {
   }
 
   /** Starts what moves, and waits until the page shows it. */
-  async moving() {
-    const started = await this.scene("tiles", 640, 360, 30);
+  async moving(width = 640, height = 360) {
+    const started = await this.scene("tiles", width, height, 30);
     const before = await decodedBy(this.desk);
     await until("the motion is shown", async () => (await decodedBy(this.desk)) > before + 10, 20_000);
     return started;
   }
 
-  /** Pictures must come at least so often for `ms`; answers the longest pause seen, in ms. */
-  async watchMotion(ms, limit = FREEZE) {
+  /** Watches what moves for `ms`; answers the longest time for which no picture came, in ms. */
+  async longestPause(ms) {
     let [longest, before, changed] = [0, await decodedBy(this.desk), performance.now()];
-    for (const end = changed + ms; performance.now() < end; await sleep(60)) {
+    for (const end = changed + ms; performance.now() < end; await sleep(30)) {
       const frames = await decodedBy(this.desk);
       const now = performance.now();
       longest = Math.max(longest, now - changed);
-      assert.ok(now - changed < limit, `the picture stood still for ${Math.round(now - changed)} ms`);
+      assert.ok(now - changed < 20_000, "the picture stands still for ever");
       if (frames !== before) [before, changed] = [frames, now];
     }
     return Math.round(longest);
+  }
+
+  /** Something moves on the path as it is for a while; answers the longest pause that is allowed on this machine. */
+  async allowance() {
+    const calm = await this.longestPause(4000);
+    return { calm, most: Math.min(FREEZE[1], Math.max(FREEZE[0], 3 * calm)) };
   }
 
   async showsStill() {
     await this.scene("text");
     await this.desk.waitEqual(this.session.x, { limit: 40_000, least: 0.95 });
   }
+}
+
+/** Where so much is lost, retransmissions are lost, too; the picture may hang for moments, but not stop. */
+async function outlasts(t, path, loss) {
+  const started = await path.moving();
+  path.between.shape({ up: { ...CLEAR, loss }, down: { ...CLEAR, loss } });
+  const frames = await decodedBy(path.desk);
+  const longest = await path.longestPause(15_000);
+  const shown = (await decodedBy(path.desk)) - frames;
+  t.diagnostic(`longest pause ${longest} ms, ${shown} pictures in 15 s`);
+  assert.ok(longest <= HANG, `the picture stood still for ${longest} ms`);
+  await started.stop();
+  await path.showsStill();
 }
 
 describe("WebRTC over a bad path", { timeout: 400_000 }, () => {
@@ -91,21 +134,32 @@ describe("WebRTC over a bad path", { timeout: 400_000 }, () => {
     assert.ok((await decodedBy(path.desk)) <= frames + 1, "no picture comes another way");
   });
 
-  for (const [percent, limit] of [[1, FREEZE], [5, 2 * FREEZE]]) {
-    test(`${percent} % loss does not end the motion, and the picture after it is whole`, { timeout: 90_000 }, async (t) => {
+  for (const [what, ways] of [
+    ["1 % loss", { up: { loss: 0.01 }, down: { loss: 0.01 } }],
+    ["5 % loss", { up: { loss: 0.05 }, down: { loss: 0.05 } }],
+    ["20 % loss of what the page reports", { up: { loss: 0.2 }, down: {} }],
+    ["a way of 300 ms", { up: { delay: 150 }, down: { delay: 150 } }],
+  ]) {
+    test(`${what} does not stop the motion, and the picture after it is whole`, { timeout: 120_000 }, async (t) => {
       const started = await path.moving();
-      const loss = percent / 100;
+      const { calm, most } = await path.allowance();
       const { down: before } = await path.between.figures();
-      path.between.shape({ up: { ...CLEAR, loss }, down: { ...CLEAR, loss } });
-      const longest = await path.watchMotion(10_000, limit);
+      path.between.shape({ up: { ...CLEAR, ...ways.up }, down: { ...CLEAR, ...ways.down } });
+      // A way that becomes longer is a pause by itself, and what is under way has to be learned anew.
+      const first = ways.down.delay ? await path.longestPause(2000) : 0;
+      assert.ok(first <= FREEZE[1], `the picture stood still for ${first} ms when the way became longer`);
+      const longest = await path.longestPause(15_000);
       const { down } = await path.between.figures();
       const gone = down.lost - before.lost;
-      t.diagnostic(`${gone} of ${down.came - before.came} datagrams were lost, longest pause ${longest} ms`);
-      assert.ok(gone > 5, `${gone} datagrams were lost`);
+      t.diagnostic(`${gone} of ${down.came - before.came} datagrams were lost, longest pause ${longest} ms (${first} ms at first), ${calm} ms before`);
+      if (ways.down.loss) assert.ok(gone > 5, `${gone} datagrams were lost`);
+      assert.ok(longest <= most, `the picture stood still for ${longest} ms, ${most} ms are allowed, ${calm} ms without loss`);
       await started.stop();
       await path.showsStill();
     });
   }
+
+  test("20 % loss lets the motion go on, and the picture after it is whole", { timeout: 120_000 }, (t) => outlasts(t, path, 0.2));
 
   test("typing survives 5 % loss on a way of 300 ms", { timeout: 60_000 }, async () => {
     const slow = { ...CLEAR, loss: 0.05, delay: 150 };
@@ -120,8 +174,10 @@ describe("WebRTC over a bad path", { timeout: 400_000 }, () => {
 
   test("datagrams out of order do no harm", { timeout: 90_000 }, async () => {
     const started = await path.moving();
+    const { calm, most } = await path.allowance();
     path.between.shape({ down: { ...CLEAR, reorder: 0.1, late: 12 } });
-    await path.watchMotion(5000);
+    const longest = await path.longestPause(5000);
+    assert.ok(longest <= most, `the picture stood still for ${longest} ms, ${calm} ms in order`);
     await started.stop();
     await path.showsStill();
   });
@@ -144,26 +200,43 @@ describe("WebRTC over a bad path", { timeout: 400_000 }, () => {
   }
 });
 
+describe("WebRTC over a bad path in Firefox", { timeout: 200_000 }, () => {
+  let path;
+  before(async () => (path = await BadPath.start({ SELKIES_ENCODER: "vp8enc" }, { browser: Firefox })), { timeout: 120_000 });
+  afterEach(() => path?.clear());
+  after(() => path?.session.close());
+
+  test("20 % loss lets the motion go on, and the picture after it is whole", { timeout: 120_000 }, (t) => outlasts(t, path, 0.2));
+});
+
 describe("WebRTC with a constant bit rate", { timeout: 200_000 }, () => {
   let path;
-  before(async () => (path = await BadPath.start({ SELKIES_RATE_CONTROL_MODE: "cbr", SELKIES_VIDEO_BITRATE: "8000" })), { timeout: 120_000 });
+  // A bit rate is one of frames at this rate: the scene has as many.
+  const settings = { SELKIES_RATE_CONTROL_MODE: "cbr", SELKIES_VIDEO_BITRATE: "12000", SELKIES_FRAMERATE: "30" };
+  before(async () => (path = await BadPath.start(settings)), { timeout: 120_000 });
   afterEach(() => path.clear());
   after(() => path?.session.close());
 
-  test("a bottleneck that narrows and widens does not freeze the picture", { timeout: 120_000 }, async (t) => {
-    await path.moving();
+  test("a bottleneck that narrows and widens is used within 3 s, without a queue", { timeout: 120_000 }, async (t) => {
+    await path.moving(1024, 576);
     const phases = [];
     for (const rate of [10e6, 2e6, 10e6]) {
       path.between.shape({ down: { ...CLEAR, rate, queue: 300 } });
-      // Half of the time is given to find the new rate.
-      const first = await path.watchMotion(4000);
+      const first = await path.longestPause(3000);
       const { down: before } = await path.between.figures();
-      const second = await path.watchMotion(4000);
+      const [begun, shown] = [performance.now(), await decodedBy(path.desk)];
+      const second = await path.longestPause(5000);
       const { down } = await path.between.figures();
-      phases.push({ rate, longest: Math.max(first, second), kbps: Math.round((down.bytes - before.bytes) / 500), late: Math.round(down.late) });
+      const seconds = (performance.now() - begun) / 1000;
+      const fps = Math.round(((await decodedBy(path.desk)) - shown) / seconds);
+      const used = Number((((down.bytes - before.bytes) * 8) / seconds / rate).toFixed(2));
+      const [settling, late] = [before.late, down.late].map(Math.round);
+      phases.push({ rate, longest: Math.max(first, second), used, fps, settling, late });
     }
     t.diagnostic(JSON.stringify(phases));
-    assert.ok(phases[1].late < 150, `the queue stays short behind 2 Mbit/s: ${JSON.stringify(phases)}`);
-    assert.ok(phases[2].kbps > 1.3 * phases[1].kbps, `the rate comes back: ${JSON.stringify(phases)}`);
+    for (const { used, late } of phases) {
+      assert.ok(used >= USED, `the path is used: ${JSON.stringify(phases)}`);
+      assert.ok(late < 100, `the queue stays short: ${JSON.stringify(phases)}`);
+    }
   });
 });
