@@ -22,13 +22,8 @@ use crate::{
     defaults,
     desktop::Desktop,
     failure::Failure,
-<<<<<<< HEAD
-    logging, rtc, serving, signaling, sound,
+    files, logging, programs, rtc, serving, signaling, sound,
     stage::{self, SoundBackends, Stage},
-=======
-    files, logging, programs, rtc, serving, signaling,
-    stage::{self, Stage},
->>>>>>> 4164964 (server: Take and give files, run command lines and the operator's hooks)
     stop::Stop,
     supervision::Supervision,
     trust,
@@ -304,17 +299,10 @@ fn session(config: &Config, backends: &Backends, sound: &SoundBackends) -> Sessi
         shared: sharing.view_only,
         players: if has_gamepads { sharing.players } else { [false; 3] },
         collab: false,
-<<<<<<< HEAD
         audio: sound.encoder.is_some(),
         microphone: sound.microphone.is_some(),
-        command: false,
-        upload: false,
-=======
-        audio: false,
-        microphone: false,
         command: config.command_lines().enabled,
         upload: files::takes_uploads(config),
->>>>>>> 4164964 (server: Take and give files, run command lines and the operator's hooks)
         clipboard_in: clipboard.inward && can_copy,
         clipboard_out: clipboard.outward && can_copy,
         clipboard_binary: clipboard.binary,

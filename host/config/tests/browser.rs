@@ -86,21 +86,7 @@ fn locks_and_overrides_are_told() {
 fn what_does_not_exist_yet_is_off_and_locked() {
     let settings = told(&[("SELKIES_MODE", "webrtc"), ("SELKIES_USE_CPU", "true")]);
     let off = json!({ "value": false, "locked": true, "overridden": true });
-<<<<<<< HEAD
-    for name in
-        ["second_screen", "command_enabled", "enable_collab", "use_cpu", "webcam_enabled", "printing_enabled"]
-    {
-=======
-    for name in [
-        "audio_enabled",
-        "microphone_enabled",
-        "second_screen",
-        "enable_collab",
-        "use_cpu",
-        "webcam_enabled",
-        "printing_enabled",
-    ] {
->>>>>>> 4164964 (server: Take and give files, run command lines and the operator's hooks)
+    for name in ["second_screen", "enable_collab", "use_cpu", "webcam_enabled", "printing_enabled"] {
         assert_eq!(settings[name], off, "{name}");
     }
     assert_eq!(settings["gamepad_enabled"]["value"], true);
