@@ -29,12 +29,14 @@ const PACKAGES = {
   stdbuf: "coreutils",
   turnserver: "coturn",
   turnutils_uclient: "coturn",
+  xclip: "xclip",
   xdpyinfo: "x11-utils",
   xev: "x11-utils",
   xrandr: "x11-xserver-utils",
   xsetroot: "x11-xserver-utils",
   xterm: "xterm",
   Xvfb: "xvfb",
+  xsel: "xsel",
   xwd: "x11-apps",
 };
 
