@@ -58,6 +58,7 @@ describe("WebRTC through a relay alone", { timeout: 300_000 }, () => {
     await until(() => `turn-rest listens: ${rest.out}${rest.err}`, () => rest.out.includes(uri), 20_000);
     const env = {
       SELKIES_MODE: "webrtc",
+      SELKIES_RATE_CONTROL_MODE: "crf",
       SELKIES_ENCODER: "x264enc",
       SELKIES_H264_CRF: "20",
       SELKIES_H264_PAINTOVER_CRF: "12",

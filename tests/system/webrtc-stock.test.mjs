@@ -8,7 +8,7 @@ import { sleep, until } from "../support/tools.mjs";
 describe("stock client 2.1.0 over WebRTC", { timeout: 300_000 }, () => {
   let session, desk;
   before(async () => {
-    session = await StockSession.prepare({ env: { SELKIES_MODE: "webrtc", SELKIES_ENCODER: "x264enc,vp8enc", SELKIES_H264_CRF: "20" } });
+    session = await StockSession.prepare({ env: { SELKIES_MODE: "webrtc", SELKIES_RATE_CONTROL_MODE: "crf", SELKIES_ENCODER: "x264enc,vp8enc", SELKIES_H264_CRF: "20" } });
     desk = await session.openStock("video#stream");
     await until("the stock page shows a video", async () => (await desk.page.evaluate(() => window.testScreen()?.videoWidth ?? 0)) > 1, 40_000);
   }, { timeout: 120_000 });

@@ -8,7 +8,7 @@ import { Firefox } from "../support/firefox.mjs";
 import { Session } from "../support/session.mjs";
 import { sleep, until } from "../support/tools.mjs";
 
-const SETTINGS = { SELKIES_MODE: "webrtc", SELKIES_H264_CRF: "20", SELKIES_H264_PAINTOVER_CRF: "12" };
+const SETTINGS = { SELKIES_MODE: "webrtc", SELKIES_RATE_CONTROL_MODE: "crf", SELKIES_H264_CRF: "20", SELKIES_H264_PAINTOVER_CRF: "12" };
 
 const BROWSERS = [
   { name: "Chromium", browser: Browser, encoder: "x264enc", used: /x264enc$/, codec: "H264" },
