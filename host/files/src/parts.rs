@@ -85,8 +85,9 @@ impl Parts {
             Err(Errno::WOULDBLOCK) => return Err(FileError::Busy),
             Err(error) => return Err(error.into()),
         }
-        // Who held the lock before may have put the file in place, or removed it.
-        if fstat(&file)?.st_nlink == 0 {
+        // Who held the lock before may have put the file in place, or removed it: then this is no part any more.
+        let named = statat(&self.folder, name.as_path(), AtFlags::SYMLINK_NOFOLLOW);
+        if !named.is_ok_and(|named| (named.st_dev, named.st_ino) == (stat.st_dev, stat.st_ino)) {
             return Err(FileError::Busy);
         }
         Ok(file.into())

@@ -148,6 +148,7 @@ impl Uploads {
             written: request.offset,
             looked_at: request.offset,
             keeps: request.id.is_some(),
+            placed: false,
             _place: place,
         };
         upload.look(request.total.unwrap_or_default().saturating_sub(request.offset))?;
@@ -193,6 +194,8 @@ pub struct Upload {
     written: u64,
     looked_at: u64,
     keeps: bool,
+    /// The file is in place: what has the part's name now is another upload's.
+    placed: bool,
     _place: Place,
 }
 
@@ -235,11 +238,11 @@ impl Upload {
     /// Puts the file in place; one of that name is replaced, and leaves its permissions.
     ///
     /// # Errors
-    /// [`FileError::Incomplete`]; [`FileError::Occupied`] where the name is a folder's, a link's or a device's; what the
-    /// system says. What came is removed then.
+    /// [`FileError::Incomplete`], and what came is removed; [`FileError::Occupied`] where the name is a folder's, a link's or
+    /// a device's; what the system says. Then what came is kept for a transfer that has an id, so that it can be tried again.
     pub fn finish(mut self) -> Result<(), FileError> {
-        self.keeps = false;
         if let Some(announced) = self.total.filter(|&total| total != self.written) {
+            self.keeps = false;
             return Err(FileError::Incomplete { received: self.written, announced });
         }
         let root = self.folder.root(true)?;
@@ -253,6 +256,7 @@ impl Upload {
         }
         // A rename replaces a link that somebody puts there now, and does not follow it.
         renameat(self.parts.as_fd(), self.name.as_path(), &folder, Path::new(last))?;
+        self.placed = true;
         Ok(())
     }
 
@@ -264,8 +268,7 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        // After a rename there is nothing of that name.
-        if !self.keeps {
+        if !self.keeps && !self.placed {
             self.parts.remove(&self.name);
         }
     }
