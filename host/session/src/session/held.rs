@@ -155,6 +155,12 @@ impl HeldInput {
                 }
                 return Vec::new();
             }
+            // Only who drives it takes it away.
+            GamepadMessage::Disconnect { .. }
+                if self.pads.get(&slot).is_some_and(|pad| pad.client != client) =>
+            {
+                return Vec::new();
+            }
             GamepadMessage::Disconnect { .. } => {
                 self.pads.remove(&slot);
             }
