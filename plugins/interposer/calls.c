@@ -61,7 +61,7 @@ EXPORT int close(int fd) {
 
 EXPORT ssize_t read(int fd, void *buffer, size_t count) {
   Handle *handle = handle_of(fd);
-  return handle ? handle_read(handle, buffer, count) : real()->read(fd, buffer, count);
+  return handle ? handle_read(handle, fd, buffer, count) : real()->read(fd, buffer, count);
 }
 
 EXPORT ssize_t __read_chk(int fd, void *buffer, size_t count, size_t space) {
@@ -73,8 +73,10 @@ EXPORT ssize_t write(int fd, const void *buffer, size_t count) {
   Handle *handle = handle_of(fd);
   if (!handle) return real()->write(fd, buffer, count);
   lock_handles();
-  ssize_t written = effect_write(handle, buffer, count);
+  bool open = handle_is(handle, fd);
+  ssize_t written = open ? effect_write(handle, buffer, count) : -1;
   unlock_handles();
+  if (!open) errno = EBADF;
   return written;
 }
 
@@ -87,7 +89,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...) {
   /* What is no device's own, such as FIONREAD, a socket answers as well. */
   if (!handle || (_IOC_TYPE(request) != 'j' && _IOC_TYPE(request) != 'E')) return real()->ioctl(fd, request, argument);
   lock_handles();
-  int answer = handle->device->event ? event_ioctl(handle, request, argument) : joystick_ioctl(handle, request, argument);
+  int answer = !handle_is(handle, fd) ? -EBADF : handle->device->event ? event_ioctl(handle, request, argument) : joystick_ioctl(handle, request, argument);
   unlock_handles();
   if (answer >= 0) return answer;
   errno = -answer;

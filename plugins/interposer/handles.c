@@ -124,6 +124,8 @@ int handle_open(const Device *device, int flags) {
   int status = fcntl(fd, F_GETFL);
   fcntl(fd, F_SETFL, flags & O_NONBLOCK ? status | O_NONBLOCK : status & ~O_NONBLOCK);
   fcntl(fd, F_SETFD, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+  /* A descriptor of this number may have been closed without our knowledge. */
+  handle_close(fd);
   lock_handles();
   int place = 0, open = 0;
   Handle *free = NULL;
@@ -143,6 +145,12 @@ int handle_open(const Device *device, int flags) {
   return fd;
 }
 
+static void release(int place) {
+  lock_handles();
+  handles[place - 1].device = NULL;
+  unlock_handles();
+}
+
 /* The handle of a descriptor, or NULL: also when the number is another file's by now, which was not told to us. */
 Handle *handle_of(int fd) {
   if (fd < 0 || fd >= DESCRIPTORS) return NULL;
@@ -150,7 +158,9 @@ Handle *handle_of(int fd) {
   if (place == 0) return NULL;
   Handle *handle = &handles[place - 1];
   if (inode_of(fd) == handle->inode) return handle;
-  handle_close(fd);
+  /* Unless another thread has opened it anew. */
+  uint8_t seen = (uint8_t)place;
+  if (atomic_compare_exchange_strong(&places[fd], &seen, 0)) release(place);
   return NULL;
 }
 
@@ -158,15 +168,11 @@ Handle *handle_of(int fd) {
 void handle_close(int fd) {
   if (fd < 0 || fd >= DESCRIPTORS) return;
   int place = atomic_exchange(&places[fd], 0);
-  if (place == 0) return;
-  lock_handles();
-  handles[place - 1].device = NULL;
-  unlock_handles();
+  if (place != 0) release(place);
 }
 
-size_t event_size(const Handle *handle) {
-  return handle->device->event ? sizeof(struct input_event) : sizeof(struct js_event);
-}
+/* Whether it is still that of the descriptor: another thread may have closed it. Under the lock. */
+bool handle_is(const Handle *handle, int fd) { return handle->device && handle->fd == fd; }
 
 /* Keeps the state that events tell. Under the lock. */
 void learn(Handle *handle, const uint8_t *events, size_t length) {
@@ -184,9 +190,16 @@ void learn(Handle *handle, const uint8_t *events, size_t length) {
 }
 
 /* read(2) of a device: whole events, and ENODEV once it is gone. */
-ssize_t handle_read(Handle *handle, void *buffer, size_t count) {
-  size_t size = event_size(handle);
-  int fd = handle->fd;
+ssize_t handle_read(Handle *handle, int fd, void *buffer, size_t count) {
+  lock_handles();
+  const Device *device = handle_is(handle, fd) ? handle->device : NULL;
+  ino64_t inode = handle->inode;
+  unlock_handles();
+  if (!device) {
+    errno = EBADF;
+    return -1;
+  }
+  size_t size = device->event ? sizeof(struct input_event) : sizeof(struct js_event);
   if (count < size) {
     errno = EINVAL;
     return -1;
@@ -208,7 +221,8 @@ ssize_t handle_read(Handle *handle, void *buffer, size_t count) {
     return -1;
   }
   lock_handles();
-  learn(handle, buffer, (size_t)have);
+  /* It may have been closed, and another one opened, while this waited. */
+  if (handle_is(handle, fd) && handle->device == device && handle->inode == inode) learn(handle, buffer, (size_t)have);
   unlock_handles();
   return have;
 }

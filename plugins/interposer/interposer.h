@@ -80,9 +80,9 @@ Handle *handle_of(int fd);
 void handle_close(int fd);
 void lock_handles(void);
 void unlock_handles(void);
-size_t event_size(const Handle *handle);
+bool handle_is(const Handle *handle, int fd);
 void learn(Handle *handle, const uint8_t *events, size_t length);
-ssize_t handle_read(Handle *handle, void *buffer, size_t count);
+ssize_t handle_read(Handle *handle, int fd, void *buffer, size_t count);
 
 /* joystick.c and event.c: 0 or more, or an errno below 0. */
 int joystick_ioctl(Handle *handle, unsigned long request, void *argument);
