@@ -1,8 +1,10 @@
 //! The thread that owns everything of libpulse, and the way to it.
 
 use std::{
+    cell::Cell,
     io::{PipeReader, PipeWriter, Read, Write, pipe},
     os::fd::AsRawFd,
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -138,7 +140,7 @@ fn run<W: Work>(
     ready: &SyncSender<Result<()>>,
 ) {
     let begun = begin(address, make, reader, rung.clone());
-    let (mut server, mut work, bell) = match begun {
+    let (mut server, mut work, bell, heard) = match begun {
         Ok(begun) => begun,
         Err(error) => {
             let _ = ready.send(Err(error));
@@ -147,7 +149,7 @@ fn run<W: Work>(
     };
     let _ = ready.send(Ok(()));
     let reason = loop {
-        match serve(&mut server, &mut work, orders) {
+        match serve(&mut server, &mut work, orders, &heard) {
             Ok(true) => {}
             Ok(false) => break None,
             Err(error) => break Some(error),
@@ -157,7 +159,8 @@ fn run<W: Work>(
     drop((work, bell, server));
 }
 
-type Begun<W> = (Server, W, IoEvent<<Mainloop as Api>::MI>);
+/// The last one is true once the bell was heard, until orders are looked at.
+type Begun<W> = (Server, W, IoEvent<<Mainloop as Api>::MI>, Rc<Cell<bool>>);
 
 fn begin<W>(
     address: Option<String>,
@@ -169,22 +172,34 @@ fn begin<W>(
     let mut server = Server::connect(mainloop, address.as_deref())?;
     let fd = reader.as_raw_fd();
     let mut reader = reader;
-    let heard = Box::new(move |_, _, _| {
+    let heard = Rc::new(Cell::new(false));
+    let hears = heard.clone();
+    let on_ring = Box::new(move |_, _, _| {
+        hears.set(true);
         // Before the byte is taken: whoever rings from now on is heard by the next turn.
         let mut byte = [0; 1];
         if rung.load(Ordering::SeqCst) && reader.read(&mut byte).is_ok() {
             rung.store(false, Ordering::SeqCst);
         }
     });
-    let bell = server.mainloop().new_io_event(fd, FlagSet::INPUT, heard);
+    let bell = server.mainloop().new_io_event(fd, FlagSet::INPUT, on_ring);
     let bell = bell.ok_or_else(|| Error::fatal("libpulse takes no event"))?;
     let work = make(&mut server)?;
-    Ok((server, work, bell))
+    Ok((server, work, bell, heard))
 }
 
 /// One turn; false when the host has ended the instance.
-fn serve<W: Work>(server: &mut Server, work: &mut W, orders: &Receiver<W::Order>) -> Result<bool> {
-    server.turn(work.due())?;
+fn serve<W: Work>(
+    server: &mut Server,
+    work: &mut W,
+    orders: &Receiver<W::Order>,
+    heard: &Cell<bool>,
+) -> Result<bool> {
+    // Rung within a turn of the work itself, it does not end this one.
+    if !heard.get() {
+        server.turn(work.due())?;
+    }
+    heard.set(false);
     loop {
         match orders.try_recv() {
             Ok(order) => work.obey(server, order),
