@@ -74,9 +74,13 @@ impl ClipboardDesk {
     pub(crate) fn settle(&self) {
         if self.unsettled.load(Ordering::SeqCst) {
             let unsettled = |_: &mut Desk| self.unsettled.load(Ordering::SeqCst);
-            drop(self.changed.wait_timeout_while(self.desk(), INPUT_WAIT, unsettled));
-            // A clipboard that does not work now does not make every key late.
-            self.unsettled.store(false, Ordering::SeqCst);
+            let waited = self.changed.wait_timeout_while(self.desk(), INPUT_WAIT, unsettled);
+            let (desk, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
+            if outcome.timed_out() {
+                // A clipboard that does not work now does not make every key late. A newer offer waits for the lock.
+                self.unsettled.store(false, Ordering::SeqCst);
+            }
+            drop(desk);
         }
     }
 

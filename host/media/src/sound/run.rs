@@ -20,7 +20,7 @@ use crate::{Backend, gate::Gate, slot::Slot};
 
 /// Pauses before a lost source is opened again: sound is back within three seconds of its server.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the thread has.
 pub(super) struct Recorder {
