@@ -108,7 +108,10 @@ export class Clipboard {
     this.writing = writing.catch(() => undefined);
     try {
       await writing;
-    } catch {
+    } catch (error) {
+      // What is no picture after all would be tried for ever, and nothing newer be looked at.
+      const refused = error instanceof DOMException && error.name === "NotAllowedError";
+      if (!refused && this.waiting === content) this.waiting = null;
       return false;
     }
     if (this.waiting === content) this.waiting = null;

@@ -1,21 +1,23 @@
 // What waits between the decoder and the loudspeaker. Pure; lengths in samples unless they say ms.
 //
-// As little as the network allows: it begins with START ms, takes more when it ran dry, and less again after calm times.
+// As little as the network allows: it begins with START ms, takes more when it ran dry, and less again where the least that
+// was left for a while shows that it can.
 // The clocks of server and loudspeaker differ: single samples are left out or stretched, which nobody hears.
 
 /** Aims in ms: at the start, least, most. */
 export const START = 30;
-export const LEAST = 20;
+export const LEAST = 12;
 export const MOST = 250;
 /** What is beyond the aim by so much is skipped, in ms: it came in one piece, after a pause of the network or the page. */
 export const SKIP = 150;
 /** The mean may be off the aim by so much before samples are left out or stretched, in ms. */
-const SLACK = 6;
+const SLACK = 2;
 /** Off by so much it is hurried, in ms. */
 const FAR = 50;
-/** Without running dry for so long, the aim falls by SHRINK ms, in ms. */
-const CALM = 5000;
-const SHRINK = 2;
+/** After so long without running dry the aim falls by what was left all the time, but for SPARE, and by SHRINK at most; in ms. */
+const CALM = 2000;
+const SPARE = 5;
+const SHRINK = 4;
 /** Sound begins and ends over so long, in ms: a step would click. */
 const FADE = 4;
 /** What never becomes enough is played after so long, in ms. */
@@ -51,6 +53,8 @@ export class SoundBuffer {
   private ending = false;
   private waited = 0;
   private calm = 0;
+  /** The least that was left since the aim was looked at. */
+  private left = Infinity;
   private gain = 0;
   private pulls = 0;
   private readonly totals = { underruns: 0, dropped: 0, stretched: 0, skipped: 0 };
@@ -109,9 +113,12 @@ export class SoundBuffer {
     if (taken < length) this.totals.stretched += 1;
     this.advance(taken);
     this.calm += length;
+    this.left = Math.min(this.left, this.count);
     if (this.toMs(this.calm) >= CALM) {
+      const spare = this.toMs(this.left) - SPARE;
       this.calm = 0;
-      this.aim = Math.max(LEAST, this.aim - SHRINK);
+      this.left = Infinity;
+      if (spare > 0) this.aim = Math.max(LEAST, this.aim - Math.min(SHRINK, spare));
     }
   }
 
@@ -180,6 +187,7 @@ export class SoundBuffer {
       this.totals.underruns += 1;
       this.aim = Math.min(MOST, this.aim * 1.25 + 5);
       this.calm = 0;
+      this.left = Infinity;
     }
     this.ending = false;
   }

@@ -95,7 +95,7 @@ function clipboard(rules: ClipboardRules | null = RULES): Clipboard {
     mayRead: async () => local.granted,
     read: async () => textContent(local.text),
     write: async (content) => {
-      if (local.refuses) throw new Error("no gesture");
+      if (local.refuses) throw new DOMException("no gesture", "NotAllowedError");
       local.text = textOf(content) ?? content.mime;
     },
     focused: () => true,
