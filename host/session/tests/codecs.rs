@@ -15,9 +15,11 @@ fn uses(desk: &mut Desk, encoder: &str, codec: Codec) -> Vec<Action> {
     desk.handle(Event::EncoderUsed { encoder: encoder.into(), codec: Some(codec), striped: false, among })
 }
 
-/// What is neither text nor settings.
+/// What is done about pictures.
 fn deeds(actions: Vec<Action>) -> Vec<Action> {
-    let is_deed = |action: &Action| !matches!(action, Action::SendText { .. } | Action::ApplySettings { .. });
+    let is_deed = |action: &Action| {
+        !matches!(action, Action::SendText { .. } | Action::ApplySettings { .. } | Action::WatchClipboard(_))
+    };
     actions.into_iter().filter(is_deed).collect()
 }
 
