@@ -30,7 +30,8 @@ describe("plugins in children", { timeout: 120_000 }, () => {
     await client.greeted();
     await client.waitFrames(10);
     const found = await plugins(host);
-    assert.deepEqual([...found.keys()].sort(), ["plugin:striped-", "plugin:test-pat"]);
+    // Beside those of sound and gamepads, whether or not they find what they need here.
+    for (const name of ["plugin:striped-", "plugin:test-pat"]) assert.ok(found.has(name), `${name}: ${[...found.keys()]}`);
     client.stop();
   });
 

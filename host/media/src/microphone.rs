@@ -9,7 +9,8 @@ use std::{
 
 use selkies_plugin_abi::ids;
 use selkies_plugin_host::{
-    AudioBlock, AudioFormat, AudioSinkInstance, AudioSinkRequest, HostServices, Plugin, PluginError,
+    AudioBlock, AudioFormat, AudioSinkInstance, AudioSinkRequest, FaultClass, HostServices, Plugin,
+    PluginError,
 };
 use selkies_session::fallback::BackOff;
 use tracing::{info, warn};
@@ -252,7 +253,10 @@ impl Player {
                 let instance = match AudioSinkInstance::create(&backend.origin(&self.services)) {
                     Ok(instance) => instance,
                     Err(error) => {
-                        self.gate.report_from(&self.slot, &error, "audio-sink", &backend);
+                        // No sound server is no plugin's fault.
+                        if error.class != FaultClass::DeviceLost {
+                            self.gate.report_from(&self.slot, &error, "audio-sink", &backend);
+                        }
                         return Err(error);
                     }
                 };
@@ -275,10 +279,10 @@ impl Player {
     /// After an error the instance is made anew, unless it can go on.
     fn failed(&mut self, error: &PluginError) {
         if let Some(sink) = self.sink.take() {
-            if error.is_final() {
-                self.gate.report_from(&self.slot, error, "audio-sink", &sink.backend);
-            } else {
+            if !error.is_final() {
                 self.sink = Some(sink);
+            } else if error.class != FaultClass::DeviceLost {
+                self.gate.report_from(&self.slot, error, "audio-sink", &sink.backend);
             }
         }
         if !std::mem::replace(&mut self.said, true) {

@@ -69,6 +69,8 @@ impl Recorder {
                     again = true;
                     continue;
                 }
+                // A machine without a sound server, or one that restarts, is no plugin's fault.
+                Failure::Plugin(_, _, error) if error.class == FaultClass::DeviceLost => error.to_string(),
                 Failure::Plugin(which, backend, error) => {
                     self.gate.report_from(&self.slots[which], &error, PARTS[which], &backend);
                     error.to_string()
