@@ -199,7 +199,9 @@ export class SoundPlayer {
     this.node.port.onmessage = ({ data }: MessageEvent<BufferFigures>) => {
       this.figures = data;
     };
-    context.destination.channelCount = Math.min(Math.max(channels, 2), context.destination.maxChannelCount || 2);
+    // 0 where there is no device.
+    const most = context.destination.maxChannelCount;
+    if (most > 0) context.destination.channelCount = Math.min(Math.max(channels, 2), most);
     this.node.connect(this.gain).connect(context.destination);
     if (this.debug) {
       this.analyser = context.createAnalyser();
