@@ -39,8 +39,6 @@ pub struct StreamSettings {
     pub h264_paintover_burst_frames: u32,
     /// Constant bit rate instead of constant quality, where the encoder has a rate.
     pub is_constant_bitrate: bool,
-    /// A page chose that; else it follows from how the display's owner is connected, see [`Config::suit`].
-    pub is_rate_control_chosen: bool,
     /// That rate in kbit/s.
     pub video_bitrate: u32,
     /// The screen has the size below, whatever the size of the browser's window.
@@ -85,7 +83,7 @@ impl Config {
     /// The settings that a stream starts with.
     #[must_use]
     pub fn stream_defaults(&self) -> StreamSettings {
-        let mut settings = StreamSettings {
+        StreamSettings {
             encoder: self.choice("encoder").into(),
             framerate: narrow(self.int("framerate")),
             jpeg_quality: narrow(self.int("jpeg_quality")),
@@ -97,29 +95,12 @@ impl Config {
             h264_paintover_crf: narrow(self.int("h264_paintover_crf")),
             h264_paintover_burst_frames: narrow(self.int("h264_paintover_burst_frames")),
             is_constant_bitrate: self.choice("rate_control_mode") == "cbr",
-            is_rate_control_chosen: false,
             video_bitrate: narrow(self.int("video_bitrate")),
             is_manual_resolution_mode: self.bool("is_manual_resolution_mode"),
             manual_width: narrow(self.int("manual_width")),
             manual_height: narrow(self.int("manual_height")),
             scaling_dpi: self.choice("scaling_dpi").parse().unwrap_or(96),
             audio_bitrate: self.choice("audio_bitrate").parse().unwrap_or(128_000),
-        };
-        self.suit(&mut settings, self.mode() == "webrtc");
-        settings
-    }
-
-    /// Chooses the rate control where neither the operator nor a page did, for an owner of the display who is connected by
-    /// WebRTC or not (2.1.0's defaults for its two modes): a constant bit rate there, because the transport measures what the
-    /// path takes, else a constant quality. What a page wishes that is the default for it counts as no choice: pages of 2.1.0
-    /// repeat what they were told.
-    pub fn suit(&self, settings: &mut StreamSettings, webrtc: bool) {
-        if self.get("rate_control_mode").is_some_and(Resolved::is_explicit) {
-            return;
-        }
-        settings.is_rate_control_chosen &= settings.is_constant_bitrate != webrtc;
-        if !settings.is_rate_control_chosen {
-            settings.is_constant_bitrate = webrtc;
         }
     }
 
@@ -222,9 +203,7 @@ impl StreamSettings {
             ("audio_bitrate", Granted::Name(name)) => {
                 self.audio_bitrate = name.parse().unwrap_or(self.audio_bitrate)
             }
-            ("rate_control_mode", Granted::Name(name)) => {
-                (self.is_constant_bitrate, self.is_rate_control_chosen) = (name == "cbr", true);
-            }
+            ("rate_control_mode", Granted::Name(name)) => self.is_constant_bitrate = name == "cbr",
             ("framerate", Granted::Number(number)) => self.framerate = narrow(number),
             ("h264_crf", Granted::Number(number)) => self.h264_crf = narrow(number),
             ("h264_paintover_crf", Granted::Number(number)) => self.h264_paintover_crf = narrow(number),

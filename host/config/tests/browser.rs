@@ -1,8 +1,6 @@
 //! What browsers are told, and what becomes of their wishes.
 
-use selkies_config::{
-    ClientError, ClientSettings, Config, DisplayId, Loader, MAX_CLIENT_BYTES, Sanitized, StreamSettings,
-};
+use selkies_config::{ClientError, ClientSettings, Config, DisplayId, Loader, MAX_CLIENT_BYTES, Sanitized};
 use serde_json::{Value as Json, json};
 
 fn load(variables: &[(&str, &str)]) -> Config {
@@ -128,42 +126,6 @@ fn wishes_within_the_limits_are_taken() {
         (stream.is_manual_resolution_mode, stream.manual_width, stream.manual_height),
         (true, 1280, 768)
     );
-}
-
-#[test]
-fn the_rate_control_follows_the_owners_connection_unless_somebody_chose() {
-    let config = load(&[]);
-    let mut stream = config.stream_defaults();
-    let suited = |config: &Config, stream: &mut StreamSettings, webrtc: bool| {
-        config.suit(stream, webrtc);
-        stream.is_constant_bitrate
-    };
-    assert!(!stream.is_constant_bitrate);
-    assert!(load(&[("SELKIES_MODE", "webrtc")]).stream_defaults().is_constant_bitrate);
-    assert!(suited(&config, &mut stream, true) && !suited(&config, &mut stream, false));
-    let wish = |stream: &StreamSettings, mode: &str| {
-        let wishes =
-            ClientSettings::parse(&json!({ "rate_control_mode": mode }).to_string()).expect("wishes");
-        config.sanitize(stream, &wishes).settings
-    };
-    // A page that repeats what it was told has chosen nothing.
-    let mut repeated = wish(&stream, "crf");
-    assert!(!suited(&config, &mut repeated, false) && suited(&config, &mut repeated, true));
-    // What it chose stays, whatever comes later.
-    let mut chosen = wish(&stream, "cbr");
-    assert!(suited(&config, &mut chosen, false) && suited(&config, &mut chosen, false));
-    let mut chosen = wish(&repeated, "crf");
-    assert!(!suited(&config, &mut chosen, true) && !suited(&config, &mut chosen, true));
-    for (given, constant) in [("crf", false), ("cbr", true), ("cbr,crf", true)] {
-        let config = load(&[("SELKIES_RATE_CONTROL_MODE", given), ("SELKIES_MODE", "webrtc")]);
-        let mut stream = config.stream_defaults();
-        assert_eq!(stream.is_constant_bitrate, constant, "{given}");
-        assert_eq!(
-            [true, false].map(|webrtc| suited(&config, &mut stream, webrtc)),
-            [constant; 2],
-            "{given}"
-        );
-    }
 }
 
 #[test]

@@ -79,23 +79,6 @@ async fn our_own_page_gets_the_texts_of_the_websocket() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_owner_over_webrtc_has_a_constant_bit_rate_which_follows_the_estimate() {
-    let house = House::with_webrtc("websockets", true).await;
-    let mut caller = Caller::call(&house, "/api/webrtc/signaling", &json!({ "selkies_host": 1 })).await;
-    caller.answer("h264").await;
-    let settings = caller.told_text_starting(r#"{"type":"server_settings""#).await;
-    let settings: Value = serde_json::from_str(&settings).expect("JSON");
-    assert_eq!(settings["settings"]["rate_control_mode"]["value"], "cbr");
-    caller.packet().await;
-    until(&house, "the rate of the settings", |status| status["video"]["bitrate_kbps"] == 8000).await;
-    caller.send_candidate("report 0 0 1000").await;
-    until(&house, "what the path takes", |status| status["video"]["bitrate_kbps"] == 930).await;
-    caller.say("_rc,crf").await;
-    until(&house, "what the page chose", |status| status["video"]["bitrate_kbps"] == 0).await;
-    house.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_restart_a_page_is_greeted_again() {
     let house = House::with_webrtc("webrtc", false).await;
     let mut caller = Caller::call(&house, "/api/webrtc/signaling", &json!({ "selkies_host": 1 })).await;

@@ -3,10 +3,7 @@
 mod desk;
 
 use desk::{Desk, controller, viewer};
-use selkies_session::{
-    Action, Admission, Arrival, ClientId, Codec, Codecs, Event, Policy, Session, Standing,
-};
-use serde_json::{Map, Value, json};
+use selkies_session::{Action, Admission, Arrival, ClientId, Codec, Codecs, Event, Policy, Standing};
 
 fn arrival(admission: Admission, tab: Option<&str>, codec: Codec) -> Arrival {
     Arrival { admission, tab: tab.map(str::to_owned), size: None, codec: Some(codec) }
@@ -131,25 +128,6 @@ fn after_a_restart_a_client_keeps_its_place_holds_nothing_and_is_greeted_again()
     desk.say(2, "STOP_VIDEO");
     assert!(starts(&desk.handle(Event::ClientRestarted { client: ClientId(2) })).is_empty());
     assert!(desk.handle(Event::ClientRestarted { client: ClientId(9) }).is_empty());
-}
-
-#[test]
-fn pages_are_told_the_rate_control_of_their_connection_unless_the_operator_chose() {
-    for (overridden, told) in [(false, "cbr"), (true, "crf")] {
-        let mut desk = Desk::new(Policy::default());
-        let control = json!({ "value": "crf", "allowed": ["crf", "cbr"], "overridden": overridden });
-        let settings = Map::from_iter([("rate_control_mode".to_owned(), control)]);
-        desk.session = Session::new(Policy::default(), settings);
-        arrive(&mut desk, 1, arrival(controller(), Some("a"), Codec::H264));
-        desk.open(2, controller());
-        let mut control = |client| {
-            let texts = desk.sent_to(client);
-            let text = texts.iter().find(|text| text.contains("server_settings")).expect("the settings");
-            let message: Value = serde_json::from_str(text).expect("JSON");
-            message["settings"]["rate_control_mode"]["value"].as_str().expect("a name").to_owned()
-        };
-        assert_eq!((control(1).as_str(), control(2).as_str()), (told, "crf"));
-    }
 }
 
 #[test]

@@ -64,8 +64,7 @@ pub(super) const ROWS: &[Setting] = &[
          pictures. libx264 needs one and ignores it: with a fixed quantiser the first has the whole quality.")
         .wire("video_paintover_burst_frames").client(),
     row("rate_control_mode", Kind::Choice { allowed: &["crf", "cbr"], span: None }, "crf", Section::Video,
-        "Constant quality (crf) or constant bitrate (cbr). Unless it is given, or a page chooses, cbr while the display's owner is \
-         connected by WebRTC.").client(),
+        "Constant quality (crf) or constant bitrate (cbr).").client(),
     row("video_bitrate", range(100, 1_000_000, 8000), "100-1000000", Section::Video,
         "Allowed video bitrate range or a fixed value, in kbit/s.").client(),
     row("dri_node", Kind::Text, "", Section::Video,

@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use selkies_config::{ClientSettings, StreamSettings};
+use selkies_config::ClientSettings;
 use selkies_media::Studio;
 use selkies_session::{
     Action, ClientId,
@@ -41,10 +41,7 @@ impl Hub {
                     self.stream.start(client, priority);
                 }
             }
-            Action::SetLead { client } => {
-                self.stream.lead(client);
-                self.suit(client);
-            }
+            Action::SetLead { client } => self.stream.lead(client),
             Action::StopVideo { client } => self.stream.stop(client),
             Action::ChooseAmong(codecs) => self.with_studio(|studio| studio.choose_among(codecs)),
             Action::RequestKeyframe => self.with_studio(Studio::request_keyframe),
@@ -96,30 +93,16 @@ impl Hub {
     }
 
     fn adopt(&self, client: ClientId, wishes: &ClientSettings) {
-        self.change_settings(client, |settings| {
-            let judged = self.config.sanitize(settings, wishes);
-            if !judged.adjusted.is_empty() || !judged.refused.is_empty() {
-                debug!(client = client.0, adjusted = ?judged.adjusted, refused = ?judged.refused, "settings were judged");
-            }
-            *settings = judged.settings;
-        });
-    }
-
-    /// The display has another owner.
-    fn suit(&self, owner: ClientId) {
-        self.change_settings(owner, |_| {});
-    }
-
-    /// Changes the settings for the display's owner, with the defaults for its connection, and streams with them.
-    fn change_settings(&self, owner: ClientId, change: impl FnOnce(&mut StreamSettings)) {
         let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut new = settings.clone();
-        change(&mut new);
-        self.config.suit(&mut new, self.post.is_signaled(owner.0));
-        if *settings != new {
-            let dpi = (settings.scaling_dpi != new.scaling_dpi).then_some(new.scaling_dpi);
-            let is_sound = settings.audio_bitrate != new.audio_bitrate;
-            *settings = new.clone();
+        let judged = self.config.sanitize(&settings, wishes);
+        if !judged.adjusted.is_empty() || !judged.refused.is_empty() {
+            debug!(client = client.0, adjusted = ?judged.adjusted, refused = ?judged.refused, "settings were judged");
+        }
+        if *settings != judged.settings {
+            let dpi =
+                (settings.scaling_dpi != judged.settings.scaling_dpi).then_some(judged.settings.scaling_dpi);
+            let is_sound = settings.audio_bitrate != judged.settings.audio_bitrate;
+            *settings = judged.settings.clone();
             if is_sound {
                 self.set_sound_bitrate(settings.audio_bitrate);
             }
@@ -127,7 +110,7 @@ impl Hub {
                 if let Some(dpi) = dpi {
                     studio.scale(dpi);
                 }
-                studio.apply(new);
+                studio.apply(judged.settings);
             });
         }
     }

@@ -19,14 +19,13 @@ impl Session {
             let slot = admission.slots.first().copied();
             greeting.push(ServerMessage::AuthSuccess(AuthSuccess { role: admission.role, slot }));
         }
-        let settings = self.settings_told(&mode);
         greeting.push(mode);
         if admission.secure {
             greeting.push(ServerMessage::MkAccess(self.mk_access(admission)));
         }
         greeting.push(ServerMessage::DisplayConfig(self.display_config()));
         greeting.extend(self.cursor.clone().map(ServerMessage::Cursor));
-        greeting.push(ServerMessage::ServerSettings(ServerSettings { settings }));
+        greeting.push(ServerMessage::ServerSettings(ServerSettings { settings: self.settings.clone() }));
         if self.failure.is_some() {
             greeting.push(self.pipeline_status());
         }

@@ -45,19 +45,6 @@ impl Session {
         send(vec![client], &message, out);
     }
 
-    /// The settings as a page is told of them that was greeted with this mode. The rate control over WebRTC is another one
-    /// unless the operator chose it (`selkies_config` says which): pages of 2.1.0 repeat what they are told as their wish.
-    pub(super) fn settings_told(&self, mode: &ServerMessage) -> Map<String, Value> {
-        let mut settings = self.settings.clone();
-        if matches!(mode, ServerMessage::ModeWebrtc)
-            && let Some(control) = settings.get_mut("rate_control_mode").and_then(Value::as_object_mut)
-            && control.get("overridden") == Some(&Value::Bool(false))
-        {
-            control.insert("value".to_owned(), "cbr".into());
-        }
-        settings
-    }
-
     /// The encoder that a controller's page has at its start unless its SETTINGS name another. Of a viewer's nobody tells.
     pub(super) fn shown_at_first(&self, role: RoleName) -> Option<String> {
         let configured = self.settings.get("encoder")?.get("value")?.as_str()?;
