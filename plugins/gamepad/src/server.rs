@@ -4,7 +4,7 @@ use std::{
     io,
     os::fd::{AsFd, OwnedFd},
     path::PathBuf,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -22,8 +22,7 @@ use crate::{seat::Seat, wire::Moment};
 #[derive(Debug)]
 pub(crate) struct Server {
     state: Mutex<State>,
-    /// Rumbles came, or `woken` is set.
-    news: Condvar,
+    rumbles: Rumbles,
     /// Makes the thread look at the sockets anew.
     bell: OwnedFd,
     folder: PathBuf,
@@ -34,8 +33,6 @@ pub(crate) struct Server {
 #[derive(Debug, Default)]
 struct State {
     seats: [Option<Seat>; 4],
-    rumbles: Rumbles,
-    woken: bool,
     ended: bool,
 }
 
@@ -45,7 +42,7 @@ impl Server {
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let server = Arc::new(Self {
             state: Mutex::default(),
-            news: Condvar::new(),
+            rumbles: Rumbles::default(),
             bell,
             folder,
             open,
@@ -108,25 +105,7 @@ impl Server {
 
     /// The next rumble; `None` after `timeout` or a wake.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Option<GamepadRumble> {
-        let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut state = self.state();
-        loop {
-            if let Some(rumble) = state.rumbles.take() {
-                return Some(rumble);
-            }
-            if std::mem::take(&mut state.woken) {
-                return None;
-            }
-            let Some(end) = end else {
-                state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return None;
-            }
-            state = self.news.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        self.rumbles.wait(timeout)
     }
 
     /// Makes the thread end and removes every socket.
@@ -167,15 +146,14 @@ impl Server {
         if state.ended {
             return None;
         }
-        let State { seats, rumbles, .. } = &mut *state;
+        let seats = &mut state.seats;
         for seat in seats.iter_mut().flatten() {
             if let Some(rumble) = seat.serve(at, now) {
-                rumbles.put(rumble);
+                self.rumbles.put(rumble);
             }
         }
         let deadline = seats.iter().flatten().filter_map(|seat| seat.deadline(now)).min();
         drop(state);
-        self.news.notify_all();
         Some(deadline.map(|until| until.saturating_duration_since(now)))
     }
 
@@ -214,7 +192,6 @@ impl Server {
 
 impl Wake for Server {
     fn wake(&self) {
-        self.state().woken = true;
-        self.news.notify_all();
+        self.rumbles.wake();
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     io,
     os::fd::{AsFd, OwnedFd},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -21,8 +21,7 @@ use crate::device::Device;
 #[derive(Debug)]
 pub(crate) struct Server {
     state: Mutex<State>,
-    /// Rumbles came, or `woken` is set.
-    news: Condvar,
+    rumbles: Rumbles,
     /// Makes the thread look at the devices anew.
     bell: OwnedFd,
 }
@@ -30,8 +29,6 @@ pub(crate) struct Server {
 #[derive(Debug, Default)]
 struct State {
     devices: [Option<Device>; 4],
-    rumbles: Rumbles,
-    woken: bool,
     ended: bool,
 }
 
@@ -39,7 +36,7 @@ impl Server {
     /// Starts the thread.
     pub(crate) fn start() -> io::Result<(Arc<Self>, JoinHandle<()>)> {
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        let server = Arc::new(Self { state: Mutex::default(), news: Condvar::new(), bell });
+        let server = Arc::new(Self { state: Mutex::default(), rumbles: Rumbles::default(), bell });
         let thread = std::thread::Builder::new().name("gamepad-kernel".into()).spawn({
             let server = server.clone();
             move || server.run()
@@ -85,25 +82,7 @@ impl Server {
 
     /// The next rumble; `None` after `timeout` or a wake.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Option<GamepadRumble> {
-        let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut state = self.state();
-        loop {
-            if let Some(rumble) = state.rumbles.take() {
-                return Some(rumble);
-            }
-            if std::mem::take(&mut state.woken) {
-                return None;
-            }
-            let Some(end) = end else {
-                state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return None;
-            }
-            state = self.news.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        self.rumbles.wait(timeout)
     }
 
     /// Makes the thread end and removes every device.
@@ -141,7 +120,7 @@ impl Server {
         if state.ended {
             return None;
         }
-        let State { devices, rumbles, .. } = &mut *state;
+        let devices = &mut state.devices;
         for (slot, place) in (0..).zip(devices.iter_mut()) {
             let Some(device) = place else { continue };
             if let Err(error) = device.hear(now) {
@@ -151,14 +130,13 @@ impl Server {
             }
             if let Some(motors) = device.mix(now) {
                 let (strong, weak, duration_ms) = (motors.strong, motors.weak, motors.duration_ms);
-                rumbles.put(GamepadRumble { slot, strong, weak, duration_ms });
+                self.rumbles.put(GamepadRumble { slot, strong, weak, duration_ms });
             }
         }
         let present = || devices.iter().flatten();
         let deadline = present().filter_map(|device| device.deadline(now)).min();
         let handles = present().map(Device::handle).collect();
         drop(state);
-        self.news.notify_all();
         Some((deadline.map(|until| until.saturating_duration_since(now)), handles))
     }
 
@@ -174,7 +152,6 @@ impl Server {
 
 impl Wake for Server {
     fn wake(&self) {
-        self.state().woken = true;
-        self.news.notify_all();
+        self.rumbles.wake();
     }
 }
