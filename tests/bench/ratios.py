@@ -1,8 +1,11 @@
 """Prints the ratios of docs/performance.md from one results file of the measuring rig.
 
-    ratios.py RESULTS.jsonl
+    ratios.py RESULTS.jsonl [FLOOR.jsonl]
+
+FLOOR.jsonl is what the rig's bench/run_micro.sh printed in the same run: what the parts of a streamer cost alone.
 """
 
+import itertools
 import json
 import statistics
 import sys
@@ -68,23 +71,39 @@ WEBRTC = [
 RATIOS = {"jpeg": JPEG, "h264": h264(0.9, 0.7), "h264-striped": h264(0.8, None), "webrtc": WEBRTC}
 
 
-def main(path):
+# Of a software encoder of H.264 on one thread: its grab, and libx264 with the conversion before it.
+FLOOR = ["xshmgetimage", "x264_uf_zl_crf25_t1"]
+FLOOR_GOAL = 1.05
+
+
+def lines_of(path):
     with open(path, encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines if line.strip()]
-    rows = [row for row in rows if row.get("ok")]
+        return [json.loads(line) for line in lines if line.strip()]
+
+
+def floor_of(parts, scene, size):
+    alike = [part for part in parts if part["tag"] == scene and f"{part['w']}x{part['h']}" == size]
+    found = [part["cpu_ms"] for part in alike if part["stage"] in FLOOR]
+    return sum(found) if len(found) == len(FLOOR) else None
+
+
+def main(path, floor=None):
+    rows = [row for row in lines_of(path) if row.get("ok")]
+    parts = lines_of(floor) if floor else []
 
     def pick(name, *wanted):
-        keys = ("mode", "client", "fps_target", "scene")
+        keys = ("mode", "size", "client", "fps_target", "scene")
         return [row for row in rows if row["adapter"] == name and tuple(row[key] for key in keys) == wanted]
 
     print("\n| mode | measured | client | scene | ours | selkies 2.1.0 | ratio | goal |\n|---|---|---|---|---|---|---|---|")
     missed = 0
-    for mode, ratios in RATIOS.items():
-        if not any(row["mode"] == mode for row in rows):
+    for mode, size in itertools.product(RATIOS, sorted({row["size"] for row in rows}, reverse=True)):
+        if not any((row["mode"], row["size"]) == (mode, size) for row in rows):
             continue
-        for title, client, fps, scenes, where, goal in ratios:
+        shown = f"{mode} {size}"
+        for title, client, fps, scenes, where, goal in RATIOS[mode]:
             for scene in scenes:
-                ours, peer = (median(pick(name, mode, client, fps, scene), where) for name in (OURS, PEER))
+                ours, peer = (median(pick(name, mode, size, client, fps, scene), where) for name in (OURS, PEER))
                 ratio = ours / peer if ours is not None and peer else None
                 if goal is None:
                     text = ""
@@ -92,7 +111,14 @@ def main(path):
                     met = ratio is not None and (ratio <= goal if goal > 0 else ratio >= -goal)
                     missed += not met
                     text = f"{'<=' if goal > 0 else '>='} {abs(goal)}{'' if met else ' MISSED'}"
-                print_row(f"{mode} | {title}", client if fps == 60 else f"{client}, {fps} fps asked", scene, ours, peer, ratio, text)
+                print_row(f"{shown} | {title}", client if fps == 60 else f"{client}, {fps} fps asked", scene, ours, peer, ratio, text)
+        for scene in ["motion", "scroll"] if parts and mode == "h264" else []:
+            ours = median(pick(OURS, mode, size, "ws", 60, scene), ["server_ms_per_frame"])
+            floor = floor_of(parts, scene, size)
+            if ours is None or floor is None:
+                continue
+            text = f"<= {FLOOR_GOAL}{'' if ours / floor <= FLOOR_GOAL else ' MISSED'}"
+            print_row(f"{shown} | CPU per frame beside its parts alone (ms)", "ws", scene, ours, floor, ours / floor, text)
     return 1 if missed else 0
 
 
@@ -102,4 +128,4 @@ def print_row(title, client, scene, ours, peer, ratio, goal):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Measures this host beside selkies==2.1.0 in one run, with the measuring rig, and prints ratios.
 #
-#   RIG=DIR SELKIES_VENV=DIR [MODES="jpeg h264 h264-striped webrtc"] tests/bench/run.sh [SECONDS [REPETITIONS]]
+#   RIG=DIR SELKIES_VENV=DIR [MODES="jpeg h264 h264-striped webrtc"] [SIZE=1920x1080] tests/bench/run.sh [SECONDS [REPETITIONS]]
 #
 # RIG is the folder of the rig (rig.py, set up as its README says), SELKIES_VENV a virtual environment with selkies==2.1.0.
+# H.264 is measured beside its parts, too: one grab, one conversion and libx264 alone (the rig's bench/run_micro.sh).
 # Needs dist/ (./run.sh --build-only), root, and a machine that does nothing else.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -41,7 +42,7 @@ bare=', "ws": "selkies"'
 results=$PWD/$out/$(date +%Y%m%d-%H%M%S).jsonl
 python=$RIG/venv/bin/python
 sweep() {
-    (cd "$RIG" && "$python" rig.py sweep --adapters "$adapter,selkies" --sizes 1920x1080 --seconds "$seconds" \
+    (cd "$RIG" && "$python" rig.py sweep --adapters "$adapter,selkies" --sizes "${SIZE:-1920x1080}" --seconds "$seconds" \
         --reps "$reps" --quiet-wait 20 --out "$results" "$@")
 }
 for mode in $modes; do
@@ -63,5 +64,11 @@ for mode in $modes; do
     sweep --modes "$mode" "${same[@]}" --fps 60 --scenes motion,scroll,static --clients quality --latency 0
     [ "$mode" = jpeg ] || sweep --modes "$mode" "${same[@]}" --fps 240 --scenes motion,scroll --clients ws --latency 0
 done
+floor=()
+if [[ " $modes " == *" h264 "* ]]; then
+    # The same scenes, on the same machine, minutes later.
+    "$RIG/bench/run_micro.sh" > "$results.floor"
+    floor=("$results.floor")
+fi
 (cd "$RIG" && "$python" rig.py table "$results")
-"$python" tests/bench/ratios.py "$results"
+"$python" tests/bench/ratios.py "$results" "${floor[@]}"
