@@ -4,8 +4,9 @@
 //! error collected up to a limit. It is the shell that reads the line, as in Selkies: who may send one holds the keyboard
 //! of the same desktop, and could type it there.
 //!
-//! Each running line has a thread, which sleeps until something happens. What a line leaves in the background lives on, in
-//! its group: it counts as running, and ends with the group.
+//! Each running line has a thread, which sleeps until something happens. What a line leaves in the background lives on: it
+//! counts as running, and ends with the line, also where it prints elsewhere or has left the shell's group and session.
+//! The operator's lines run one after another, see [`Commands::hook`].
 //!
 //! ```
 //! use std::sync::mpsc;
@@ -22,7 +23,10 @@
 
 mod child;
 mod commands;
+mod family;
+mod hooks;
 mod report;
 
 pub use commands::{Commands, Limits, MAX_LINE, Options};
+pub use hooks::Occasion;
 pub use report::{CommandError, Exit, Report};

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use selkies_commands::{CommandError, Commands, Exit, Limits, MAX_LINE, Options, Report};
+use selkies_commands::{CommandError, Commands, Exit, Limits, MAX_LINE, Occasion, Options, Report};
 
 /// A patient limit for what must happen.
 const SOON: Duration = Duration::from_secs(20);
@@ -167,13 +167,117 @@ fn what_stays_in_the_background_may_print_on() {
 }
 
 #[test]
+fn what_prints_elsewhere_or_leaves_its_group_is_within_the_limits() {
+    let place = tempfile::tempdir().expect("a folder");
+    let limits = Limits { running: 1, ..Limits::default() };
+    let options =
+        Options { folder: place.path().to_owned(), limits, end_with_client: true, ..Options::default() };
+    let commands = Commands::new(options);
+    for (name, before) in [("silent", ""), ("apart", "setsid ")] {
+        let line = format!("{before}sh -c 'echo $$ > {name}; exec sleep 600' >/dev/null 2>&1 & exit 4");
+        assert_eq!(report(&run(&commands, 1, &line)).exit, Exit::Code(4));
+        let left = wait_for_file(&place.path().join(name));
+        let another = commands.run(2, "true", |_| {});
+        assert!(matches!(another, Err(CommandError::TooMany { .. })), "{name} runs: {another:?}");
+        commands.client_left(1);
+        until("it has ended with its client", || !lives(&left));
+        until("its place is free", || commands.running() == 0);
+    }
+    // Whoever ends by itself gives its place back.
+    let line = "setsid sh -c 'while [ ! -e go ]; do sleep 0.02; done' >/dev/null 2>&1 & exit 0";
+    assert_eq!(report(&run(&commands, 1, line)).exit, Exit::Code(0));
+    assert_eq!(commands.running(), 1);
+    fs::write(place.path().join("go"), "").expect("written");
+    until("nothing is left", || commands.running() == 0);
+}
+
+#[test]
+fn the_time_of_a_line_is_that_of_what_it_leaves_behind() {
+    let place = tempfile::tempdir().expect("a folder");
+    let limits = Limits { time: Some(Duration::from_secs(1)), ..Limits::default() };
+    let commands = Commands::new(Options { folder: place.path().to_owned(), limits, ..Options::default() });
+    // Neither heeds the polite signal, and what it forks is not in the group either.
+    let stubborn = "trap \"\" TERM; sleep 600 & echo $! > child; echo $$ > parent; wait";
+    let answer = run(&commands, 1, &format!("setsid sh -c '{stubborn}' >/dev/null 2>&1 & exit 0"));
+    assert_eq!(report(&answer).exit, Exit::Code(0));
+    let left = ["parent", "child"].map(|name| wait_for_file(&place.path().join(name)));
+    for pid in left {
+        until("it has ended", || !lives(&pid));
+    }
+    until("nothing is left", || commands.running() == 0);
+}
+
+#[test]
+fn hooks_run_one_after_another_and_what_was_undone_is_left_out() {
+    let place = tempfile::tempdir().expect("a folder");
+    let commands = Commands::new(Options { folder: place.path().to_owned(), ..Options::default() });
+    let (told, heard) = channel();
+    let hook = |occasion, line: &str| {
+        let told = told.clone();
+        let run = commands.hook(occasion, line, Vec::new(), SOON, move |answer| {
+            told.send(answer).expect("heard");
+        });
+        run.expect("run");
+    };
+    hook(Occasion::FirstCame, "while [ ! -e go ]; do sleep 0.02; done; echo 0 >> log");
+    until("the first one runs", || commands.running() == 1);
+    for round in 0..50 {
+        hook(Occasion::LastLeft, &format!("echo went {round} >> log"));
+        hook(Occasion::FirstCame, &format!("echo came {round} >> log"));
+    }
+    hook(Occasion::LastLeft, "sleep 0.1; echo went at last >> log");
+    assert!(commands.running() <= 1, "one at a time");
+    fs::write(place.path().join("go"), "").expect("written");
+    for _ in 0..2 {
+        heard.recv_timeout(SOON).expect("in time").expect("run");
+    }
+    until("nothing is left", || commands.running() == 0);
+    assert_eq!(fs::read_to_string(place.path().join("log")).expect("there"), "0\nwent at last\n");
+    // While nothing runs, each has its turn.
+    hook(Occasion::FirstCame, "sleep 0.2; echo came >> log");
+    hook(Occasion::LastLeft, "echo went >> log");
+    for _ in 0..2 {
+        heard.recv_timeout(SOON).expect("in time").expect("run");
+    }
+    let log = fs::read_to_string(place.path().join("log")).expect("there");
+    assert_eq!(log, "0\nwent at last\ncame\nwent\n");
+}
+
+#[test]
+fn at_the_end_the_last_hook_does_not_wait_for_one_before() {
+    let place = tempfile::tempdir().expect("a folder");
+    let commands = Commands::new(Options { folder: place.path().to_owned(), ..Options::default() });
+    let (told, heard) = channel();
+    let both =
+        [(Occasion::FirstCame, "echo > began; exec sleep 600"), (Occasion::LastLeft, "echo went > last")];
+    for (occasion, line) in both {
+        let told = told.clone();
+        let run = commands.hook(occasion, line, Vec::new(), SOON * 2, move |answer| {
+            told.send(answer).expect("heard");
+        });
+        run.expect("run");
+        wait_for_file(&place.path().join("began"));
+    }
+    let asked = Instant::now();
+    commands.end(SOON);
+    assert!(asked.elapsed() < SOON, "it did not wait");
+    assert_eq!(report(&heard).exit, Exit::Ended);
+    assert_eq!(report(&heard).exit, Exit::Code(0));
+    assert_eq!(fs::read_to_string(place.path().join("last")).expect("there"), "went\n");
+    let late = commands.hook(Occasion::FirstCame, "true", Vec::new(), SOON, |_| {});
+    assert!(matches!(late, Err(CommandError::Ending)), "{late:?}");
+}
+
+#[test]
 fn hooks_of_the_operator_have_variables_and_a_time() {
     let limits = Limits { running: 0, ..Limits::default() };
     let commands = Commands::new(Options { limits, ..Options::default() });
     let hook = |line: &str, limit| {
         let (told, heard) = channel();
         let set = vec![("SELKIES_ROLE".to_owned(), "viewer".to_owned())];
-        commands.hook(line, set, limit, move |answer| told.send(answer).expect("heard")).expect("run");
+        let run = commands
+            .hook(Occasion::FirstCame, line, set, limit, move |answer| told.send(answer).expect("heard"));
+        run.expect("run");
         heard
     };
     assert_eq!(report(&hook("echo $SELKIES_ROLE", SOON)).output, "viewer\n");

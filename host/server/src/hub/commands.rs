@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use selkies_commands::{CommandError, Commands, Exit, Options, Report};
+use selkies_commands::{CommandError, Commands, Exit, Occasion, Options, Report};
 use selkies_session::{
     ClientId,
     wire::{CommandEnded, RoleName, ServerMessage},
@@ -70,7 +70,7 @@ impl Hub {
         let mut present = desk.present.lock().unwrap_or_else(PoisonError::into_inner);
         let first = present.is_empty();
         if present.insert(client) && first {
-            desk.hook(&desk.after_connect, client, Some(role));
+            desk.hook(Occasion::FirstCame, client, Some(role));
         }
     }
 
@@ -80,7 +80,7 @@ impl Hub {
         desk.commands.client_left(client.0);
         let mut present = desk.present.lock().unwrap_or_else(PoisonError::into_inner);
         if present.remove(&client) && present.is_empty() {
-            desk.hook(&desk.after_disconnect, client, None);
+            desk.hook(Occasion::LastLeft, client, None);
         }
     }
 
@@ -90,14 +90,18 @@ impl Hub {
         // All of them: their sockets close in a moment, and none of those is the last one then.
         let present = std::mem::take(&mut *desk.present.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(&last) = present.last() {
-            desk.hook(&desk.after_disconnect, last, None);
+            desk.hook(Occasion::LastLeft, last, None);
         }
         desk.commands.end(LAST_HOOK);
     }
 }
 
 impl CommandDesk {
-    fn hook(&self, line: &str, client: ClientId, role: Option<RoleName>) {
+    fn hook(&self, occasion: Occasion, client: ClientId, role: Option<RoleName>) {
+        let line = match occasion {
+            Occasion::FirstCame => &self.after_connect,
+            Occasion::LastLeft => &self.after_disconnect,
+        };
         if line.is_empty() {
             return;
         }
@@ -113,7 +117,7 @@ impl CommandDesk {
             Ok(Report { exit, output, .. }) => warn!(%exit, output, "the operator's command failed"),
             Err(error) => warn!(%error, "the operator's command failed"),
         };
-        if let Err(error) = self.commands.hook(line, set, HOOK_LIMIT, told) {
+        if let Err(error) = self.commands.hook(occasion, line, set, HOOK_LIMIT, told) {
             warn!(%error, "the operator's command was not run");
         }
     }
