@@ -5,7 +5,7 @@
 //!   `RESOLVE_BENEATH` and without links), so that no race with the desktop's programs leads out.
 //! * [`Uploads`] writes beside what is there and puts a file in place when it is whole; what was interrupted goes on
 //!   where it stopped.
-//! * [`Selection`] is what a `Range` asks for, [`Pace`] how fast transfers may be.
+//! * [`Selection`] is what a `Range` asks for, [`Pace`] how fast transfers may be, [`Patience`] how slow.
 //!
 //! Everything here may wait for a disk and belongs on a thread that may block; nothing is asynchronous.
 //!
@@ -28,6 +28,7 @@ mod list;
 mod name;
 mod pace;
 mod parts;
+mod places;
 mod range;
 mod upload;
 
@@ -35,6 +36,6 @@ pub use error::FileError;
 pub use folder::{Folder, Found, OpenFile};
 pub use list::{Entry, EntryKind, Listing, MAX_ENTRIES};
 pub use name::{MAX_DEPTH, MAX_NAME, MAX_PATH, NameError, RelativePath};
-pub use pace::Pace;
+pub use pace::{Pace, Patience};
 pub use range::Selection;
 pub use upload::{Limits, Upload, UploadRequest, Uploads};

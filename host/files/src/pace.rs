@@ -38,9 +38,55 @@ impl Pace {
     }
 }
 
+/// Whether whoever sends a file is quick enough to keep its place among those who may. Time is an argument.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Patience {
+    spent: Duration,
+    bytes: usize,
+}
+
+impl Patience {
+    /// How long may be waited for [`Self::LEAST`] bytes.
+    pub const WINDOW: Duration = Duration::from_secs(60);
+    /// Bytes that are to come within [`Self::WINDOW`], but for a file's last ones.
+    pub const LEAST: usize = 64 * 1024;
+
+    /// How long may be waited for the next bytes.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        Self::WINDOW.saturating_sub(self.spent)
+    }
+
+    /// Bytes came that were waited for so long. False when the sender is too slow.
+    #[must_use]
+    pub fn came(&mut self, waited: Duration, bytes: usize) -> bool {
+        self.spent += waited;
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes >= Self::LEAST {
+            *self = Self::default();
+        }
+        self.spent < Self::WINDOW
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_sends_a_byte_now_and_then_loses_its_place() {
+        let (second, mut slow) = (Duration::from_secs(1), Patience::default());
+        assert_eq!(slow.left(), Patience::WINDOW);
+        for n in 1..60 {
+            assert!(slow.came(second, 1), "after {n} s");
+        }
+        assert_eq!(slow.left(), second);
+        assert!(!slow.came(second, 1));
+        let mut steady = Patience::default();
+        for _ in 0..600 {
+            assert!(steady.came(second, 2 * Patience::LEAST / 60));
+        }
+    }
 
     #[test]
     fn all_together_keep_the_rate() {

@@ -7,17 +7,18 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::SystemTime,
 };
 
-use rustix::fs::{AtFlags, FileType, renameat, statat};
+use rustix::fs::{AtFlags, FileType, statat};
 
 use crate::{
     FileError, Folder, RelativePath,
     folder::make_folders,
     parts::{PartName, Parts},
+    places::{Place, Places},
 };
 
 /// Longest id of a transfer, bytes.
@@ -32,14 +33,16 @@ pub struct Limits {
     pub max_file: u64,
     /// Uploads that are written at once.
     pub max_open: usize,
+    /// Uploads of one sender that are written at once.
+    pub max_each: usize,
     /// Bytes of the disk that uploads leave free.
     pub keep_free: u64,
 }
 
 impl Default for Limits {
-    /// 64 GiB a file, eight at once, 256 MiB left.
+    /// 64 GiB a file, 16 at once, eight of one sender, 256 MiB left.
     fn default() -> Self {
-        Self { max_file: 64 << 30, max_open: 8, keep_free: 256 << 20 }
+        Self { max_file: 64 << 30, max_open: 16, max_each: 8, keep_free: 256 << 20 }
     }
 }
 
@@ -48,6 +51,8 @@ impl Default for Limits {
 pub struct UploadRequest {
     /// Where the file goes.
     pub path: RelativePath,
+    /// Who sends it, such as an address: nobody's uploads take all places.
+    pub sender: String,
     /// Names the transfer, so that it can go on later; `None` for one that comes in one piece.
     pub id: Option<String>,
     /// From which byte on.
@@ -61,7 +66,7 @@ pub struct UploadRequest {
 pub struct Uploads {
     folder: Folder,
     limits: Limits,
-    open: Arc<AtomicUsize>,
+    places: Places,
     serial: Arc<AtomicU64>,
 }
 
@@ -69,7 +74,8 @@ impl Uploads {
     /// Takes uploads into `folder`, which is made when the first one comes.
     #[must_use]
     pub fn new(folder: Folder, limits: Limits) -> Self {
-        Self { folder, limits, open: Arc::default(), serial: Arc::default() }
+        let places = Places::new(limits.max_open, limits.max_each);
+        Self { folder, limits, places, serial: Arc::default() }
     }
 
     /// Bytes that are kept of a transfer: where it goes on.
@@ -108,7 +114,7 @@ impl Uploads {
         if request.total.is_some_and(|total| total > self.limits.max_file) || request.offset > limit {
             return Err(FileError::TooLarge { limit });
         }
-        let place = Place::take(&self.open, self.limits.max_open)?;
+        let place = self.places.take(&request.sender)?;
         let root = self.folder.root(true)?;
         let parts = Parts::open(root.as_fd())?;
         let path = request.path.to_string();
@@ -160,23 +166,6 @@ impl Uploads {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         format!("{}\0{}\0{serial}", std::process::id(), now.as_nanos())
-    }
-}
-
-/// A place among those that may write at once.
-#[derive(Debug)]
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(open: &Arc<AtomicUsize>, most: usize) -> Result<Self, FileError> {
-        let place = Self(open.clone());
-        if open.fetch_add(1, Ordering::AcqRel) >= most { Err(FileError::TooMany) } else { Ok(place) }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -235,7 +224,8 @@ impl Upload {
         if self.parts.free()? < wanted { Err(FileError::NoSpace) } else { Ok(()) }
     }
 
-    /// Puts the file in place; one of that name is replaced, and leaves its permissions.
+    /// Puts the file in place; one of that name is replaced, and leaves its permissions. Where its folder is on another disk
+    /// it is copied there, which takes a while.
     ///
     /// # Errors
     /// [`FileError::Incomplete`], and what came is removed; [`FileError::Occupied`] where the name is a folder's, a link's or
@@ -254,8 +244,7 @@ impl Upload {
             }
             self.file.set_permissions(Permissions::from_mode(there.st_mode & 0o777))?;
         }
-        // A rename replaces a link that somebody puts there now, and does not follow it.
-        renameat(self.parts.as_fd(), self.name.as_path(), &folder, Path::new(last))?;
+        self.parts.put(&self.name, &self.file, folder.as_fd(), Path::new(last), self.keep_free)?;
         self.placed = true;
         Ok(())
     }

@@ -11,7 +11,7 @@ use std::{
 use selkies_files::{EntryKind, FileError, Folder, Found, Limits, RelativePath, UploadRequest, Uploads};
 use tempfile::TempDir;
 
-const LIMITS: Limits = Limits { max_file: 1 << 20, max_open: 2, keep_free: 0 };
+const LIMITS: Limits = Limits { max_file: 1 << 20, max_open: 2, max_each: 2, keep_free: 0 };
 
 struct Desk {
     place: TempDir,
@@ -54,7 +54,7 @@ fn path(text: &str) -> RelativePath {
 }
 
 fn request(text: &str, id: Option<&str>, offset: u64, total: Option<u64>) -> UploadRequest {
-    UploadRequest { path: path(text), id: id.map(str::to_owned), offset, total }
+    UploadRequest { path: path(text), sender: "a page".into(), id: id.map(str::to_owned), offset, total }
 }
 
 #[test]
@@ -146,6 +146,17 @@ fn quotas_hold() {
     drop(held);
     desk.uploads.begin(&request("f2", None, 0, None)).expect("there is a place again");
 
+    let shared = Desk::new(Limits { max_open: 3, max_each: 2, ..LIMITS });
+    let begin = |sender: &str, name: &str| {
+        shared.uploads.begin(&UploadRequest { sender: sender.into(), ..request(name, None, 0, None) })
+    };
+    let held = ["f0", "f1"].map(|name| begin("one", name).expect("begun"));
+    assert!(matches!(begin("one", "f2"), Err(FileError::TooMany)), "others have a place left");
+    let other = begin("other", "f3").expect("begun");
+    assert!(matches!(begin("third", "f4"), Err(FileError::TooMany)));
+    drop((held, other));
+    begin("third", "f4").expect("there are places again");
+
     let full = Desk::new(Limits { keep_free: u64::MAX, ..LIMITS });
     assert!(matches!(full.uploads.begin(&request("x", None, 0, Some(1))), Err(FileError::NoSpace)));
 }
@@ -205,6 +216,15 @@ fn links_lead_nowhere() {
     assert!(matches!(refused, Err(FileError::Occupied)), "{refused:?}");
 }
 
+/// Ends the other thread, also when this one panics.
+struct Ends<'a>(&'a std::sync::atomic::AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
 /// A program of the desktop puts a link in the place of a folder, over and over, while files are written and read there.
 #[test]
 fn a_race_with_links_leads_nowhere() {
@@ -215,32 +235,48 @@ fn a_race_with_links_leads_nowhere() {
     fs::create_dir(root.join("real")).expect("made");
     fs::write(root.join("real/f"), "inside").expect("written");
     let ends = std::sync::atomic::AtomicBool::new(false);
-    let (mut reads, mut writes) = (0, 0);
+    let (mut reads, mut writes, mut refused) = (0, 0, 0);
+    let patience = std::time::Instant::now() + Duration::from_secs(60);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !ends.load(std::sync::atomic::Ordering::Relaxed) {
                 let _ = fs::rename(root.join("real"), root.join("d"));
                 let _ = fs::rename(root.join("d"), root.join("real"));
+                // One that an upload made would stay in the way.
+                let _ = fs::remove_dir_all(root.join("d"));
                 let _ = symlink(&outside, root.join("d"));
                 let _ = fs::remove_file(root.join("d"));
             }
         });
-        for _ in 0..600 {
-            if let Ok(Found::File(file)) = desk.folder.find(&path("d/f")) {
-                let mut bytes = [0; 6];
-                file.read_at(&mut bytes, 0).expect("read");
-                assert_eq!(&bytes, b"inside");
-                reads += 1;
+        let _ends = Ends(&ends);
+        // Until both the folder and the link were met often, whatever the machine does meanwhile.
+        while reads < 20 || writes < 20 || refused < 20 {
+            assert!(
+                std::time::Instant::now() < patience,
+                "{reads} reads, {writes} writes and {refused} refusals are too few"
+            );
+            match desk.folder.find(&path("d/f")) {
+                Ok(Found::File(file)) => {
+                    let mut bytes = [0; 6];
+                    file.read_at(&mut bytes, 0).expect("read");
+                    assert_eq!(&bytes, b"inside");
+                    reads += 1;
+                }
+                Ok(Found::Folder) => panic!("it is a file"),
+                Err(_) => {}
             }
             let mut upload = desk.uploads.begin(&request("d/g", None, 0, None)).expect("begun");
             upload.write(b"mine").expect("written");
-            writes += usize::from(upload.finish().is_ok());
+            match upload.finish() {
+                Ok(()) => writes += 1,
+                // What a link answers; one that is not there is made.
+                Err(FileError::Occupied) => refused += 1,
+                Err(_) => {}
+            }
         }
-        ends.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     let there: Vec<_> = fs::read_dir(&outside).expect("read").collect();
     assert_eq!(there.len(), 1, "nothing was written outside");
-    println!("{reads} reads and {writes} writes found a folder");
 }
 
 #[test]

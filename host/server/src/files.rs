@@ -4,6 +4,7 @@ mod download;
 mod page;
 mod socket;
 mod upload;
+mod waiting;
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -50,7 +50,7 @@ pub(crate) struct Ending {
 }
 
 /// Serves a socket until it is closed: `hear` takes what comes, `written` is told when everything that waited in the queue
-/// was handed over. After bytes, the socket is read on when `ready` completes.
+/// was handed over. The socket is read on when `ready` completes.
 pub(crate) async fn serve<Ready: Future<Output = ()>>(
     socket: impl Socket,
     queue: Arc<ClientQueue>,
@@ -127,7 +127,10 @@ async fn read<Ready: Future<Output = ()>>(
         };
         heard.now();
         match message {
-            Some(Ok(Message::Text(text))) => hear(Incoming::Text(&text)),
+            Some(Ok(Message::Text(text))) => {
+                hear(Incoming::Text(&text));
+                ready().await;
+            }
             Some(Ok(Message::Binary(bytes))) => {
                 hear(Incoming::Binary(&bytes));
                 ready().await;

@@ -58,7 +58,7 @@ async fn serve(hub: &Arc<Hub>, socket: impl Socket, admission: Admission) {
     };
     let (writing, id) = (hub.clone(), client.id);
     // The bytes of files come as fast as the disk takes them.
-    let ready = || hub.room_for_uploads();
+    let ready = || hub.room_for_uploads(id);
     let ending = lane::serve(socket, client.queue.clone(), hear, ready, move || writing.drained(id)).await;
     hub.close(client.id, &ending.reason);
 }

@@ -4,7 +4,7 @@ mod house;
 
 use std::{fs, os::unix::fs::symlink, path::PathBuf};
 
-use futures_util::SinkExt;
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use house::{House, SMALL, SOON, page::Page};
 use selkies_files::Limits;
 use selkies_server::FileOptions;
@@ -21,7 +21,7 @@ struct Desk {
 impl Desk {
     async fn new(change: impl FnOnce(&mut FileOptions)) -> Self {
         let (house, place) = (House::open(SMALL).await, tempfile::tempdir().expect("a folder"));
-        let limits = Limits { max_file: 4 << 20, max_open: 4, keep_free: 0 };
+        let limits = Limits { max_file: 4 << 20, max_open: 4, max_each: 3, keep_free: 0 };
         let folder = place.path().join("Desktop");
         let mut options = FileOptions { folder, upload: true, download: true, limit_mbps: 0, limits };
         change(&mut options);
@@ -341,5 +341,35 @@ async fn uploads_over_the_socket_as_in_the_seed_era() {
         fs::read_dir(desk.root()).expect("read").map(|entry| entry.expect("read").file_name()).collect();
     names.sort();
     assert_eq!(names, [".selkies-uploads", "folder"]);
+    desk.house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_begins_uploads_without_end_holds_nobody_else() {
+    let desk = Desk::new(|options| options.limit_mbps = 1).await;
+    let mut flood = Page::enter(&desk.house, "").await;
+    flood.settle_in("flood").await;
+    flood.say("STOP_VIDEO").await;
+    let mut other = Page::enter(&desk.house, "").await;
+    other.settle_in("other").await;
+    other.say("STOP_VIDEO").await;
+    // Each counts as some bytes: at this rate they take minutes.
+    let texts = (0..200).flat_map(|n| [format!("FILE_UPLOAD_START:f{n}:5"), "FILE_UPLOAD_END:f".to_owned()]);
+    for text in texts.chain(["_ping,77".to_owned()]) {
+        flood.socket.feed(Message::text(text)).await.expect("it fits");
+    }
+    flood.socket.flush().await.expect("it fits");
+    assert!(flood.text("FILE_UPLOAD_").await.contains("FI018"), "they are carried out");
+
+    other.say("FILE_UPLOAD_START:mine:3").await;
+    other.socket.send(Message::binary(vec![1, 7, 8, 9])).await.expect("it reads");
+    other.say("FILE_UPLOAD_END:mine").await;
+    assert_eq!(other.text("FILE_UPLOAD_").await, "FILE_UPLOAD_END:mine");
+    desk.settles("mine", &[7, 8, 9]).await;
+    // Whoever floods is not even read on, behind what waits.
+    while let Some(Some(message)) = flood.socket.next().now_or_never() {
+        let message = message.expect("it is connected");
+        assert!(!message.to_text().is_ok_and(|text| text.starts_with("pong,")), "it was read");
+    }
     desk.house.close().await;
 }

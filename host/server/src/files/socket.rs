@@ -1,33 +1,32 @@
 //! Uploads over the socket, as pages of the seed era make them: `FILE_UPLOAD_START`, bytes, `FILE_UPLOAD_END`.
 //!
 //! What is heard is queued and written by a thread: the session's lock is held while a client is heard. A socket is read on
-//! only while little waits; a data channel has no such brake, so that an upload which outruns the disk ends.
+//! only while little of its own waits; a data channel has no such brake, so that an upload which outruns the disk ends.
 
 use std::{
     collections::HashMap,
     io,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-        mpsc::{Receiver, Sender, channel},
-    },
+    sync::Arc,
     thread,
+    time::{Duration, Instant},
 };
 
-use selkies_files::{FileError, RelativePath, Upload, UploadRequest};
+use selkies_files::{FileError, Patience, RelativePath, Upload, UploadRequest};
 use selkies_session::{ClientId, UploadStep, wire::ServerMessage};
-use tokio::sync::Notify;
 use tracing::{debug, info};
 
-use super::Files;
+use super::{
+    Files,
+    waiting::{Turn, Waiting, cost},
+};
 use crate::post::Post;
 
-/// Bytes that may wait before sockets are read on.
-const BRAKE: usize = 8 * 1024 * 1024;
-/// Bytes that may wait at all.
-const MOST: usize = 64 * 1024 * 1024;
 /// What an error names where there is no path (the seed era's word).
 const GENERAL: &str = "GENERAL";
+/// Why an upload ends that takes a place and does not use it.
+const TOO_SLOW: &str = "FI022 the upload is too slow. Send it again over a better connection";
+/// The thread looks for slow uploads so often at most.
+const LEAST_WAIT: Duration = Duration::from_millis(100);
 
 /// What is to be done for a client.
 #[derive(Debug)]
@@ -43,14 +42,7 @@ pub(crate) enum Job {
 /// The queue before the thread.
 #[derive(Debug)]
 pub(crate) struct SocketUploads {
-    jobs: Sender<(ClientId, Job)>,
     waiting: Arc<Waiting>,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    bytes: AtomicUsize,
-    less: Notify,
 }
 
 impl SocketUploads {
@@ -59,36 +51,26 @@ impl SocketUploads {
     /// # Errors
     /// When the system gives no thread.
     pub(crate) fn start(files: Arc<Files>, post: Arc<Post>) -> io::Result<Self> {
-        let (jobs, heard) = channel();
         let waiting: Arc<Waiting> = Arc::default();
-        let desk = Desk { files, post, open: HashMap::new() };
-        let seen = waiting.clone();
-        thread::Builder::new().name("uploads".into()).spawn(move || desk.serve(&heard, &seen))?;
-        Ok(Self { jobs, waiting })
+        let desk = Desk { files, post, waiting: waiting.clone(), open: HashMap::new() };
+        thread::Builder::new().name("uploads".into()).spawn(move || desk.serve())?;
+        Ok(Self { waiting })
     }
 
     /// Queues a job. Never waits.
-    pub(crate) fn ask(&self, client: ClientId, mut job: Job) {
-        if let Job::Step(UploadStep::Data(bytes)) = &job {
-            let before = self.waiting.bytes.fetch_add(bytes.len(), Ordering::AcqRel);
-            if before + bytes.len() > MOST {
-                self.waiting.bytes.fetch_sub(bytes.len(), Ordering::AcqRel);
-                job = Job::Overrun;
-            }
-        }
-        // The thread ends with the host.
-        let _ = self.jobs.send((client, job));
+    pub(crate) fn ask(&self, client: ClientId, job: Job) {
+        self.waiting.put(client, job, Instant::now());
     }
 
-    /// Completes when there is room for more.
-    pub(crate) async fn room(&self) {
-        loop {
-            let less = self.waiting.less.notified();
-            if self.waiting.bytes.load(Ordering::Acquire) <= BRAKE {
-                return;
-            }
-            less.await;
-        }
+    /// Completes when there is room for more of a client.
+    pub(crate) async fn room(&self, client: ClientId) {
+        self.waiting.room(client).await;
+    }
+}
+
+impl Drop for SocketUploads {
+    fn drop(&mut self) {
+        self.waiting.end();
     }
 }
 
@@ -96,50 +78,82 @@ impl SocketUploads {
 struct Desk {
     files: Arc<Files>,
     post: Arc<Post>,
-    open: HashMap<ClientId, (String, Upload)>,
+    waiting: Arc<Waiting>,
+    open: HashMap<ClientId, Open>,
+}
+
+/// An upload that is being written.
+struct Open {
+    path: String,
+    upload: Upload,
+    patience: Patience,
+    /// When the client sent what came last.
+    sent: Instant,
+}
+
+impl Open {
+    /// When it has been too slow, should nothing come until then.
+    fn due(&self) -> Instant {
+        self.sent + self.patience.left()
+    }
 }
 
 impl Desk {
-    fn serve(mut self, jobs: &Receiver<(ClientId, Job)>, waiting: &Waiting) {
-        while let Ok((client, job)) = jobs.recv() {
-            let bytes = if let Job::Step(UploadStep::Data(bytes)) = &job { bytes.len() } else { 0 };
-            self.carry_out(client, job);
-            if bytes > 0 {
-                waiting.bytes.fetch_sub(bytes, Ordering::AcqRel);
-                waiting.less.notify_waiters();
+    fn serve(mut self) {
+        loop {
+            let due = self.open.values().map(Open::due).min();
+            match self.waiting.take(due.map(|due| due.max(Instant::now() + LEAST_WAIT))) {
+                Turn::Job(client, job, asked) => {
+                    let wait = self.files.pace.take(Instant::now(), cost(&job));
+                    self.carry_out(client, job, asked);
+                    if !wait.is_zero() {
+                        thread::sleep(wait);
+                    }
+                }
+                Turn::Late => {}
+                Turn::End => return,
             }
+            self.end_slow();
         }
     }
 
-    fn carry_out(&mut self, client: ClientId, job: Job) {
+    /// Ends what holds a place without using it. What waits here is not late.
+    fn end_slow(&mut self) {
+        let now = Instant::now();
+        let slow = |(client, open): (&ClientId, &Open)| {
+            (open.due() <= now && !self.waiting.has(*client)).then_some(*client)
+        };
+        let slow: Vec<ClientId> = self.open.iter().filter_map(slow).collect();
+        slow.into_iter().for_each(|client| self.give_up(client, &TOO_SLOW));
+    }
+
+    fn carry_out(&mut self, client: ClientId, job: Job, asked: Instant) {
         match job {
             Job::Step(UploadStep::Start { path, size }) => {
                 // One at a time for each client; the one before is not whole.
                 self.open.remove(&client);
-                match self.begin(&path, size) {
+                match self.begin(client, &path, size) {
                     Ok(upload) => {
-                        self.open.insert(client, (path, upload));
+                        let open = Open { path, upload, patience: Patience::default(), sent: asked };
+                        self.open.insert(client, open);
                     }
                     Err(error) => self.fail(client, &path, &error),
                 }
             }
             Job::Step(UploadStep::Data(bytes)) => {
                 // After an error the rest still comes.
-                let Some((_, upload)) = self.open.get_mut(&client) else { return };
-                let written = upload.write(&bytes);
-                let wait = self.files.pace.take(std::time::Instant::now(), bytes.len());
-                if let Err(error) = written
-                    && let Some((path, upload)) = self.open.remove(&client)
-                {
-                    upload.discard();
-                    self.fail(client, &path, &error);
-                }
-                if !wait.is_zero() {
-                    thread::sleep(wait);
+                let Some(open) = self.open.get_mut(&client) else { return };
+                let waited = asked.saturating_duration_since(open.sent);
+                open.sent = asked;
+                let quick = open.patience.came(waited, bytes.len());
+                match open.upload.write(&bytes) {
+                    Ok(()) if quick => {}
+                    Ok(()) => self.give_up(client, &TOO_SLOW),
+                    Err(error) => self.give_up(client, &error),
                 }
             }
             Job::Step(UploadStep::End) => {
-                let Some((path, upload)) = self.open.remove(&client) else { return };
+                let Some(Open { path, upload, .. }) = self.open.remove(&client) else { return };
                 match upload.finish() {
                     Ok(()) => {
                         info!(client = client.0, path, "file uploaded");
@@ -149,13 +163,7 @@ impl Desk {
                 }
             }
             Job::Overrun => {
-                if let Some((path, _)) = self.open.remove(&client) {
-                    self.fail(
-                        client,
-                        &path,
-                        &"FI021 the upload is faster than the disk. Use POST /api/upload",
-                    );
-                }
+                self.give_up(client, &"FI021 the upload is faster than the disk. Use POST /api/upload");
             }
             Job::Step(UploadStep::Abort) | Job::Left => {
                 self.open.remove(&client);
@@ -163,9 +171,17 @@ impl Desk {
         }
     }
 
-    fn begin(&self, path: &str, size: u64) -> Result<Upload, FileError> {
-        let path = RelativePath::parse(path)?;
-        self.files.uploads.begin(&UploadRequest { path, id: None, offset: 0, total: Some(size) })
+    /// Ends a client's upload, of which nothing is kept.
+    fn give_up(&mut self, client: ClientId, why: &dyn std::fmt::Display) {
+        if let Some(Open { path, upload, .. }) = self.open.remove(&client) {
+            upload.discard();
+            self.fail(client, &path, why);
+        }
+    }
+
+    fn begin(&self, client: ClientId, path: &str, size: u64) -> Result<Upload, FileError> {
+        let (path, sender) = (RelativePath::parse(path)?, format!("client {}", client.0));
+        self.files.uploads.begin(&UploadRequest { path, sender, id: None, offset: 0, total: Some(size) })
     }
 
     fn fail(&self, client: ClientId, path: &str, error: &dyn std::fmt::Display) {

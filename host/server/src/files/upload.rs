@@ -5,7 +5,10 @@
 //! file is, and with `X-Upload-Final: 1` that it is the last one. Beyond 2.1.0, what came of an interrupted slice is kept,
 //! GET answers where to go on, an `X-Upload-Offset` that does not fit is answered by that, too, and DELETE gives up.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -14,16 +17,15 @@ use poem::{
     http::{HeaderMap, Method, StatusCode, header},
     web::Json,
 };
-use selkies_files::{FileError, NameError, RelativePath, Upload, UploadRequest};
+use selkies_files::{FileError, NameError, Patience, RelativePath, Upload, UploadRequest};
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 
 use super::{Files, Refusal, admit, on_disk};
 use crate::{assets::percent_decoded, hub::Hub};
 
 /// Bytes that are collected before they are written.
 const BLOCK: usize = 512 * 1024;
-/// How long a browser may send nothing.
-const SILENCE: Duration = Duration::from_secs(60);
 /// Bytes of a refused upload that are still taken, so that the browser hears the answer.
 const DRAINED: usize = 16 * 1024 * 1024;
 /// How long they are taken.
@@ -81,7 +83,12 @@ async fn answer(
     request: &Request,
     body: &mut (impl Stream<Item = std::io::Result<Bytes>> + Unpin),
 ) -> Result<Value, Refusal> {
-    let slice = Slice::read(request.headers())?;
+    let mut slice = Slice::read(request.headers())?;
+    // Of those behind one proxy nobody can be told from another.
+    slice.request.sender = match request.remote_addr().as_socket_addr() {
+        Some(from) => from.ip().to_canonical().to_string(),
+        None => request.remote_addr().to_string(),
+    };
     let UploadRequest { path, id, total, .. } = &slice.request;
     let (uploads, path, total) = (files.uploads.clone(), path.clone(), *total);
     match (request.method(), id.clone()) {
@@ -106,46 +113,93 @@ async fn receive(
 ) -> Result<Value, Refusal> {
     let uploads = files.uploads.clone();
     let Slice { request, last } = slice;
-    let mut upload = on_disk(move || uploads.begin(&request)).await?;
+    let mut upload = Held::new(on_disk(move || uploads.begin(&request)).await?);
     let mut block = Vec::with_capacity(BLOCK);
+    let mut patience = Patience::default();
     let cut = loop {
-        let Ok(next) = tokio::time::timeout(SILENCE, body.next()).await else {
-            break Some(Refusal::new(StatusCode::REQUEST_TIMEOUT, "SV034 nothing came for a minute"));
+        let asked = Instant::now();
+        let Ok(next) = tokio::time::timeout(patience.left(), body.next()).await else {
+            break Some(too_slow());
         };
         match next {
-            Some(Ok(bytes)) => block.extend_from_slice(&bytes),
+            Some(Ok(bytes)) => {
+                block.extend_from_slice(&bytes);
+                if !patience.came(asked.elapsed(), bytes.len()) {
+                    break Some(too_slow());
+                }
+            }
             // The answer will hardly be heard; what came counts.
             Some(Err(_)) => break Some(malformed("the body ended early")),
             None => break None,
         }
         if block.len() >= BLOCK {
-            let wait = files.pace.take(std::time::Instant::now(), block.len());
-            (upload, block) = write(upload, block).await?;
+            let wait = files.pace.take(Instant::now(), block.len());
+            block = write(&mut upload, block).await?;
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await;
             }
         }
     };
-    (upload, _) = write(upload, block).await?;
-    if let Some(refusal) = cut {
-        return Err(refusal);
-    }
+    write(&mut upload, block).await?;
+    let upload = upload.take()?;
     let offset = upload.written();
-    if !last {
-        return Ok(json!({ "status": "success", "offset": offset, "complete": false }));
+    if cut.is_some() || !last {
+        on_disk(move || {
+            drop(upload);
+            Ok(())
+        })
+        .await?;
+    } else {
+        on_disk(move || upload.finish()).await?;
     }
-    on_disk(move || upload.finish()).await?;
-    Ok(json!({ "status": "success", "offset": offset, "complete": true }))
+    match cut {
+        Some(refusal) => Err(refusal),
+        None => Ok(json!({ "status": "success", "offset": offset, "complete": last })),
+    }
+}
+
+fn too_slow() -> Refusal {
+    let least = Patience::LEAST / 1024;
+    Refusal::new(StatusCode::REQUEST_TIMEOUT, format!("SV034 less than {least} KiB came in a minute"))
 }
 
 /// Writes a block, and gives its memory back.
-async fn write(mut upload: Upload, mut block: Vec<u8>) -> Result<(Upload, Vec<u8>), Refusal> {
-    on_disk(move || {
+async fn write(held: &mut Held<Upload>, mut block: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+    let mut upload = held.take()?;
+    let (upload, block) = on_disk(move || {
         upload.write(&block)?;
         block.clear();
         Ok((upload, block))
     })
-    .await
+    .await?;
+    *held = Held::new(upload);
+    Ok(block)
+}
+
+/// What a request holds. However the request ends, this is dropped where that may wait: a file is closed, and removed.
+#[derive(Debug)]
+struct Held<T: Send + 'static>(Option<T>);
+
+impl<T: Send + 'static> Held<T> {
+    fn new(held: T) -> Self {
+        Self(Some(held))
+    }
+
+    fn take(&mut self) -> Result<T, Refusal> {
+        let gone = || Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "SV033 the transfer failed");
+        self.0.take().ok_or_else(gone)
+    }
+}
+
+impl<T: Send + 'static> Drop for Held<T> {
+    fn drop(&mut self) {
+        let Some(held) = self.0.take() else { return };
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(held))),
+            // At the end of the host.
+            Err(_) => drop(held),
+        }
+    }
 }
 
 async fn drain(body: &mut (impl Stream<Item = std::io::Result<Bytes>> + Unpin)) {
@@ -186,7 +240,16 @@ impl Slice {
             Some(_) => (total, text("x-upload-final")? == Some("1")),
             None => (total.or(number("content-length")?), true),
         };
-        Ok(Self { request: UploadRequest { path, id, offset: offset.unwrap_or_default(), total }, last })
+        Ok(Self {
+            request: UploadRequest {
+                path,
+                sender: String::new(),
+                id,
+                offset: offset.unwrap_or_default(),
+                total,
+            },
+            last,
+        })
     }
 }
 
@@ -206,6 +269,27 @@ mod tests {
             )
         });
         Slice::read(&headers.collect())
+    }
+
+    /// Tells the thread that drops it.
+    struct Tells(std::sync::mpsc::Sender<std::thread::ThreadId>);
+
+    impl Drop for Tells {
+        fn drop(&mut self) {
+            let _ = self.0.send(std::thread::current().id());
+        }
+    }
+
+    #[test]
+    fn what_a_request_holds_is_dropped_where_that_may_wait() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let held = Held::new(Tells(tell.clone()));
+        // A connection that is lost drops its request in the middle.
+        runtime.block_on(async move { drop(held) });
+        assert_ne!(told.recv().expect("dropped"), std::thread::current().id());
+        drop(Held::new(Tells(tell)));
+        assert_eq!(told.recv().expect("dropped"), std::thread::current().id(), "without a runtime");
     }
 
     #[test]

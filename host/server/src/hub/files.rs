@@ -34,10 +34,10 @@ impl Hub {
         self.files.get().map(|desk| desk.files.clone())
     }
 
-    /// Completes when a client may send more bytes of a file.
-    pub(crate) async fn room_for_uploads(&self) {
+    /// Completes when a client may send more of a file.
+    pub(crate) async fn room_for_uploads(&self, client: ClientId) {
         if let Some(desk) = self.files.get() {
-            desk.sockets.room().await;
+            desk.sockets.room(client).await;
         }
     }
 
