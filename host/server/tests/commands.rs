@@ -70,6 +70,14 @@ async fn neither_viewers_nor_those_without_the_operators_leave_run_anything() {
         page.say("_ping,5").await;
         page.text("pong,5").await;
     }
+    assert_eq!(house.status().await["messages"]["denied"], 2);
+    // Whoever may run lines sees for a while whether another one does what it says.
+    candidate.settle_in("tab").await;
+    let watched = answer(&mut candidate, "for n in $(seq 50); do sleep 0.02; ls; done").await;
+    assert_eq!((&watched["status"], &watched["output"]), (&0.into(), &"".into()));
+    // Were they heard, they would have left this.
+    answer(&mut candidate, "touch heard").await;
+    assert!(place.path().join("heard").exists());
     house.close().await;
     let (off, other) = furnished(|_| {}, false).await;
     let mut page = Page::enter(&off, "").await;
@@ -77,6 +85,7 @@ async fn neither_viewers_nor_those_without_the_operators_leave_run_anything() {
     page.say("cmd,touch ran").await;
     page.say("_ping,5").await;
     page.text("pong,5").await;
+    assert_eq!(off.status().await["messages"]["denied"], 1);
     off.close().await;
     for place in [place, other] {
         assert!(!place.path().join("ran").exists());
