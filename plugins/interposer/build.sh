@@ -16,7 +16,8 @@ build() {
     mkdir -p "$out/lib/$triplet"
     # In a folder of its own, so that LD_LIBRARY_PATH can name it.
     mkdir -p "$out/lib/$triplet/udev"
-    gcc "$@" $options -Wl,-soname,libudev.so.1 "$here"/real.c "$here"/devices.c "$here"/udev.c \
+    gcc "$@" $options -Wl,-soname,libudev.so.1 "$here"/real.c "$here"/devices.c "$here"/udev.c "$here"/udev-device.c \
+        "$here"/udev-monitor.c \
         -o "$out/lib/$triplet/udev/libudev.so.1" -ldl
     gcc "$@" $options "$here"/real.c "$here"/devices.c "$here"/handles.c "$here"/joystick.c "$here"/event.c "$here"/effects.c \
         "$here"/calls.c "$here"/stats.c -o "$out/lib/$triplet/selkies_joystick_interposer.so" -ldl
