@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
@@ -32,9 +33,36 @@ _Static_assert(DEVICES * HANDLES < 256, "places are bytes");
 void lock_handles(void) { pthread_mutex_lock(&lock); }
 void unlock_handles(void) { pthread_mutex_unlock(&lock); }
 
-/* A child of fork has the lock of the moment. */
-static void renew_lock(void) { pthread_mutex_init(&lock, NULL); }
-__attribute__((constructor)) static void start(void) { pthread_atfork(lock_handles, unlock_handles, renew_lock); }
+/* The process that the handles are of; 0 in a child that has a copy of them, which the kernel sees to. */
+static _Atomic pid_t *owner;
+static _Atomic pid_t known_owner;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void find_owner(void) {
+  void *page = mmap(NULL, sizeof *owner, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  /* Length is rounded up to a page. Kernels before 4.14 do not wipe it: then fork(3) is seen, and clone(2) is not. */
+  owner = page == MAP_FAILED || madvise(page, sizeof *owner, MADV_WIPEONFORK) != 0 ? &known_owner : page;
+  atomic_store(owner, getpid());
+}
+
+/* Whether the handles are of another process, whose memory this one shares until it becomes another program: a child of
+ * vfork. What it closes is its own copy of a descriptor, and the other process keeps the handle. */
+static bool is_guest(void) {
+  pthread_once(&once, find_owner);
+  pid_t own = getpid(), none = 0;
+  atomic_compare_exchange_strong(owner, &none, own);
+  return atomic_load(owner) != own;
+}
+
+/* A child of fork has the lock of the moment, and handles of its own. */
+static void renew(void) {
+  pthread_mutex_init(&lock, NULL);
+  if (owner) atomic_store(owner, getpid());
+}
+__attribute__((constructor)) static void start(void) {
+  pthread_once(&once, find_owner);
+  pthread_atfork(lock_handles, unlock_handles, renew);
+}
 
 static int64_t now_ms(void) {
   struct timespec now;
@@ -66,6 +94,25 @@ static bool readable(int fd, int64_t until) {
   }
 }
 
+/* Whether whoever listens may tell this program what its gamepad does: in a folder where everybody makes sockets, anybody
+ * may have been there first. */
+static bool is_trusted(int fd, const char *path) {
+  struct ucred server;
+  socklen_t length = sizeof server;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &server, &length) != 0) return false;
+  if (server.uid == 0 || server.uid == geteuid()) return true;
+  char folder[108];
+  strcpy(folder, path);
+  *strrchr(folder, '/') = 0;
+  struct stat64 found = {0};
+#ifdef SYS_stat64
+  long failed = syscall(SYS_stat64, folder[0] ? folder : "/", &found);
+#else
+  long failed = syscall(SYS_newfstatat, AT_FDCWD, folder[0] ? folder : "/", &found, 0);
+#endif
+  return !failed && found.st_uid == server.uid;
+}
+
 /* Connects; a descriptor, or an errno below 0. */
 static int reach(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -84,7 +131,10 @@ static int reach(const char *path) {
     struct timespec pause = {.tv_nsec = 5000000};
     nanosleep(&pause, NULL);
   }
-  return fd;
+  if (is_trusted(fd, path)) return fd;
+  say("%s is served by a user who is neither this one, nor root, nor the owner of its folder", path);
+  real()->close(fd);
+  return -EACCES;
 }
 
 /* Reads the configuration and says how wide this program is. */
@@ -124,6 +174,8 @@ int handle_open(const Device *device, int flags) {
   int status = fcntl(fd, F_GETFL);
   fcntl(fd, F_SETFL, flags & O_NONBLOCK ? status | O_NONBLOCK : status & ~O_NONBLOCK);
   fcntl(fd, F_SETFD, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+  /* What it opens is gone from this memory with it. */
+  if (is_guest()) return fd;
   /* A descriptor of this number may have been closed without our knowledge. */
   handle_close(fd);
   lock_handles();
@@ -158,6 +210,7 @@ Handle *handle_of(int fd) {
   if (place == 0) return NULL;
   Handle *handle = &handles[place - 1];
   if (inode_of(fd) == handle->inode) return handle;
+  if (is_guest()) return NULL;
   /* Unless another thread has opened it anew. */
   uint8_t seen = (uint8_t)place;
   if (atomic_compare_exchange_strong(&places[fd], &seen, 0)) release(place);
@@ -166,7 +219,7 @@ Handle *handle_of(int fd) {
 
 /* The descriptor is closed, or about to be. */
 void handle_close(int fd) {
-  if (fd < 0 || fd >= DESCRIPTORS) return;
+  if (fd < 0 || fd >= DESCRIPTORS || atomic_load(&places[fd]) == 0 || is_guest()) return;
   int place = atomic_exchange(&places[fd], 0);
   if (place != 0) release(place);
 }

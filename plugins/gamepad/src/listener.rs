@@ -16,13 +16,18 @@ use std::{
 
 use rustix::{
     io::Errno,
-    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with},
+    net::{
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with,
+        sockopt::socket_peercred,
+    },
 };
 
 /// A socket that programs connect to. Removed from its folder when dropped.
 #[derive(Debug)]
 pub(crate) struct Listener {
     path: PathBuf,
+    /// Everybody may connect.
+    open: bool,
     socket: Arc<UnixListener>,
     /// Device and inode, by which it is known again.
     identity: Option<(u64, u64)>,
@@ -35,7 +40,7 @@ impl Listener {
         let failed = |error: io::Error| format!("{}: {error}", path.display());
         let socket = UnixListener::bind(&path).map_err(failed)?;
         // From here on, dropping it removes the file.
-        let mut listener = Self { identity: None, socket: Arc::new(socket), path };
+        let mut listener = Self { identity: None, open, socket: Arc::new(socket), path };
         let failed = |error: io::Error| format!("{}: {error}", listener.path.display());
         let found = fs::symlink_metadata(&listener.path).map_err(failed)?;
         listener.identity = Some((found.dev(), found.ino()));
@@ -51,11 +56,25 @@ impl Listener {
         self.socket.clone()
     }
 
-    /// The next connection, if there is one.
-    pub(crate) fn accept(&self) -> Option<UnixStream> {
-        let (stream, _) = self.socket.accept().ok()?;
-        stream.set_nonblocking(true).ok()?;
-        Some(stream)
+    /// The next connection, if there is one. One of another user is closed, unless everybody may connect.
+    ///
+    /// # Errors
+    /// When the system does not give it out, for want of descriptors or memory; it waits.
+    pub(crate) fn accept(&self) -> io::Result<Option<UnixStream>> {
+        loop {
+            match self.socket.accept() {
+                Ok((stream, _)) if self.open || is_trusted(&stream) => {
+                    stream.set_nonblocking(true)?;
+                    return Ok(Some(stream));
+                }
+                Ok(_) => tracing::warn!(path = %self.path.display(), "another user's program was refused"),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                // It went away before it was its turn.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
@@ -73,6 +92,12 @@ impl Drop for Listener {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Whether a program is this user's, or root's. The socket's mode says the same, but not yet when it is made.
+fn is_trusted(stream: &UnixStream) -> bool {
+    let own = rustix::process::geteuid();
+    socket_peercred(stream).is_ok_and(|peer| peer.uid == own || peer.uid.is_root())
 }
 
 /// Removes a socket of this user that nobody listens at.

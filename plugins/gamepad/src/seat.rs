@@ -1,8 +1,9 @@
 //! One slot: a gamepad, the two sockets in the place of its devices, and who is connected.
 
 use std::{
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use selkies_gamepad_support::Mixer;
@@ -17,6 +18,8 @@ use crate::{
 
 /// Connections to one socket, as many as Selkies' interposer has handles.
 const MAX_CLIENTS: usize = 16;
+/// How long a socket rests from which the system gave out no connection: it would be ready again at once.
+const REST: Duration = Duration::from_millis(250);
 
 /// A slot with its sockets.
 #[derive(Debug)]
@@ -35,11 +38,47 @@ pub(crate) struct Port {
     pub(crate) listener: Listener,
     event_device: bool,
     pub(crate) clients: Vec<Client>,
+    /// No connection is taken until then.
+    rests: Option<Instant>,
+    /// That connections are not given out was said.
+    complained: bool,
 }
 
 impl Port {
     fn new(path: PathBuf, event_device: bool, open: bool) -> Result<Self, String> {
-        Ok(Self { listener: Listener::new(path, open)?, event_device, clients: Vec::new() })
+        Ok(Self {
+            listener: Listener::new(path, open)?,
+            event_device,
+            clients: Vec::new(),
+            rests: None,
+            complained: false,
+        })
+    }
+
+    /// True while connections are not taken.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.rests.is_some()
+    }
+
+    /// The next connection, if there is one.
+    fn accept(&mut self, slot: u8, now: Instant) -> Option<UnixStream> {
+        if self.rests.is_some_and(|until| now < until) {
+            return None;
+        }
+        match self.listener.accept() {
+            Ok(stream) => {
+                self.rests = None;
+                self.complained &= stream.is_none();
+                stream
+            }
+            Err(error) => {
+                self.rests = Some(now + REST);
+                if !std::mem::replace(&mut self.complained, true) {
+                    tracing::warn!(%error, slot, "programs that open the gamepad wait");
+                }
+                None
+            }
+        }
     }
 }
 
@@ -86,7 +125,8 @@ impl Seat {
     pub(crate) fn serve(&mut self, at: Moment, now: Instant) -> Option<GamepadRumble> {
         let Self { slot, pad, ports, mixer, newest } = self;
         for port in ports {
-            for stream in std::iter::from_fn(|| port.listener.accept()).take(2 * MAX_CLIENTS) {
+            for _ in 0..2 * MAX_CLIENTS {
+                let Some(stream) = port.accept(*slot, now) else { break };
                 if port.clients.len() >= MAX_CLIENTS {
                     tracing::debug!(slot, "a program opened the gamepad that {MAX_CLIENTS} have open");
                     continue;
@@ -113,7 +153,8 @@ impl Seat {
     /// When there is something to do that nobody announces: a connection has not said its width, or an effect ends.
     pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
         let clients = self.ports.iter().flat_map(|port| &port.clients);
-        clients.filter_map(Client::deadline).chain(self.mixer.deadline(now)).min()
+        let rests = self.ports.iter().filter_map(|port| port.rests);
+        clients.filter_map(Client::deadline).chain(rests).chain(self.mixer.deadline(now)).min()
     }
 }
 

@@ -2,18 +2,15 @@
 
 use std::{
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::AsFd,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use rustix::{
-    event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
-    io::Errno,
-};
-use selkies_gamepad_support::Rumbles;
+use rustix::event::{PollFd, PollFlags};
+use selkies_gamepad_support::{Bell, Rumbles};
 use selkies_plugin_sdk::{GamepadChange, GamepadEvent, GamepadIdentity, GamepadRumble, Wake};
 
 use crate::{seat::Seat, wire::Moment};
@@ -24,7 +21,7 @@ pub(crate) struct Server {
     state: Mutex<State>,
     rumbles: Rumbles,
     /// Makes the thread look at the sockets anew.
-    bell: OwnedFd,
+    bell: Bell,
     folder: PathBuf,
     open: bool,
     start: Instant,
@@ -39,7 +36,7 @@ struct State {
 impl Server {
     /// Starts the thread.
     pub(crate) fn start(folder: PathBuf, open: bool) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
-        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let bell = Bell::new()?;
         let server = Arc::new(Self {
             state: Mutex::default(),
             rumbles: Rumbles::default(),
@@ -72,7 +69,7 @@ impl Server {
             }
         }
         drop(state);
-        self.ring();
+        self.bell.ring();
         Ok(())
     }
 
@@ -82,7 +79,7 @@ impl Server {
         let seat = state.seats.get_mut(usize::from(slot)).and_then(Option::take);
         drop(state);
         drop(seat);
-        self.ring();
+        self.bell.ring();
     }
 
     /// Applies events.
@@ -99,7 +96,7 @@ impl Server {
         let behind = behind.filter(|client| client.is_behind()).count();
         drop(state);
         if behind > 0 {
-            self.ring();
+            self.bell.ring();
         }
     }
 
@@ -115,27 +112,21 @@ impl Server {
         let seats = std::mem::take(&mut state.seats);
         drop(state);
         drop(seats);
-        self.ring();
+        self.bell.ring();
     }
 
     fn run(&self) {
         while let Some(patience) = self.serve() {
             let (listeners, streams) = self.handles();
-            let mut fds = vec![PollFd::new(&self.bell, PollFlags::IN)];
-            fds.extend(listeners.iter().map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
-            fds.extend(streams.iter().map(|(fd, behind)| {
+            let accepts = listeners.iter().map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN));
+            let reads = streams.iter().map(|(fd, behind)| {
                 let out = if *behind { PollFlags::OUT } else { PollFlags::empty() };
                 PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN | out)
-            }));
-            let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
-            match poll(&mut fds, patience.as_ref()) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => {
-                    tracing::error!(%error, "the gamepads' sockets are not served any more");
-                    return;
-                }
+            });
+            if let Err(error) = self.bell.wait(accepts.chain(reads), patience) {
+                tracing::error!(%error, "the gamepads' sockets are not served any more");
+                return;
             }
-            let _ = rustix::io::read(&self.bell, &mut [0; 8]);
         }
     }
 
@@ -164,15 +155,11 @@ impl Server {
     ) -> (Vec<Arc<std::os::unix::net::UnixListener>>, Vec<(Arc<std::os::unix::net::UnixStream>, bool)>) {
         let state = self.state();
         let ports = || state.seats.iter().flatten().flat_map(Seat::ports);
-        let listeners = ports().map(|port| port.listener.handle()).collect();
+        let listeners =
+            ports().filter(|port| !port.is_resting()).map(|port| port.listener.handle()).collect();
         let clients = ports().flat_map(|port| &port.clients);
         let streams = clients.map(|client| (client.handle(), client.is_behind())).collect();
         (listeners, streams)
-    }
-
-    fn ring(&self) {
-        // Only a counter that is full refuses, and then the thread looks anyway.
-        let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
     }
 
     fn moment(&self) -> Moment {

@@ -191,6 +191,7 @@ fn asks(triplet: &str, options: &[&str], long: &str) {
     asks.sees("nodes right");
     asks.sees("joystick right");
     asks.sees("event device right");
+    asks.sees("children right");
     stage.button(9, true);
     stage.axis(4, -7);
     asks.sees("events right");

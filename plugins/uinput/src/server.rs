@@ -8,11 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::{
-    event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
-    io::Errno,
-};
-use selkies_gamepad_support::Rumbles;
+use rustix::event::{PollFd, PollFlags};
+use selkies_gamepad_support::{Bell, Rumbles};
 use selkies_plugin_sdk::{GamepadChange, GamepadEvent, GamepadIdentity, GamepadRumble, Wake};
 
 use crate::device::Device;
@@ -23,7 +20,7 @@ pub(crate) struct Server {
     state: Mutex<State>,
     rumbles: Rumbles,
     /// Makes the thread look at the devices anew.
-    bell: OwnedFd,
+    bell: Bell,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +32,7 @@ struct State {
 impl Server {
     /// Starts the thread.
     pub(crate) fn start() -> io::Result<(Arc<Self>, JoinHandle<()>)> {
-        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let bell = Bell::new()?;
         let server = Arc::new(Self { state: Mutex::default(), rumbles: Rumbles::default(), bell });
         let thread = std::thread::Builder::new().name("gamepad-kernel".into()).spawn({
             let server = server.clone();
@@ -56,7 +53,7 @@ impl Server {
             }
         }
         drop(state);
-        self.ring();
+        self.bell.ring();
         Ok(())
     }
 
@@ -66,7 +63,7 @@ impl Server {
         let device = state.devices.get_mut(usize::from(slot)).and_then(Option::take);
         drop(state);
         drop(device);
-        self.ring();
+        self.bell.ring();
     }
 
     /// Applies events.
@@ -92,22 +89,16 @@ impl Server {
         let devices = std::mem::take(&mut state.devices);
         drop(state);
         drop(devices);
-        self.ring();
+        self.bell.ring();
     }
 
     fn run(&self) {
         while let Some((patience, handles)) = self.serve() {
-            let mut fds = vec![PollFd::new(&self.bell, PollFlags::IN)];
-            fds.extend(handles.iter().map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
-            let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
-            match poll(&mut fds, patience.as_ref()) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => {
-                    tracing::error!(%error, "force feedback is not heard any more");
-                    return;
-                }
+            let fds = handles.iter().map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN));
+            if let Err(error) = self.bell.wait(fds, patience) {
+                tracing::error!(%error, "force feedback is not heard any more");
+                return;
             }
-            let _ = rustix::io::read(&self.bell, &mut [0; 8]);
         }
     }
 
@@ -138,11 +129,6 @@ impl Server {
         let handles = present().map(Device::handle).collect();
         drop(state);
         Some((deadline.map(|until| until.saturating_duration_since(now)), handles))
-    }
-
-    fn ring(&self) {
-        // Only a counter that is full refuses, and then the thread looks anyway.
-        let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define CHECK(fact) \
@@ -165,6 +166,31 @@ static int effects(int fd) {
   return 0;
 }
 
+/* What a child closes is the child's. */
+static int children(int fd) {
+  int version = 0;
+  pid_t child = vfork();
+  if (child == 0) {
+    close(fd);
+    _exit(0);
+  }
+  int status;
+  CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+  CHECK(ioctl(fd, EVIOCGVERSION, &version) == 0 && version == 0x010001);
+  child = fork();
+  if (child == 0) {
+    version = 0;
+    CHECK(ioctl(fd, EVIOCGVERSION, &version) == 0 && version == 0x010001);
+    CHECK(close(fd) == 0 && ioctl(fd, EVIOCGVERSION, &version) == -1 && errno == EBADF);
+    /* And the number may be another file's then. */
+    CHECK(open("/dev/null", O_RDONLY) == fd && ioctl(fd, EVIOCGVERSION, &version) == -1 && errno == ENOTTY);
+    _exit(0);
+  }
+  CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+  CHECK(ioctl(fd, EVIOCGVERSION, &version) == 0 && version == 0x010001);
+  return 0;
+}
+
 int main(void) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   printf("long %d\n", (int)sizeof(long));
@@ -176,6 +202,8 @@ int main(void) {
   CHECK(fd >= 0);
   if (event_device(fd)) return 1;
   printf("event device right\n");
+  if (children(fd)) return 1;
+  printf("children right\n");
   if (events(fd)) return 1;
   printf("events right\n");
   return effects(fd);
