@@ -4,7 +4,7 @@
 #   RIG=DIR SELKIES_VENV=DIR [MODES="jpeg h264 h264-striped webrtc"] [SIZE=1920x1080] tests/bench/run.sh [SECONDS [REPETITIONS]]
 #
 # RIG is the folder of the rig (rig.py, set up as its README says), SELKIES_VENV a virtual environment with selkies==2.1.0.
-# H.264 is measured beside its parts, too: one grab, one conversion and libx264 alone (the rig's bench/run_micro.sh).
+# H.264 is measured beside its parts, too: floor.c, which needs libxdamage-dev, libx264-dev and libyuv-dev.
 # Needs dist/ (./run.sh --build-only), root, and a machine that does nothing else.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -64,11 +64,27 @@ for mode in $modes; do
     sweep --modes "$mode" "${same[@]}" --fps 60 --scenes motion,scroll,static --clients quality --latency 0
     [ "$mode" = jpeg ] || sweep --modes "$mode" "${same[@]}" --fps 240 --scenes motion,scroll --clients ws --latency 0
 done
-floor=()
+# What streaming H.264 cannot cost less than, with the same scenes on the same machine, minutes later.
+floor() {
+    local size=${SIZE:-1920x1080} display scene xvfb
+    cc -O2 -march=native -o "$out/floor" tests/bench/floor.c -lX11 -lXext -lXdamage -lx264 -lyuv
+    exec {number}<> <(:)
+    Xvfb -displayfd "$number" -screen 0 "${size}x24" -nolisten tcp -noreset 2> /dev/null & xvfb=$!
+    read -r display <&"$number"
+    for scene in motion scroll; do
+        DISPLAY=:$display "$RIG/scene/scene" "$scene" > /dev/null & local shown=$!
+        sleep 2
+        DISPLAY=:$display "$out/floor" 600 "$scene"
+        kill "$shown"
+        wait "$shown" || true
+    done
+    kill "$xvfb"
+    wait "$xvfb" || true
+}
+parts=()
 if [[ " $modes " == *" h264 "* ]]; then
-    # The same scenes, on the same machine, minutes later.
-    "$RIG/bench/run_micro.sh" > "$results.floor"
-    floor=("$results.floor")
+    floor > "$results.floor"
+    parts=("$results.floor")
 fi
 (cd "$RIG" && "$python" rig.py table "$results")
-"$python" tests/bench/ratios.py "$results" "${floor[@]}"
+"$python" tests/bench/ratios.py "$results" "${parts[@]}"
