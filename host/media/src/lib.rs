@@ -33,6 +33,7 @@ mod stream;
 mod studio;
 mod succession;
 mod trails;
+mod turns;
 mod video;
 
 pub use backend::{Backend, Backends, EncoderBackend};

@@ -99,7 +99,7 @@ impl Video {
             self.stream.encode_finished(Vec::new(), true);
             return Ok(None);
         }
-        self.pace();
+        self.turns.take(Instant::now(), self.settings.framerate);
         if let Err(error) = encoding.steer(grabbed, self.stream.lead_wait(), self.stream.lead_estimate()) {
             self.stream.encode_finished(Vec::new(), false);
             return Ok(self.survive(&EncodeError::Plugin(error), run, encoding));
@@ -170,14 +170,6 @@ impl Video {
                 self.stages.record(stage, done, time);
             }
         }
-    }
-
-    /// Sets the earliest time of the next frame: the frame rate on average, the first two after a pause at once. Without room
-    /// for one, a source of just that rate would be shown late for ever after it was late once.
-    fn pace(&mut self) {
-        let (now, period) = (Instant::now(), Duration::from_secs(1) / self.settings.framerate.max(1));
-        // A frame that input let ahead takes the next one's turn, so that the rate holds.
-        self.next_frame = (self.next_frame + period).max(now);
     }
 }
 

@@ -32,6 +32,7 @@ use crate::{
     orders::Orders,
     renewal::{Newcomer, Renewal},
     slot::Slot,
+    turns::Turns,
     video::{self, Revive, Video},
 };
 
@@ -207,7 +208,7 @@ impl Studio {
             stages,
             revive,
             frame_id: first_frame_id(),
-            next_frame: Instant::now(),
+            turns: Turns::new(Instant::now()),
             failing: false,
             changes: 0,
             proven,

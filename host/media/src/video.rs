@@ -26,6 +26,7 @@ use crate::{
     making::Making,
     orders::Orders,
     shot::{Reason, Run},
+    turns::Turns,
 };
 
 /// First pause after a failure; it doubles up to [`LONGEST_PAUSE`].
@@ -76,8 +77,8 @@ pub(crate) struct Video {
     pub(crate) reopen: bool,
     /// Frames in a row that were not encoded.
     pub(crate) failures: u32,
-    /// When the next frame may be taken at the earliest.
-    pub(crate) next_frame: Instant,
+    /// When frames may be taken.
+    pub(crate) turns: Turns,
     pub(crate) failing: bool,
     /// The capture failed and was not opened since.
     pub(crate) lost: bool,
@@ -304,8 +305,8 @@ impl Video {
                 self.stream.pump();
                 continue;
             }
-            if Instant::now() < self.next_frame && !self.stream.reacts() {
-                self.stream.pause(Some(self.next_frame), |_| orders.pending());
+            if Instant::now() < self.turns.next() && !self.stream.reacts() {
+                self.stream.pause(Some(self.turns.next()), |_| orders.pending());
                 continue;
             }
             if reason == Reason::Refine {
