@@ -20,7 +20,7 @@ fi
 
 need_packages gcc g++ make cmake nasm pkg-config libvpx-dev libx264-dev "${SOUND_PACKAGES[@]}" "${GSTREAMER_PACKAGES[@]}" clang xvfb xauth xterm openbox xdotool imagemagick x11-utils x11-apps xclip xsel \
     x11-xserver-utils x11-xkb-utils libx11-dev libglib2.0-dev fonts-dejavu-core fonts-noto-cjk chromium firefox-esr coturn pulseaudio pulseaudio-utils openssl procps python3 python3-pip python3-venv unzip \
-    joystick evtest libsdl2-dev
+    joystick evtest libsdl2-dev python3-gi gir1.2-gtk-3.0 python3-pyqt5
 # For 32-bit programs under the interposer.
 [ "$(dpkg --print-architecture)" != amd64 ] || need_packages gcc-multilib
 need_cargo

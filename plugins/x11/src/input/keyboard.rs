@@ -180,12 +180,23 @@ impl Keyboard {
         device.sync()?;
         device.map_changed()?;
         self.load(device)?;
+        self.announce(device)?;
         self.map.plan(keysym, now).ok_or_else(|| {
             X11Error::Unsupported(format!(
                 "the keyboard layout has no key for keysym {keysym:#x} and no unused key is left; choose a layout that \
                  has it"
             ))
         })
+    }
+
+    /// Makes the server tell the modifiers and the group, by locking a modifier for no time. Applications that read a
+    /// changed map (libxkbcommon's, such as Qt) read the modifiers with it as they are by then, which is after those of
+    /// keys that they have yet to handle; this tells them what is so before these keys.
+    fn announce(&self, device: &Device) -> Result<()> {
+        let locked = u16::from(device.state()?.locked_mods) as u8;
+        let spare = self.map.spare();
+        device.lock(spare, !locked & spare)?;
+        device.lock(spare, locked & spare)
     }
 
     /// Types a key in another state than the present one, and comes back to that.

@@ -145,6 +145,13 @@ impl Keymap {
         self.locks
     }
 
+    /// A modifier that no key has, or one that hardly any layout uses.
+    pub(super) fn spare(&self) -> u8 {
+        const MOD3: u8 = 0x20;
+        let used = self.modifiers.values().fold(0, |used, mods| used | mods);
+        [MOD3, 0x80, 0x40].into_iter().find(|bit| used & bit == 0).unwrap_or(MOD3)
+    }
+
     /// The key for a keysym and the state it needs, nearest to `now`. `None` when no key types it.
     pub(super) fn plan(&self, keysym: u32, now: State) -> Option<Plan> {
         let wanted = canonical(keysym);

@@ -45,10 +45,11 @@ pub(super) fn is_keypad(keysym: u32) -> bool {
     (xkeysym::key::KP_Space..=xkeysym::key::KP_9).contains(&keysym)
 }
 
-/// True for keysyms that are chosen with modifiers: characters and the keypad. All others (Tab, F1, Shift_L, Left) are
-/// keys as such, and the modifiers held with them are the user's.
+/// True for keysyms that are chosen with modifiers: characters, dead keys and the keypad. All others (Tab, F1, Shift_L,
+/// Left) are keys as such, and the modifiers held with them are the user's.
 pub(super) fn is_chosen_by_level(keysym: u32) -> bool {
-    is_keypad(keysym) || !(is_key(keysym) || (0x1008_0000..=0x1008_ffff).contains(&keysym))
+    let dead = (xkeysym::key::dead_grave..=xkeysym::key::dead_longsolidusoverlay).contains(&keysym);
+    is_keypad(keysym) || dead || !(is_key(keysym) || (0x1008_0000..=0x1008_ffff).contains(&keysym))
 }
 
 fn is_key(keysym: u32) -> bool {
@@ -65,6 +66,16 @@ mod tests {
         assert_eq!(canonical(0x0100_00e4), 0xe4);
         assert_ne!(canonical(xkeysym::key::KP_1), canonical(u32::from(b'1')));
         assert_eq!(canonical(xkeysym::key::Return), xkeysym::key::Return);
+    }
+
+    #[test]
+    fn characters_and_accents_are_chosen_by_level_and_other_keys_are_not() {
+        for keysym in [0x61, 0x0100_20ac, xkeysym::key::dead_acute, xkeysym::key::KP_1] {
+            assert!(is_chosen_by_level(keysym), "{keysym:#x}");
+        }
+        for keysym in [xkeysym::key::Tab, xkeysym::key::F1, xkeysym::key::ISO_Level3_Shift, 0x1008_ff13] {
+            assert!(!is_chosen_by_level(keysym), "{keysym:#x}");
+        }
     }
 
     #[test]

@@ -10,12 +10,18 @@ use super::keymap::Keymap;
 const LIMIT: usize = 32;
 /// How long a key keeps its symbol after it was pressed: applications look the symbol up when they get to the event.
 const SETTLE: Duration = Duration::from_millis(40);
+/// How much longer for each key that was bound with it: each makes applications read the whole map anew, before they get
+/// to the events.
+const READING: Duration = Duration::from_millis(8);
+
 #[derive(Debug)]
 struct Slot {
     keycode: Keycode,
     /// 0 until it is bound.
     keysym: u32,
     used: Option<Instant>,
+    /// How long it keeps its symbol after that.
+    settle: Duration,
 }
 
 /// The unused keys, with what they are bound to.
@@ -39,7 +45,7 @@ impl Scratch {
                 break;
             }
             if !self.slots.iter().any(|slot| slot.keycode == keycode) {
-                self.slots.push(Slot { keycode, keysym: super::keysym::NONE, used: None });
+                self.slots.push(Slot { keycode, keysym: super::keysym::NONE, used: None, settle: SETTLE });
             }
         }
     }
@@ -54,10 +60,12 @@ impl Scratch {
     ) -> (Vec<(Keycode, u32)>, Duration) {
         let mut free: Vec<&mut Slot> = self.slots.iter_mut().filter(|slot| !held(slot.keycode)).collect();
         free.sort_by_key(|slot| slot.used);
+        let settle = SETTLE + READING * free.len().min(keysyms.len()) as u32;
         let mut ready = now;
         let mut taken = Vec::new();
         for (slot, keysym) in free.into_iter().zip(keysyms) {
-            ready = slot.used.map_or(ready, |used| ready.max(used + SETTLE));
+            ready = slot.used.map_or(ready, |used| ready.max(used + slot.settle));
+            slot.settle = settle;
             slot.keysym = *keysym;
             slot.used = Some(ready);
             taken.push((slot.keycode, *keysym));
@@ -83,7 +91,7 @@ mod tests {
     use super::*;
 
     fn with(keycodes: &[Keycode]) -> Scratch {
-        let slot = |keycode: &Keycode| Slot { keycode: *keycode, keysym: 0, used: None };
+        let slot = |keycode: &Keycode| Slot { keycode: *keycode, keysym: 0, used: None, settle: SETTLE };
         Scratch { slots: keycodes.iter().map(slot).collect() }
     }
 
@@ -94,7 +102,7 @@ mod tests {
         assert_eq!(scratch.take(&[1, 2], |_| false, start), (vec![(200, 1), (201, 2)], Duration::ZERO));
         scratch.touch(200, start + SETTLE / 2);
         let later = start + SETTLE / 4;
-        assert_eq!(scratch.take(&[3], |_| false, later), (vec![(201, 3)], SETTLE / 4 * 3));
+        assert_eq!(scratch.take(&[3], |_| false, later), (vec![(201, 3)], SETTLE / 4 * 3 + 2 * READING));
     }
 
     #[test]

@@ -227,6 +227,15 @@ impl Drop for Listener {
     }
 }
 
+/// True while a key or a button is down.
+pub fn anything_down(server: &Server) -> bool {
+    let x = server.connect();
+    let root = x.setup().roots[0].root;
+    let keys = x.query_keymap().unwrap().reply().unwrap().keys;
+    let mask = u16::from(x.query_pointer(root).unwrap().reply().unwrap().mask);
+    keys.iter().any(|byte| *byte != 0) || mask & 0x1f00 != 0
+}
+
 /// The number behind `label`.
 pub fn number(text: &str, label: &str, radix: u32) -> u32 {
     let start = text.find(label).unwrap_or_else(|| panic!("no {label:?} in {text:?}")) + label.len();
