@@ -307,8 +307,7 @@ impl Line {
         let time = if time > now_ns || now_ns - time > OLDEST_NS { now_ns } else { time };
         if !self.is_video {
             // Sound is small, and its gaps are heard: it waits for nobody's reports.
-            if is_free {
-                let begin = state.beat.place(time, packet.payload);
+            if is_free && let Some(begin) = state.beat.place(time, packet.payload) {
                 let _ = source.push_buffer(state.stamped(shared, begin, true));
             }
             return;
