@@ -76,7 +76,7 @@ for (const mode of ["websockets", "webrtc"]) {
       await desk.waitState("connected");
     });
 
-    // Over WebRTC the host does not hear of slots yet.
+    // Over WebRTC the slot goes by signaling (web/test/rtc-stream.test.ts).
     if (mode === "websockets") test("a player's page plays in its slot and does nothing else", { timeout: 60_000 }, async () => {
       const { host } = session;
       const socket = join(host.sockets, "selkies_js1.sock");

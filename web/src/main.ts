@@ -111,8 +111,8 @@ function startMode(mode: Mode, onStreamEvent: (event: StreamEvent) => void): Com
   const { viewer, encoder } = target;
   const options = { tabId: tabId(), viewer, encoder, view: viewOf(stage), visible: !document.hidden };
   if (mode === "websockets") return startStream(pictures.canvas(), { ...options, url: target.url }, onStreamEvent);
-  const { signaling: url, turn, token } = target;
-  const stream = new RtcStream(pictures.video(), { ...options, url, turn, token, codecs: rtcCodecs() }, onStreamEvent);
+  const { signaling: url, turn, token, slot } = target;
+  const stream = new RtcStream(pictures.video(), { ...options, url, turn, token, slot, codecs: rtcCodecs() }, onStreamEvent);
   return (order) => stream.command(order);
 }
 

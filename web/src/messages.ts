@@ -29,6 +29,8 @@ export interface RtcOptions extends StreamOptions {
   /** Where the ICE servers are asked for. */
   turn: string;
   token: string | null;
+  /** The only slot in which the page plays, from 0 on; null for none of its own. */
+  slot: number | null;
   /** What this browser takes over WebRTC, best first. */
   codecs: readonly string[];
 }

@@ -106,8 +106,8 @@ export class RtcStream {
   }
 
   private hello() {
-    const { viewer, tabId, token, view, codecs } = this.options;
-    return { viewer, tabId, token, width: view.width, height: view.height, codecs };
+    const { viewer, slot, tabId, token, view, codecs } = this.options;
+    return { viewer, slot, tabId, token, width: view.width, height: view.height, codecs };
   }
 
   private send(text: string, droppable: boolean): void {

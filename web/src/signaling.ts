@@ -11,6 +11,8 @@ const RETRY = 1000;
 /** What this page says of itself. */
 export interface Hello {
   viewer: boolean;
+  /** The only slot in which it plays, from 0 on; null for none of its own. */
+  slot: number | null;
   tabId: string;
   token: string | null;
   /** By which a session is found again whose socket was cut: 16 to 64 letters and digits. */
@@ -38,11 +40,11 @@ export interface SignalingEvents {
 }
 
 /** The first message: 2.1.0's, with two members of this host. */
-export function helloMessage({ viewer, tabId, token, resumeKey, width, height, codecs }: Hello): string {
+export function helloMessage({ viewer, slot, tabId, token, resumeKey, width, height, codecs }: Hello): string {
   return `HELLO client ${JSON.stringify({
     client_type: viewer ? "viewer" : "controller",
-    client_slot: -1,
-    client_strict_viewer: viewer,
+    client_slot: slot === null ? -1 : slot + 1,
+    client_strict_viewer: viewer && slot === null,
     ...(token === null ? {} : { client_token: token }),
     display_id: "primary",
     client_tab_id: tabId,

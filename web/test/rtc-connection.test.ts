@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { CONNECT_LIMIT, DISCONNECT_GRACE, RESTART_LIMIT, RESUME_LIMIT, RtcConnection } from "../src/rtc-connection";
 import { FakeGround, offer } from "./rtc-fakes";
 
-const HELLO = { viewer: false, tabId: "tab", token: null, width: 800, height: 600, codecs: ["h264", "vp8"] };
+const HELLO = { viewer: false, slot: null, tabId: "tab", token: null, width: 800, height: 600, codecs: ["h264", "vp8"] };
 
 let ground: FakeGround;
 let log: string[];

@@ -30,6 +30,7 @@ const OPTIONS: RtcOptions = {
   url: "ws://host/signaling",
   turn: "http://host/turn",
   token: null,
+  slot: null,
   codecs: ["vp8", "vp9"],
   tabId: "tab",
   viewer: false,
@@ -88,7 +89,14 @@ test("a viewer starts its picture and sends no settings", async () => {
   await start({ viewer: true });
   await vi.advanceTimersByTimeAsync(300);
   expect(sent().filter((text) => !text.startsWith("_"))).toEqual(["STOP_VIDEO", "START_VIDEO"]);
-  expect(JSON.parse(ground.sockets[0]!.sent[0]!.slice(13))).toMatchObject({ client_type: "viewer", client_strict_viewer: true });
+  const hello = JSON.parse(ground.sockets[0]!.sent[0]!.slice(13));
+  expect(hello).toMatchObject({ client_type: "viewer", client_strict_viewer: true, client_slot: -1 });
+});
+
+test("a player says in which slot it plays, as the host counts them", async () => {
+  await start({ viewer: true, slot: 2 });
+  const hello = JSON.parse(ground.sockets[0]!.sent[0]!.slice(13));
+  expect(hello).toMatchObject({ client_type: "viewer", client_strict_viewer: false, client_slot: 3 });
 });
 
 test("movement goes where it may be lost, everything else where it may not, and all of it is numbered", async () => {
