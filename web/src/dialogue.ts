@@ -112,6 +112,7 @@ export class Dialogue {
     this.stream.emit({ type: "clipboard-rules", rules: null });
     this.stream.emit({ type: "choices", choices: null });
     this.stream.emit({ type: "gamepads", allowed: false });
+    this.stream.emit({ type: "commands", allowed: false });
     this.stream.emit({ type: "picture", missing: null, notice: "" });
   }
 
@@ -131,6 +132,7 @@ export class Dialogue {
         this.viewer = this.options.viewer || message.role === "viewer";
         stream.emit({ type: "input", allowed: !this.viewer });
         if (this.settings) this.tellRules();
+        this.tellCommands();
         break;
       case "input-access":
         stream.emit({ type: "input", allowed: message.allowed });
@@ -173,6 +175,11 @@ export class Dialogue {
       case "rumble": {
         const { slot, strong, weak, ms } = message;
         stream.emit({ type: "rumble", slot, strong, weak, ms });
+        break;
+      }
+      case "command": {
+        const { done, told, output } = message;
+        stream.emit({ type: "command", done, told, output });
         break;
       }
       case "pong":
@@ -226,6 +233,11 @@ export class Dialogue {
     this.stream.emit({ type: "clipboard-rules", rules: this.rules });
   }
 
+  private tellCommands(): void {
+    const allowed = !this.viewer && this.settings !== null && wire.runsCommands(this.settings);
+    this.stream.emit({ type: "commands", allowed });
+  }
+
   private onSettings(settings: wire.Settings): void {
     const first = this.settings === null;
     this.settings = settings;
@@ -234,6 +246,7 @@ export class Dialogue {
     this.stream.emit({ type: "files", ...(this.viewer ? none : wire.fileRights(settings)) });
     if (this.introduced) this.offerChoices();
     this.tellRules();
+    this.tellCommands();
     const { connections } = this;
     if (first) void this.stream.known.then(() => this.connections === connections && this.introduce());
   }

@@ -5,6 +5,7 @@ import type { ConnectionState } from "./connection";
 import { ChoicePanel } from "./choices";
 import { browserClipboard, Clipboard } from "./clipboard";
 import { ClipboardPanel } from "./clipboard-panel";
+import { CommandPanel } from "./command-panel";
 import { cursorStyle } from "./cursor";
 import { GamepadPanel } from "./gamepad-panel";
 import { browserPads, Gamepads } from "./gamepads";
@@ -84,6 +85,7 @@ const gamepads = new Gamepads(
 const touchPad = new TouchPad((controls) => gamepads.touch(controls));
 for (const type of ["gamepadconnected", "gamepaddisconnected"]) window.addEventListener(type, () => gamepads.wake());
 element("touch-pad-toggle").addEventListener("click", () => touchPad.toggle());
+const commands = new CommandPanel((text) => command({ type: "send", text, droppable: false }));
 const files = new FilesPanel(target.upload, target.files, () => overlay.open());
 const keyboard = new Keyboard(
   element("keys") as HTMLTextAreaElement,
@@ -151,6 +153,12 @@ function onEvent(event: StreamEvent): void {
       break;
     case "files":
       files.allow(event);
+      break;
+    case "commands":
+      commands.allow(event.allowed);
+      break;
+    case "command":
+      commands.ended(event);
       break;
     case "choices":
       choices.show(event.choices);

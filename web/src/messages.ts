@@ -121,6 +121,10 @@ export type StreamEvent =
   | { type: "gamepads"; allowed: boolean }
   /** A program lets the gamepad of a slot rumble: heavy and light motor, 0 to 1. */
   | { type: "rumble"; slot: number; strong: number; weak: number; ms: number }
+  /** Whether this page may run command lines. */
+  | { type: "commands"; allowed: boolean }
+  /** A command line ended: the line or why it failed, and what it printed. */
+  | { type: "command"; done: boolean; told: string; output: string }
   /** What may be done with files. */
   | { type: "files"; upload: boolean; download: boolean }
   /** The server has another mode from now on. */

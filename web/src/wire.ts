@@ -18,6 +18,8 @@ const MAX_CURSOR_SIDE = 512;
 const MAX_CURSOR_DATA = 512 << 10;
 const MAX_REASON = 300;
 const MAX_NAME = 64;
+/** What a command line printed, UTF-16 units. */
+const MAX_OUTPUT = 64 << 10;
 /** Most encoders that a menu shows. */
 const MAX_ENCODERS = 64;
 const MAX_DISPLAYS = 16;
@@ -67,6 +69,8 @@ export type ServerText =
   | { kind: "encoder"; name: string }
   /** A program lets a gamepad rumble. */
   | { kind: "rumble"; slot: number; strong: number; weak: number; ms: number }
+  /** A command line ended: the line or why it failed, and what it printed. */
+  | { kind: "command"; done: boolean; told: string; output: string }
   /** The server has another mode: what it serves is to be asked again. */
   | { kind: "reload" }
   | { kind: "kill"; reason: string }
@@ -240,6 +244,11 @@ export function clipboardRules(settings: Settings, binary: boolean | undefined):
   };
 }
 
+/** Whether the server runs command lines. */
+export function runsCommands(settings: Settings): boolean {
+  return settings.get("command_enabled")?.value === true;
+}
+
 /** What the server allows with files. */
 export function fileRights(settings: Settings): { upload: boolean; download: boolean } {
   const ways = settings.get("file_transfers")?.value;
@@ -337,6 +346,12 @@ function parseAction(message: Record<string, unknown> | null): ServerText | null
   if (action === "reload") return { kind: "reload" };
   if (typeof action !== "string") return null;
   if (action.startsWith("rumble,")) return parseRumble(action.slice(7));
+  const [verb, told] = [action.split(",", 1)[0]!, action.slice(action.indexOf(",") + 1)];
+  if (verb === "command_done" || verb === "command_error") {
+    const printed = typeof message?.output === "string" ? message.output.slice(0, MAX_OUTPUT) : "";
+    const output = message?.cut === true ? `${printed}…` : printed;
+    return { kind: "command", done: verb === "command_done", told: told.slice(0, MAX_REASON), output };
+  }
   if (!action.startsWith("encoder,")) return null;
   return { kind: "encoder", name: action.slice(8, 8 + MAX_NAME) };
 }

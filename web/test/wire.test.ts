@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { commandMessage } from "../src/command-panel";
 import * as wire from "../src/wire";
 
 const bytes = (...values: number[]) => new Uint8Array(values).buffer;
@@ -119,4 +120,21 @@ test("what may be chosen is read with care", () => {
   expect(wire.rangeOf(settings({ video_crf: { min: 25, max: 25, default: 25 } }), "video_crf")).toBeNull();
   const names = ["jpeg", "h264enc-striped", "vp9enc", "nvh264enc", "x265enc", "rav1enc", "ownenc"];
   expect(names.map(wire.codecOf)).toEqual(["jpeg", "h264", "vp9", "h264", "h265", "av1", null]);
+});
+
+test("a line is trimmed, and what the host would refuse is not sent", () => {
+  expect(commandMessage("  xterm -e top ")).toBe("cmd,xterm -e top");
+  for (const line of ["", "  ", "a\0b", "é".repeat(2049)]) expect(commandMessage(line)).toBeNull();
+  expect(commandMessage("é".repeat(2048))).not.toBeNull();
+});
+
+test("what became of a line", () => {
+  const parse = (message: object) => wire.parseText(`system,${JSON.stringify(message)}`);
+  const done = { action: "command_done,echo a,b", status: 0, output: "a,b\n", cut: false };
+  expect(parse(done)).toEqual({ kind: "command", done: true, told: "echo a,b", output: "a,b\n" });
+  const failed = { action: "command_error,x: exit status 3", status: 3, output: "oops", cut: true };
+  expect(parse(failed)).toEqual({ kind: "command", done: false, told: "x: exit status 3", output: "oops…" });
+  // 2.1.0 says no more than this.
+  expect(parse({ action: "command_done,x" })).toEqual({ kind: "command", done: true, told: "x", output: "" });
+  expect(parse({ action: "command_other,x" })).toBeNull();
 });
