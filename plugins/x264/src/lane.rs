@@ -7,8 +7,10 @@ use crate::{
     coder::{Coder, CoderError, Unit},
     picture::Picture,
     planes::{ConvertError, Planes},
+    polish::{self, Polish},
     quantiser::Quantiser,
     settings::{Rate, Settings},
+    tempo::Tempo,
 };
 
 /// So few changed macroblocks (a letter, a cursor) get the quality of content at rest at once: that costs less than a
@@ -42,8 +44,8 @@ struct Way {
     /// The frame that it is predicted from, if not the one before.
     reference: Option<u64>,
     frame_id: u64,
-    /// What follows, if it leaves something to do.
-    polish: Option<Polish>,
+    /// What it is a part of that makes content at rest finer, with its bits.
+    polish: Option<(Polish, u64)>,
 }
 
 /// What is asked of a picture.
@@ -68,26 +70,6 @@ struct Rest {
     qp: u32,
 }
 
-/// Bytes that pictures at rest of one content may take together, per macroblock, where the bit rate is named: nearly what a
-/// picture without loss takes of text.
-const POLISH: u64 = 64;
-
-/// Content at rest whose quality the bit rate names: it is coded again and again, and becomes better each time.
-#[derive(Clone, Copy, Debug)]
-struct Polish {
-    /// When the next picture is due, nanoseconds.
-    at_ns: u64,
-    /// Bytes that are left for it.
-    left: u64,
-}
-
-impl Polish {
-    /// What follows a picture of so many bytes. Next to none say that it is as good as it gets.
-    fn after(self, bytes: u64, blocks: u32) -> Option<Self> {
-        (bytes * 8 > u64::from(blocks) && bytes < self.left).then(|| Self { left: self.left - bytes, ..self })
-    }
-}
-
 /// A stripe.
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -99,6 +81,7 @@ pub(crate) struct Lane {
     quantiser: Quantiser,
     rest: Option<Rest>,
     polish: Option<Polish>,
+    tempo: Tempo,
     /// A picture was coded; before that there is nothing to predict from.
     started: bool,
     /// The quality changed: it is coded again, whatever changed.
@@ -118,6 +101,7 @@ impl Lane {
             quantiser: Quantiser::default(),
             rest: None,
             polish: None,
+            tempo: Tempo::default(),
             started: false,
             stale: false,
             converting: Duration::ZERO,
@@ -198,20 +182,31 @@ impl Lane {
             return Ok((None, 0));
         }
         let share = settings.rate.share(self.height, settings.height);
-        self.coder.set_rate(share.paced(settings.fps, self.coder.fps()))?;
+        let news = changed > 0 || key || self.stale;
+        if news || reference.is_none() {
+            let fps = self.tempo.beat(turn.now_ns, settings.fps);
+            self.coder.set_rate(share.paced(fps, self.coder.fps()))?;
+        }
         self.coder.set_search(work.scrolled.filter(|_| !key))?;
         let way = Way { key, reference, frame_id: turn.frame_id, polish: None };
+        let little = !key && changed <= FEW;
         let Rate::Quality { crf } = share else {
-            if changed > 0 || key || self.stale {
-                self.polish = settings.refine_crf.map(|_| Polish {
-                    at_ns: turn.now_ns.saturating_add(settings.refine_delay_ns),
-                    left: u64::from(self.blocks.count()) * POLISH,
-                });
+            let at_ns =
+                turn.now_ns.saturating_add(if news { settings.refine_delay_ns } else { polish::APART_NS });
+            let blocks = self.blocks.count();
+            let polish = match self.polish {
+                // What is coded for those who missed something may be coarser than what was there.
+                Some(before) if !news => before.resume(at_ns, false),
+                Some(before) if little && !self.stale => before.resume(at_ns, true),
+                None if little && news && !self.stale => Polish::briefly(at_ns, blocks),
+                _ => Polish::begin(at_ns, blocks),
+            };
+            if news || reference.is_some() {
+                self.polish = settings.refine_crf.map(|_| polish);
             }
             return self.code(None, None, way).map(|unit| (Some(unit), changed));
         };
         let fine = settings.fine(crf);
-        let little = !key && changed <= FEW;
         let due = self.rest.is_none_or(|rest| rest.at_ns <= turn.now_ns);
         if work.rest || little && due {
             self.rest = None;
@@ -236,10 +231,15 @@ impl Lane {
         let Rate::Quality { crf } = settings.rate else {
             let Some(polish) = self.polish.take() else { return Ok(None) };
             let share = settings.rate.share(self.height, settings.height);
-            self.coder.set_rate(share.paced(settings.fps, self.coder.fps()))?;
+            self.tempo.rest();
+            // At a frame rate below, each has the bits of one frame.
             let period_ns = u64::from(settings.fps.1) * 1_000_000_000 / u64::from(settings.fps.0.max(1));
-            let next = Polish { at_ns: turn.now_ns.saturating_add(period_ns), ..polish };
-            return self.code(None, None, Way { polish: Some(next), ..way }).map(Some);
+            let apart_ns = period_ns.max(polish::APART_NS);
+            let fps = (1_000_000, u32::try_from(apart_ns / 1000).unwrap_or(u32::MAX));
+            self.coder.set_rate(share.paced(fps, self.coder.fps()))?;
+            let next = polish.at(turn.now_ns.saturating_add(apart_ns));
+            let budget = u64::from(share.kbps()) * apart_ns / 1_000_000;
+            return self.code(None, None, Way { polish: Some((next, budget)), ..way }).map(Some);
         };
         let fine = settings.fine(crf);
         // Otherwise, what was sent is as good as it gets.
@@ -257,8 +257,8 @@ impl Lane {
         let unit = self.coder.encode(&self.planes, constant, qp, way.key, way.frame_id)?;
         self.blocks.settle();
         (self.started, self.stale) = (true, false);
-        if let Some(polish) = way.polish {
-            self.polish = polish.after(unit.bytes.len() as u64, self.blocks.count());
+        if let Some((polish, budget)) = way.polish {
+            self.polish = polish.after(unit.bytes.len() as u64, self.blocks.count(), budget);
         }
         // Bytes for what others missed say nothing of the content.
         if let (Some(crf), Some(qp), false, None) = (crf, qp, unit.key, way.reference) {

@@ -13,7 +13,9 @@
 //! - **No lookahead, no reordering**: each frame leaves before the next one comes.
 //! - **Pictures are remembered** (`memory.rs`), so that a client that missed some can go on with one that is predicted from
 //!   what it has, and numbered so that its decoder can tell (`numbers.rs`).
-//! - **Content at rest** is repeated in a better quality, and costs nothing afterwards.
+//! - **Content at rest** is repeated in a better quality, and costs nothing afterwards; where a bit rate is named, in a few
+//!   pictures (`polish.rs`).
+//! - **A bit rate is one of time** and not of frames (`tempo.rs`), however often content changes.
 
 mod blocks;
 mod coder;
@@ -26,9 +28,11 @@ mod numbers;
 mod picture;
 mod planes;
 mod plugin;
+mod polish;
 mod quantiser;
 mod scroll;
 mod settings;
+mod tempo;
 
 pub use blocks::Area;
 pub use coder::CoderError;

@@ -71,6 +71,14 @@ impl Rate {
         }
     }
 
+    /// The target, kbit/s; 0 for a constant quality.
+    pub(crate) fn kbps(self) -> u32 {
+        match self {
+            Self::Quality { .. } => 0,
+            Self::Bits { kbps, .. } => kbps,
+        }
+    }
+
     /// The rate that gives each frame at `real` frames per second its bytes, for somebody who counts with `counted`;
     /// both numerator and denominator.
     pub(crate) fn paced(self, real: (u32, u32), counted: (u32, u32)) -> Self {

@@ -80,6 +80,27 @@ fn a_bit_rate_is_kept() {
 }
 
 #[test]
+fn a_bit_rate_is_one_of_time_and_not_of_frames() {
+    let rate = Rate::Bits { kbps: 1000, max_kbps: 0, buffer_ms: 0 };
+    let found = |apart_ms: u64| {
+        let mut stream = Stream::silent(Settings { rate, ..settings(HEIGHT, false) });
+        let frames = 3000 / apart_ms;
+        let mut bytes = 0;
+        for step in 0..2 * frames {
+            stream.now += (apart_ms - 16) * 1_000_000;
+            let (packets, _) = stream.submit(&stream::noise(step as u32, 4), None, Order::Changes);
+            if step >= frames {
+                bytes += packets.iter().map(|packet| packet.bytes.len()).sum::<usize>();
+            }
+        }
+        bytes * 8 / 3000
+    };
+    let kbps = [17, 33, 45, 200].map(found);
+    assert!(kbps[..3].iter().all(|kbps| (750..1200).contains(kbps)), "{kbps:?}");
+    assert!(kbps[3] < 400, "what is far apart is no larger: {kbps:?}");
+}
+
+#[test]
 fn impossible_settings_are_refused_with_the_reason() {
     let wide = Settings { width: 40_000, ..settings(HEIGHT, false) };
     assert!(Encoder::new(wide).unwrap_err().to_string().contains("x264-open"));
