@@ -24,7 +24,7 @@ use crate::{
     basket::Basket,
     farewell::{Farewells, UNENDED},
     making::HUNG,
-    polish::Polish,
+    polish::{Allowance, Polish},
 };
 
 /// How long an encoder may take for one frame before it counts as hung.
@@ -268,8 +268,12 @@ impl Encoding {
         }
         let settings = self.instance.settings();
         let blocks = u64::from(settings.width.div_ceil(16)) * u64::from(settings.height.div_ceil(16));
+        if !again {
+            return Some(self.polish.begin(blocks));
+        }
         let period = Duration::from_secs(settings.fps.1.into()) / settings.fps.0.max(1);
-        if again { self.polish.next(bytes, blocks, period) } else { Some(self.polish.begin(blocks)) }
+        let kbps = self.bitrate().unwrap_or(settings.bitrate_kbps);
+        self.polish.next(bytes, &Allowance { blocks, kbps, period })
     }
 
     /// Packets of it stand alone, so that a whole picture costs no more than any other frame.
