@@ -19,6 +19,8 @@ const BUFFER_PAUSE: Duration = Duration::from_millis(2);
 pub(crate) enum Reason {
     Damage,
     Refine,
+    /// Somebody missed the newest frames of what rests.
+    Anchor,
     Keyframe,
     /// The picture is to have another quality.
     Quality,
@@ -63,10 +65,12 @@ impl Video {
         run: &mut Run,
         encoding: &mut Encoding,
     ) -> Result<Option<Ended>, PluginError> {
-        let refine = run.reason == Some(Reason::Refine) && run.last.is_some() && !run.keyframe && !run.whole;
-        self.stream.encode_started();
         let began = Instant::now();
-        if !refine {
+        let rests = !run.keyframe && !run.whole;
+        let repeats = matches!(run.reason, Some(Reason::Refine | Reason::Anchor)) && run.last.is_some();
+        let (grabs, helps) = (!repeats || !rests, run.reason == Some(Reason::Anchor));
+        self.stream.encode_started();
+        if grabs {
             run.last = None;
             match run.grab() {
                 Ok(frame) => run.last = frame,
@@ -86,7 +90,13 @@ impl Video {
             self.orders.rest(BUFFER_PAUSE);
             return Ok(None);
         };
-        let damaged_at = if refine { None } else { run.damaged_at.take() };
+        // Damage may turn out to be none, and then must not cost what rests its better quality.
+        let refine = rests && (!grabs || frame.damage().is_empty());
+        let damaged_at = if grabs { run.damaged_at.take() } else { None };
+        if refine && !helps && run.refine_at.is_none_or(|at| at > began) {
+            self.stream.encode_finished(Vec::new(), true);
+            return Ok(None);
+        }
         // Who does not refine by itself is to take what rests for news.
         let polish = refine && encoding.polishes();
         let frame = match refine {
@@ -95,10 +105,6 @@ impl Video {
             false if run.whole => frame.clone().with_damage(Damage::Full),
             false => frame.clone(),
         };
-        if !refine && !run.keyframe && frame.damage().is_empty() {
-            self.stream.encode_finished(Vec::new(), true);
-            return Ok(None);
-        }
         self.turns.take(Instant::now(), self.settings.framerate);
         if let Err(error) = encoding.steer(grabbed, self.stream.lead_wait(), self.stream.lead_estimate()) {
             self.stream.encode_finished(Vec::new(), false);
@@ -107,11 +113,11 @@ impl Video {
         self.figures.limits(encoding.bitrate());
         self.figures.looks(encoding.quality());
         self.frame_id += 1;
-        let known_frame_id =
-            if run.keyframe || refine { None } else { self.stream.known_frame(self.frame_id - 1) };
+        let known_frame_id = if run.keyframe { None } else { self.stream.known_frame(self.frame_id - 1) };
         let options = SubmitOptions {
             keyframe: run.keyframe,
-            refine: refine && !polish,
+            // For those who missed something, content at rest is coded like any other.
+            refine: refine && !polish && known_frame_id.is_none(),
             known_frame_id,
             ..SubmitOptions::default()
         };
@@ -127,7 +133,7 @@ impl Video {
                 self.figures.encoded(nanos(grabbed, done), encoded.packets.len() as u64, bytes, refine);
                 let convert = encoded.convert_ns.map(Duration::from_nanos);
                 let damage = damaged_at.map(|at| began.saturating_duration_since(at));
-                self.measure(done, damage, (!refine).then_some(grabbed - began), convert, done - grabbed);
+                self.measure(done, damage, grabs.then_some(grabbed - began), convert, done - grabbed);
                 if encoded.packets.iter().any(|packet| packet.info.is_key()) {
                     self.figures.keyed();
                 }

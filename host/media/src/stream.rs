@@ -44,6 +44,15 @@ const HURRY_INTERVAL: Duration = Duration::from_millis(100);
 /// How long an application may take to answer to input, for its answer to be shown at once.
 const REACTION: Duration = Duration::from_millis(80);
 
+/// A frame for those who cannot go on with what there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Help {
+    /// One that is predicted from what they have.
+    Anchor,
+    /// One that stands alone.
+    Keyframe,
+}
+
 /// One stream: its clients, the newest packet of each stripe, and who may get what.
 pub struct Stream {
     state: Mutex<State>,
@@ -273,15 +282,16 @@ impl Stream {
         self.deliver(&mut state, now);
     }
 
-    /// True when a keyframe is to be made now, because a client cannot go on without one; it then counts as made.
-    pub(crate) fn takes_keyframe(&self) -> bool {
+    /// What is to be made now because a client cannot go on without it; a key frame then counts as made.
+    pub(crate) fn takes_help(&self) -> Option<Help> {
         let now = Instant::now();
         let mut state = self.lock();
-        let due = state.fan.keyframe_due(now).is_some_and(|due| due <= now);
-        if due {
-            state.fan.keyframe_asked(now);
+        state.fan.keyframe_due(now).filter(|due| *due <= now)?;
+        if state.fan.anchor_does(now) {
+            return Some(Help::Anchor);
         }
-        due
+        state.fan.keyframe_asked(now);
+        Some(Help::Keyframe)
     }
 
     /// How much longer than at best packets are on the way to the lead, see [`FanOut::lead_wait`].

@@ -26,6 +26,7 @@ use crate::{
     making::Making,
     orders::Orders,
     shot::{Reason, Run},
+    stream::Help,
     turns::Turns,
 };
 
@@ -309,7 +310,7 @@ impl Video {
                 self.stream.pause(Some(self.turns.next()), |_| orders.pending());
                 continue;
             }
-            if reason == Reason::Refine {
+            if matches!(reason, Reason::Refine | Reason::Anchor) {
                 // While a client's turn was awaited, something may have changed after all.
                 match run.capture.wait(Some(Duration::ZERO))? {
                     CaptureSignal::Damage => run.damaged(),
@@ -323,14 +324,22 @@ impl Video {
         }
     }
 
-    /// Asks for a keyframe when a client cannot go on without one. Encoders whose packets stand alone never need it: the
-    /// fan-out has everything.
+    /// Asks for a keyframe when a client cannot go on without one, or for less where that does. Encoders whose packets stand
+    /// alone never need it: the fan-out has everything.
     fn serve_newcomers(&self, run: &mut Run) {
-        if !run.keyframe && self.stream.takes_keyframe() {
-            run.keyframe = true;
-            run.reason = Some(Reason::Keyframe);
-            self.stream.damaged();
+        if run.keyframe {
+            return;
         }
+        match self.stream.takes_help() {
+            Some(Help::Keyframe) => {
+                run.keyframe = true;
+                run.reason = Some(Reason::Keyframe);
+            }
+            // What comes next is predicted from what it has.
+            Some(Help::Anchor) if run.reason.is_none() => run.reason = Some(Reason::Anchor),
+            Some(Help::Anchor) | None => return,
+        }
+        self.stream.damaged();
     }
 
     /// Waits for damage, the time to refine, a client's turn, or the time to blame what does not end.
@@ -350,7 +359,8 @@ impl Video {
             }
             CaptureSignal::Nothing => {
                 self.stream.pump();
-                if run.refine_at.take_if(|at| *at <= Instant::now()).is_some() {
+                // It stays due until a frame is encoded: what looks like damage may be none.
+                if run.refine_at.is_some_and(|at| at <= Instant::now()) {
                     run.reason = Some(Reason::Refine);
                     self.stream.damaged();
                 }

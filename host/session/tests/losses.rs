@@ -133,6 +133,48 @@ fn a_viewer_that_always_loses_frames_is_served_ever_more_rarely() {
     assert!(frame(&mut fan, now + 34 * MS).1, "served at once");
 }
 
+#[test]
+fn who_missed_the_newest_frames_of_what_rests_gets_no_key_frame_unless_nothing_else_does() {
+    let start = Instant::now();
+    let mut fan = fan();
+    fan.set_anchors(true);
+    encode(&mut fan, start, 1, Needs::Nothing);
+    deliver(&mut fan, start, &[LEAD, VIEWER]);
+    for id in [2, 3] {
+        let now = start + u32::from(id) * 100 * MS;
+        encode(&mut fan, now, id, Needs::Before);
+        deliver(&mut fan, now, &[LEAD, VIEWER]);
+    }
+    // Its decoder drops the last frame; nothing follows.
+    let mut now = start + Duration::from_secs(2);
+    fan.lose(VIEWER, Some(3));
+    assert_eq!(fan.keyframe_due(now), Some(now));
+    assert!(fan.anchor_does(now));
+    assert_eq!(fan.known_frame(now), Some(2));
+    encode(&mut fan, now, 4, Needs::Frame(2));
+    let sent = deliver(&mut fan, now, &[LEAD, VIEWER]);
+    assert!(sent.iter().any(|(client, batch)| *client == VIEWER && batch.frame_id == 4), "{sent:?}");
+    assert_eq!(fan.keyframe_due(now), None);
+    // The next time the encoder has forgotten what it had: nothing comes of that.
+    now += Duration::from_secs(2);
+    fan.lose(VIEWER, Some(4));
+    assert!(fan.anchor_does(now));
+    assert!(fan.known_frame(now).is_some());
+    fan.encode_started(now);
+    fan.encode_finished(now, true);
+    now += Duration::from_secs(2);
+    assert!(!fan.anchor_does(now), "tried already");
+    assert_eq!(fan.keyframe_due(now), Some(now));
+    fan.keyframe_asked(now);
+    encode(&mut fan, now, 5, Needs::Nothing);
+    let sent = deliver(&mut fan, now, &[LEAD, VIEWER]);
+    assert!(sent.iter().any(|(client, batch)| *client == VIEWER && batch.frame_id == 5), "{sent:?}");
+    // Without a picture of its own it needs a key frame.
+    now += Duration::from_secs(2);
+    fan.lose(VIEWER, None);
+    assert!(!fan.anchor_does(now) && fan.keyframe_due(now).is_some());
+}
+
 /// A viewer that asks for a key frame after each one that it got; how many it gets in a minute.
 fn keyframes_in_a_minute(reports: bool) -> usize {
     let start = Instant::now();

@@ -316,6 +316,15 @@ impl<C: Ord + Copy, P: Clone> FanOut<C, P> {
         self.lost(now).filter_map(due).min()
     }
 
+    /// Whether those for whom a key frame is due merely missed the newest frames of content that rests now: then one that is
+    /// predicted from what they have does ([`FanOut::known_frame`]), and nobody's picture begins anew. Tried once for each.
+    pub fn anchor_does(&self, now: Instant) -> bool {
+        let apart = self.anchored.is_none_or(|at| now >= at + ANCHOR_INTERVAL);
+        let mut due = self.lost(now).filter(|m| m.pacer.can_take(now)).peekable();
+        let does = |m: &Member| self.known_to(m).is_some_and(|(_, known)| m.tried != Some(known));
+        apart && due.peek().is_some() && due.all(|m| does(m) && m.may_anchor(now))
+    }
+
     /// A key frame is asked for: clients whose turn it is are counted as its cause.
     pub fn keyframe_asked(&mut self, now: Instant) {
         let (cache, hastes) = (&self.cache, self.hastes(now));

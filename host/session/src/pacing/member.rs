@@ -27,6 +27,8 @@ pub(super) struct Member {
     lost: bool,
     /// The newest batch that had every stripe of the picture standing alone.
     key: Option<u16>,
+    /// What it had when a frame was to be predicted from that for it, of which it has got nothing since.
+    pub(super) tried: Option<u16>,
 }
 
 impl Member {
@@ -48,6 +50,7 @@ impl Member {
             losses,
             lost: false,
             key: None,
+            tried: None,
         }
     }
 
@@ -73,7 +76,7 @@ impl Member {
     ) -> Option<Batch<P>> {
         let bounds = self.bounds(hastes);
         let batch = cache.take(&mut self.view, bounds)?;
-        self.lost = false;
+        (self.lost, self.tried) = (false, None);
         let alone = batch.packets.iter().filter(|packet| packet.needs == Needs::Nothing).count();
         // Ids wrap: one that comes again is another batch.
         self.key.take_if(|key| *key == batch.frame_id);
@@ -105,6 +108,7 @@ impl Member {
 
     /// The next frame is predicted from an older one, also for its sake.
     pub(super) fn anchored(&mut self, now: Instant) {
+        self.tried = self.view.known();
         if self.lost {
             self.losses.used(now);
         }
