@@ -9,6 +9,7 @@
 //!
 //! Every instance is Send. Create it on a control thread, move it to its media thread, drop it there.
 
+mod arm;
 mod audio;
 mod audio_caps;
 mod audio_capture;

@@ -1,4 +1,4 @@
-//! Displays, cursors, input, gamepads and RTC configurations: what comes back is checked, what goes over is right.
+//! Displays, cursors, input and gamepads: what comes back is checked, what goes over is right.
 #![allow(unsafe_code)] // fake plugins speak the bare ABI
 
 mod instance_fakes;
@@ -10,15 +10,14 @@ use instance_fakes::{create, destroy, fake, note, notes, say};
 use selkies_plugin_abi::{self as abi, Instance, Status, Str};
 use selkies_plugin_host::{
     CursorInstance, DisplayInstance, DisplayRequest, FaultDetail, FaultOrigin, GamepadInstance, HostServices,
-    InputAction, InputEvent, InputInstance, Origin, Plugin, PluginError, RtcConfigInstance, RtcConfigRequest,
-    Tables, TouchPhase,
+    InputAction, InputEvent, InputInstance, Origin, Plugin, PluginError, Tables, TouchPhase,
 };
 
 const PLUGIN: &str = "test.desktop";
 
 fn origin<'a>(services: &'a HostServices, act: &'a str) -> Origin<'a> {
     static FAKES: LazyLock<Plugin> = LazyLock::new(|| {
-        let tables = Tables::default().with(&DISPLAY).with(&CURSOR).with(&INPUT).with(&PADS).with(&RTC);
+        let tables = Tables::default().with(&DISPLAY).with(&CURSOR).with(&INPUT).with(&PADS);
         Plugin::linked(PLUGIN, tables)
     });
     notes();
@@ -346,68 +345,4 @@ fn rumbles_are_checked() {
         assert_eq!(pads.inject(&[]).map_err(|error| error.origin), Ok(()), "nothing is called");
         assert_eq!(pads.unplug(0).unwrap_err().origin, FaultOrigin::Poisoned, "{act}");
     }
-}
-
-static RTC: abi::RtcConfigV1 = abi::RtcConfigV1 {
-    struct_size: size_of::<abi::RtcConfigV1>() as u32,
-    reserved: 0,
-    create: Some(create),
-    destroy: Some(destroy),
-    fetch: Some(fetch),
-    wait: Some(rtc_wait),
-    wake: Some(wake),
-};
-
-unsafe extern "C" fn fetch(
-    instance: *mut Instance,
-    request: *const abi::RtcConfigRequest,
-    sink: *const abi::TextSink,
-) -> Status {
-    // SAFETY: request and sink of the host.
-    unsafe {
-        let (ctx, emit) = ((*sink).ctx, (*sink).emit.unwrap());
-        note(format!("{} {} {}", text((*request).user), text((*request).protocol), (*request).tls));
-        let good = Str::new("{\"lifetimeDuration\":\"60s\",\"iceServers\":[]}");
-        let long = format!("{{\"iceServers\":[],\"x\":\"{}\"}}", "x".repeat(65536));
-        match act(instance) {
-            "none" => {}
-            "json" => emit(ctx, Str::new("{\"iceServers\":[")),
-            "shape" => emit(ctx, Str::new("{\"iceServers\":{}}")),
-            "long" => emit(ctx, Str::new(&long)),
-            "null" => emit(ctx, Str { ptr: std::ptr::null(), len: 3 }),
-            "twice" => {
-                emit(ctx, good);
-                emit(ctx, good);
-            }
-            "fails" => {
-                let status = abi::failure(abi::CLASS_RETRY, abi::DETAIL_IO);
-                return say(&fake(instance).view, status, "turn-rest:8008 does not answer");
-            }
-            _ => emit(ctx, good),
-        }
-    }
-    0
-}
-
-unsafe extern "C" fn rtc_wait(_: *mut Instance, timeout_ns: u64) -> Status {
-    if timeout_ns == 0 { abi::NOTHING } else { 0 }
-}
-
-#[test]
-fn rtc_configurations_are_checked() {
-    let services = HostServices::default();
-    let open = |act| RtcConfigInstance::create(&origin(&services, act)).unwrap();
-    let request = RtcConfigRequest { user: "ann".into(), tls: true, tcp: false, deadline_ns: 1 };
-    let mut source = open("good");
-    assert_eq!(source.fetch(&request).unwrap(), "{\"lifetimeDuration\":\"60s\",\"iceServers\":[]}");
-    assert_eq!(notes(), ["ann udp 1"]);
-    assert!(source.wait(None).unwrap() && !source.wait(Some(Duration::ZERO)).unwrap());
-    for act in ["none", "json", "shape", "long", "null"] {
-        assert_eq!(open(act).fetch(&request).unwrap_err().origin, FaultOrigin::Contract, "{act}");
-    }
-    let before = services.misbehaviours(PLUGIN);
-    assert!(open("twice").fetch(&request).is_ok());
-    assert_eq!(services.misbehaviours(PLUGIN), before + 1);
-    let error = open("fails").fetch(&request).unwrap_err();
-    assert_eq!((error.text.as_str(), error.detail), ("turn-rest:8008 does not answer", FaultDetail::Io));
 }

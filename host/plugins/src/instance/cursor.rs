@@ -1,19 +1,15 @@
 //! `selkies.cursor/1`.
 
-use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::time::Duration;
 
 use selkies_plugin_abi::{CursorImage, CursorV1, Instance, MAX_CURSOR_EDGE, Status};
 use serde::{Deserialize, Serialize};
 
+use super::arm::{Arm, Gated};
 use super::core::{Core, is_nothing, required, sized_table, timeout_ns};
 use super::wake::{WakeGate, Waker};
-use super::{Origin, PluginError, capture};
-use crate::child::{
-    Remote, RemoteWake,
-    wire::{Create, Reply, Task},
-};
+use super::{Origin, PluginError};
+use crate::child::wire::{Create, Reply, Task};
 use crate::services::{Role, foreign_slice};
 use crate::size::size_field;
 
@@ -39,14 +35,7 @@ pub struct CursorShape {
 /// A source of pointer shapes.
 #[derive(Debug)]
 pub struct CursorInstance {
-    arm: Arm,
-}
-
-/// Where it runs.
-#[derive(Debug)]
-enum Arm {
-    Here(Here),
-    Child { remote: Box<Remote>, wake: Arc<RemoteWake> },
+    arm: Arm<Here>,
 }
 
 #[derive(Debug)]
@@ -62,12 +51,8 @@ impl CursorInstance {
     /// # Errors
     /// [`PluginError`] when the plugin has no such table, or an incomplete one, or fails.
     pub fn create(origin: &Origin<'_>) -> Result<Self, PluginError> {
-        if let Some(child) = origin.plugin.child() {
-            let (services, config) = (origin.services, origin.config_json);
-            let (wake, event) = capture::wake(origin, child, "cursor.create")?;
-            let event = [event.as_fd()];
-            let remote = Remote::create(services, child, config, Create::Cursor, &event, "cursor.create")?;
-            return Ok(Self { arm: Arm::Child { remote: Box::new(remote), wake } });
+        if let Some(arm) = Arm::in_child(origin, Create::Cursor, "cursor.create")? {
+            return Ok(Self { arm });
         }
         let plugin = origin.plugin.id();
         let table: &CursorV1 = origin.plugin.table("cursor")?;
@@ -102,10 +87,13 @@ impl CursorInstance {
     /// A handle that ends a wait from any thread.
     #[must_use]
     pub fn waker(&self) -> Waker {
-        match &self.arm {
-            Arm::Here(here) => here.gate.waker(),
-            Arm::Child { wake, .. } => Waker::of_child(wake),
-        }
+        self.arm.waker()
+    }
+}
+
+impl Gated for Here {
+    fn gate(&self) -> &WakeGate {
+        &self.gate
     }
 }
 

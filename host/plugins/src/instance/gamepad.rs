@@ -1,7 +1,5 @@
 //! `selkies.gamepad/1`.
 
-use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::time::Duration;
 
 use selkies_plugin_abi::{
@@ -10,13 +8,11 @@ use selkies_plugin_abi::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::arm::{Arm, Gated};
 use super::core::{Core, is_nothing, required, sized_table, timeout_ns};
 use super::wake::{WakeGate, Waker};
-use super::{FaultClass, FaultDetail, Origin, PluginError, capture};
-use crate::child::{
-    Remote, RemoteWake,
-    wire::{Create, Reply, Task},
-};
+use super::{FaultClass, FaultDetail, Origin, PluginError};
+use crate::child::wire::{Create, Reply, Task};
 use crate::services::Role;
 use crate::size::{count_field, size_field};
 
@@ -111,14 +107,7 @@ pub struct GamepadRumble {
 /// A way by which programs of the desktop see gamepads.
 #[derive(Debug)]
 pub struct GamepadInstance {
-    arm: Arm,
-}
-
-/// Where it runs.
-#[derive(Debug)]
-enum Arm {
-    Here(Here),
-    Child { remote: Box<Remote>, wake: Arc<RemoteWake> },
+    arm: Arm<Here>,
 }
 
 #[derive(Debug)]
@@ -137,12 +126,8 @@ impl GamepadInstance {
     /// # Errors
     /// [`PluginError`] when the plugin has no such table, or an incomplete one, or this machine no such way.
     pub fn create(origin: &Origin<'_>) -> Result<Self, PluginError> {
-        if let Some(child) = origin.plugin.child() {
-            let (services, config) = (origin.services, origin.config_json);
-            let (wake, event) = capture::wake(origin, child, "gamepad.create")?;
-            let event = [event.as_fd()];
-            let remote = Remote::create(services, child, config, Create::Gamepad, &event, "gamepad.create")?;
-            return Ok(Self { arm: Arm::Child { remote: Box::new(remote), wake } });
+        if let Some(arm) = Arm::in_child(origin, Create::Gamepad, "gamepad.create")? {
+            return Ok(Self { arm });
         }
         let plugin = origin.plugin.id();
         let table: &GamepadV1 = origin.plugin.table("gamepad")?;
@@ -230,10 +215,7 @@ impl GamepadInstance {
     /// A handle that ends a wait from any thread.
     #[must_use]
     pub fn waker(&self) -> Waker {
-        match &self.arm {
-            Arm::Here(here) => here.gate.waker(),
-            Arm::Child { wake, .. } => Waker::of_child(wake),
-        }
+        self.arm.waker()
     }
 
     /// The caller's mistake, if there is one.
@@ -283,6 +265,12 @@ impl GamepadEvent {
             timestamp_ns: self.received_ns,
             reserved: [0; 2],
         }
+    }
+}
+
+impl Gated for Here {
+    fn gate(&self) -> &WakeGate {
+        &self.gate
     }
 }
 

@@ -1,21 +1,17 @@
 //! `selkies.rtc-config/1`.
 
 use core::ffi::c_void;
-use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::time::Duration;
 
 use selkies_plugin_abi::{self as abi, Instance, MAX_RTC_CONFIG_BYTES, RtcConfigV1, Status, Str, TextSink};
 use serde::{Deserialize, Serialize};
 
+use super::arm::{Arm, Gated};
 use super::collector::{collect, deliver};
 use super::core::{Core, is_nothing, required, sized_table, timeout_ns};
 use super::wake::{WakeGate, Waker};
-use super::{Origin, PluginError, capture};
-use crate::child::{
-    Remote, RemoteWake,
-    wire::{Create, Reply, Task},
-};
+use super::{Origin, PluginError};
+use crate::child::wire::{Create, Reply, Task};
 use crate::services::{Role, foreign_text, guarded, now_ns};
 use crate::size::size_field;
 
@@ -35,14 +31,7 @@ pub struct RtcConfigRequest {
 /// A source of ICE servers and their credentials.
 #[derive(Debug)]
 pub struct RtcConfigInstance {
-    arm: Arm,
-}
-
-/// Where it runs.
-#[derive(Debug)]
-enum Arm {
-    Here(Here),
-    Child { remote: Box<Remote>, wake: Arc<RemoteWake> },
+    arm: Arm<Here>,
 }
 
 #[derive(Debug)]
@@ -59,13 +48,8 @@ impl RtcConfigInstance {
     /// # Errors
     /// [`PluginError`] when the plugin has no such table, or an incomplete one, or fails.
     pub fn create(origin: &Origin<'_>) -> Result<Self, PluginError> {
-        if let Some(child) = origin.plugin.child() {
-            let (services, config) = (origin.services, origin.config_json);
-            let (wake, event) = capture::wake(origin, child, "rtc-config.create")?;
-            let event = [event.as_fd()];
-            let what = Create::RtcConfig;
-            let remote = Remote::create(services, child, config, what, &event, "rtc-config.create")?;
-            return Ok(Self { arm: Arm::Child { remote: Box::new(remote), wake } });
+        if let Some(arm) = Arm::in_child(origin, Create::RtcConfig, "rtc-config.create")? {
+            return Ok(Self { arm });
         }
         let plugin = origin.plugin.id();
         let table: &RtcConfigV1 = origin.plugin.table("rtc-config")?;
@@ -121,10 +105,13 @@ impl RtcConfigInstance {
     /// A handle that ends a wait from any thread.
     #[must_use]
     pub fn waker(&self) -> Waker {
-        match &self.arm {
-            Arm::Here(here) => here.gate.waker(),
-            Arm::Child { wake, .. } => Waker::of_child(wake),
-        }
+        self.arm.waker()
+    }
+}
+
+impl Gated for Here {
+    fn gate(&self) -> &WakeGate {
+        &self.gate
     }
 }
 
