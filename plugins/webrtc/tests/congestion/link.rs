@@ -30,6 +30,8 @@ pub(crate) struct Link {
     pub(crate) unheard: f64,
     /// What the encoder makes at most, bit/s.
     pub(crate) demand: f64,
+    /// Share of the estimate that is sent, headers included; the host keeps some for what is sent again.
+    pub(crate) share: f64,
 }
 
 impl Link {
@@ -45,6 +47,7 @@ impl Link {
             gaps: Vec::new(),
             unheard: 0.0,
             demand: f64::MAX,
+            share: 1.0,
         }
     }
 
@@ -166,7 +169,7 @@ pub(crate) fn run(link: Link, seconds: f64) -> Run {
         if now >= frame_at {
             frame_at += FRAME;
             if has_place {
-                let target = f64::from(controller.estimate_kbps()) * 1000.0;
+                let target = f64::from(controller.estimate_kbps()) * 1000.0 * link.share;
                 let mut bytes = target.min(link.demand) * FRAME / 8.0 * (0.8 + 0.4 * chance.next());
                 while bytes > 0.0 {
                     let size = bytes.min(MTU);

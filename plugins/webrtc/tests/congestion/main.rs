@@ -31,6 +31,17 @@ fn a_step_down_and_up_is_followed() {
 }
 
 #[test]
+fn a_path_is_used_again_within_three_seconds_by_who_takes_a_share_of_the_estimate() {
+    let rates = [(0.0, 10.0 * MBIT), (8.0, 2.0 * MBIT), (16.0, 10.0 * MBIT)];
+    let run = run(Link { share: 0.96, ..Link::steps(&rates) }, 24.0);
+    for (from, rate) in rates {
+        let steady = run.between(from + 3.0, from + 8.0);
+        let found = format!("{rate}: {:.3}, {:.1} ms", steady.utilisation(), steady.queue_ms(0.95));
+        assert!(steady.utilisation() > 0.9 && steady.queue_ms(0.95) < 60.0, "{found}");
+    }
+}
+
+#[test]
 fn the_long_queue_after_a_step_down_is_gone_within_a_second() {
     let run = run(Link::steps(&[(0.0, 10.0 * MBIT), (10.0, 2.0 * MBIT)]), 20.0);
     let later = run.between(11.0, 20.0);
