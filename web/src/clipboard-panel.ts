@@ -47,12 +47,13 @@ export class ClipboardPanel {
 
   /** What the desktop copied. */
   show(content: ClipboardContent, written: boolean): void {
-    const text = textOf(content);
+    const text = content.secret ? null : textOf(content);
     if (!written) {
       this.box.value = text?.slice(0, MAX_SHOWN) ?? "";
       this.whole = text !== null && text.length <= MAX_SHOWN;
     }
-    const what = text === null ? `A picture (${content.mime}, ${content.bytes.length} bytes)` : `${content.bytes.length} bytes of text`;
+    const picture = `A picture (${content.mime}, ${content.bytes.length} bytes)`;
+    const what = content.secret ? "A secret" : text === null ? picture : `${content.bytes.length} bytes of text`;
     this.note.textContent = `${what} from the desktop${written ? ", copied." : "."}`;
   }
 

@@ -4,16 +4,16 @@
 export interface ClipboardContent {
   mime: string;
   bytes: Uint8Array;
+  /** A password or the like of the desktop: neither shown nor kept. */
+  secret?: true;
 }
 
 /** Largest content either way, in bytes: the host's own limit. */
 export const MAX_CONTENT = 32 << 20;
-/** Raw bytes of one message over a WebSocket; the base64 of it is below the servers' limit of 1 MiB. */
-export const SOCKET_PART = 750 * 1024;
+/** Raw bytes of one message over a WebSocket: 64 KiB of base64, which input waits for at most. */
+export const SOCKET_PART = 48 * 1024;
 /** Raw bytes of one message over a data channel. */
 export const CHANNEL_PART = 24 * 1024;
-/** Most bytes over a data channel: browsers close one that holds more than 16 MiB unsent. */
-export const CHANNEL_CONTENT = 11 << 20;
 /** Bytes per call of btoa; a multiple of 3, so that the pieces need no padding. */
 const PIECE = 24 * 1024;
 
@@ -25,11 +25,14 @@ export type ClipboardText =
   | { part: "whole"; mime: string; base64: string }
   | { part: "start"; mime: string; total: number }
   | { part: "data"; base64: string }
-  | { part: "end" };
+  | { part: "end" }
+  /** The content that follows is a secret. */
+  | { part: "secret" };
 
 /** Answers null for what is no message about the clipboard, or a malformed one. */
 export function parseClipboard(text: string): ClipboardText | null {
   if (text === "clipboard_finish") return { part: "end" };
+  if (text === "clipboard_secret") return { part: "secret" };
   const [verb, rest] = split(text);
   if (verb === "clipboard") return { part: "whole", mime: TEXT, base64: rest };
   if (verb === "clipboard_data") return { part: "data", base64: rest };
@@ -50,25 +53,31 @@ export function plainMime(mime: string): string | null {
 
 /** Puts the parts of contents together. */
 export class ClipboardInbox {
-  private open: { mime: string; bytes: Uint8Array; at: number } | null = null;
+  private open: { content: ClipboardContent; at: number } | null = null;
+  /** What begins next is a secret. */
+  private secret = false;
 
   /** Answers a content when it is complete. */
   take(message: ClipboardText): ClipboardContent | null {
     switch (message.part) {
+      case "secret":
+        this.secret = true;
+        return null;
       case "whole": {
         const bytes = decode(message.base64);
-        return bytes && { mime: message.mime, bytes };
+        const content = this.begun(message.mime, bytes ?? new Uint8Array());
+        return bytes && content;
       }
       case "start":
-        this.open = { mime: message.mime, bytes: new Uint8Array(message.total), at: 0 };
+        this.open = { content: this.begun(message.mime, new Uint8Array(message.total)), at: 0 };
         return null;
       case "data": {
         const { open } = this;
         const part = open && decode(message.base64);
         // One that breaks its own promise is dropped.
-        if (!open || !part || open.at + part.length > open.bytes.length) this.open = null;
+        if (!open || !part || open.at + part.length > open.content.bytes.length) this.open = null;
         else {
-          open.bytes.set(part, open.at);
+          open.content.bytes.set(part, open.at);
           open.at += part.length;
         }
         return null;
@@ -76,7 +85,7 @@ export class ClipboardInbox {
       case "end": {
         const { open } = this;
         this.open = null;
-        return open && open.at === open.bytes.length ? { mime: open.mime, bytes: open.bytes } : null;
+        return open && open.at === open.content.bytes.length ? open.content : null;
       }
     }
   }
@@ -84,6 +93,13 @@ export class ClipboardInbox {
   /** Another connection: what was under way does not go on. */
   forget(): void {
     this.open = null;
+    this.secret = false;
+  }
+
+  private begun(mime: string, bytes: Uint8Array): ClipboardContent {
+    const { secret } = this;
+    this.secret = false;
+    return { mime, bytes, ...(secret ? { secret } : {}) };
   }
 }
 
@@ -106,6 +122,13 @@ export function* clipboardMessages({ mime, bytes }: ClipboardContent, part: numb
 export function sameContent(one: ClipboardContent | null, other: ClipboardContent | null): boolean {
   if (one === null || other === null || one.mime !== other.mime || one.bytes.length !== other.bytes.length) return false;
   return one.bytes.every((byte, at) => byte === other.bytes[at]);
+}
+
+/** A short name of a content, by which it is known again without being kept (FNV-1a, and its length). */
+export function fingerprint({ mime, bytes }: ClipboardContent): string {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return `${mime} ${bytes.length} ${hash >>> 0}`;
 }
 
 /** A text as content. */

@@ -1,7 +1,7 @@
 // The browser's clipboard and the desktop's. What browsers allow differs: all hand a page what its user pastes; only some
 // let it look by itself, after asking; and where nothing else goes, there is the text box of the panel.
 
-import { type ClipboardContent, MAX_CONTENT, plainMime, sameContent, textContent, textOf } from "./clipboard-wire";
+import { type ClipboardContent, fingerprint, MAX_CONTENT, plainMime, sameContent, textContent, textOf } from "./clipboard-wire";
 import type { ClipboardRules } from "./messages";
 
 /** The part of the browser's clipboard that is used; null functions where the browser has none (insecure pages). */
@@ -28,6 +28,10 @@ export class Clipboard {
   private rules: ClipboardRules | null = null;
   /** What both sides have, as far as this page knows. */
   private known: ClipboardContent | null = null;
+  /** Names the secret that both sides have; it is not kept. */
+  private secret: string | null = null;
+  /** The desktop may have lost it since: it is another connection. */
+  private unsure = false;
   /** What the browser did not take yet. */
   private waiting: ClipboardContent | null = null;
   private writing: Promise<void> = Promise.resolve();
@@ -41,6 +45,7 @@ export class Clipboard {
   allow(rules: ClipboardRules | null): void {
     this.rules = rules;
     if (!rules?.outward) this.waiting = null;
+    if (!rules) this.unsure = true;
   }
 
   /** Whether what the user pastes goes to the desktop first. */
@@ -50,7 +55,7 @@ export class Clipboard {
 
   /** The desktop copied. */
   async receive(content: ClipboardContent): Promise<void> {
-    this.known = content;
+    this.knows(content);
     this.events.show(content, false);
     if (this.rules?.seamless && this.rules.outward) await this.write(content);
   }
@@ -62,8 +67,8 @@ export class Clipboard {
 
   /** Writes what the desktop copied last, because the user said so; false where the browser does not let it. */
   async copy(): Promise<boolean> {
-    if (!this.known) return false;
-    return this.write(this.known);
+    const content = this.known ?? this.waiting;
+    return content !== null && this.write(content);
   }
 
   /** The user pasted this; answers whether the desktop is given it. */
@@ -71,17 +76,18 @@ export class Clipboard {
     const rules = this.rules;
     if (!rules?.inward || !data) return false;
     const text = data.getData("text/plain");
-    if (text !== "") return this.give(textContent(text));
+    if (text !== "") return this.give(textContent(text), this.unsure);
     const file = rules.binary ? [...data.files].find(({ type }) => plainMime(type) !== null) : undefined;
-    return file !== undefined && this.give(await contentOf(file));
+    return file !== undefined && this.give(await contentOf(file), this.unsure);
   }
 
-  /** Gives the desktop a text of the panel. */
-  give(content: ClipboardContent | null): boolean {
+  /** Gives the desktop a text of the panel; `again` even where it has it. */
+  give(content: ClipboardContent | null, again = false): boolean {
     if (!content || !this.rules?.inward || content.bytes.length === 0 || content.bytes.length > MAX_CONTENT) return false;
     this.waiting = null;
-    if (sameContent(content, this.known)) return true;
-    this.known = content;
+    const has = sameContent(content, this.known) || (this.secret !== null && fingerprint(content) === this.secret);
+    if (has && !again) return true;
+    this.knows(content);
     this.events.send(content);
     return true;
   }
@@ -98,6 +104,12 @@ export class Clipboard {
     } catch {
       // Refused, or the page is not looked at any more.
     }
+  }
+
+  private knows(content: ClipboardContent): void {
+    this.known = content.secret ? null : content;
+    this.secret = content.secret ? fingerprint(content) : null;
+    this.unsure = false;
   }
 
   private async write(content: ClipboardContent): Promise<boolean> {

@@ -2,6 +2,7 @@
 
 import { type ClipboardContent, ClipboardInbox, clipboardMessages, parseClipboard } from "./clipboard-wire";
 import type { ClipboardRules, StreamCommand, StreamEvent, StreamOptions } from "./messages";
+import { Outbox } from "./outbox";
 import { Ownership } from "./ownership";
 import { gatesOf } from "./sound-wire";
 import { PingProbe } from "./stats";
@@ -22,6 +23,8 @@ export interface DialogueStream {
   codecs(): string[];
   /** Sends now or not at all. */
   send(text: string): boolean;
+  /** Bytes that wait in the browser to be sent. */
+  backlog(): number;
   emit(event: StreamEvent): void;
   /** The server told the picture's size. */
   sized(width: number, height: number): void;
@@ -48,14 +51,24 @@ export class Dialogue {
   private encoder = "";
   private requested = { size: "", dpi: 0 };
   private readonly inbox = new ClipboardInbox();
+  /** What is given to the server once this page introduced itself. */
+  private early: ClipboardContent | null = null;
   /** Contents given to the server; names them. */
   private transfers = 0;
+  /** Contents that are given to the server, and what waits for them. */
+  private readonly outbox: Outbox;
 
   constructor(
     private readonly options: StreamOptions,
     private readonly stream: DialogueStream,
   ) {
     this.viewer = options.viewer;
+    this.outbox = new Outbox(stream);
+  }
+
+  /** Sends what an input device did; keys after the contents that were given before. */
+  input(text: string): void {
+    this.outbox.send(text);
   }
 
   /** The newest round trip in ms; null where the server answers no pings. */
@@ -108,6 +121,8 @@ export class Dialogue {
     this.viewer = this.options.viewer;
     this.ownership = new Ownership();
     this.inbox.forget();
+    this.outbox.clear();
+    this.early = null;
     this.stream.emit({ type: "input", allowed: !this.viewer });
     this.stream.emit({ type: "clipboard-rules", rules: null });
     this.stream.emit({ type: "choices", choices: null });
@@ -213,14 +228,15 @@ export class Dialogue {
     if (content) this.stream.emit({ type: "clipboard", content });
   }
 
-  /** At once and in order: what is pasted has to be there before the key that pastes it. */
   private give(content: ClipboardContent): void {
     const { part, most } = this.stream.clipboard;
-    if (!this.introduced || this.viewer || content.bytes.length > most) return;
-    this.transfers += 1;
-    for (const text of clipboardMessages(content, part, this.transfers)) {
-      if (!this.stream.send(text)) return;
+    if (this.viewer || content.bytes.length > most) return;
+    if (!this.introduced) {
+      this.early = content;
+      return;
     }
+    this.transfers += 1;
+    this.outbox.give(clipboardMessages(content, part, this.transfers));
   }
 
   /** What may be exchanged by the clipboard. */
@@ -266,6 +282,8 @@ export class Dialogue {
     this.sendSettings();
     // What is on the clipboard already.
     if (this.rules?.outward) this.stream.send("cr");
+    if (this.early && this.rules?.inward) this.give(this.early);
+    this.early = null;
     // Those of a controller count once the display has one.
     this.stream.emit({ type: "gamepads", allowed: gamepads });
     if (!this.options.visible) this.stream.send("STOP_VIDEO");

@@ -8,8 +8,10 @@ import { heldKeysMessage, keyMessage, textMessage } from "./wire";
 const HEARTBEAT = 100;
 /** Longest that keys wait for what is pasted, in ms: a picture takes a while to be read. */
 const PASTE_LIMIT = 1500;
-/** The browser tells what is pasted right after the key, in ms; then nothing is. */
-const PASTE_DELAY = 150;
+/** The browser tells what is pasted right after the key, in ms; on a busy machine that takes a while. */
+const PASTE_DELAY = 600;
+/** The same where it did not tell the last time: not every key that pastes on the desktop does so in the browser. */
+const SILENT_DELAY = 150;
 /** Longest text of one composition. */
 const MAX_TYPED = 4096;
 
@@ -27,6 +29,8 @@ export class Keyboard {
   /** What waits for the local clipboard to be on its way; null where nothing has to. */
   private waiting: string[] | null = null;
   private limit: ReturnType<typeof setTimeout> | undefined;
+  /** The browser told what is pasted, the last time. */
+  private tells = true;
 
   constructor(
     private readonly field: HTMLTextAreaElement,
@@ -76,7 +80,7 @@ export class Keyboard {
     if (keysym === null) return; // left to the browser, which may compose text from it
     const repeats = event.repeat && this.held.has(physical(event));
     // The browser pastes, which tells what; the key follows that.
-    if (!repeats && isPaste(event) && this.paste() !== null) this.hold(PASTE_DELAY);
+    if (!repeats && isPaste(event) && this.paste() !== null) this.hold(this.tells ? PASTE_DELAY : SILENT_DELAY, () => (this.tells = false));
     else event.preventDefault();
     // The X server repeats held keys itself.
     if (repeats) return;
@@ -94,11 +98,14 @@ export class Keyboard {
     if (event.key === "Meta" && this.held.size > 0) this.releaseAll();
   }
 
-  /** Keys wait, `limit` ms at most. */
-  private hold(limit: number): void {
+  /** Keys wait, `limit` ms at most; `over` is called when nobody let them go by then. */
+  private hold(limit: number, over: () => void = () => undefined): void {
     this.waiting ??= [];
     clearTimeout(this.limit);
-    this.limit = setTimeout(() => this.letGo(), limit);
+    this.limit = setTimeout(() => {
+      over();
+      this.letGo();
+    }, limit);
   }
 
   private letGo(): void {
@@ -117,6 +124,7 @@ export class Keyboard {
     const paste = this.paste();
     if (!this.isActive() || this.isLocal(event.target) || paste === null) return;
     event.preventDefault();
+    this.tells = true;
     if (this.waiting) this.hold(PASTE_LIMIT);
     void paste(event.clipboardData).then(
       () => this.letGo(),

@@ -1,6 +1,6 @@
 // The stream over WebRTC: the browser receives, decodes and shows it in a video element; the page has the session.
 
-import { CHANNEL_CONTENT, CHANNEL_PART } from "./clipboard-wire";
+import { CHANNEL_PART, MAX_CONTENT } from "./clipboard-wire";
 import { Dialogue } from "./dialogue";
 import { KeyRequests } from "./key-requests";
 import type { RtcOptions, StreamCommand, StreamEvent } from "./messages";
@@ -65,10 +65,11 @@ export class RtcStream {
   ) {
     this.dialogue = new Dialogue(options, {
       modes: ["webrtc", "websockets"],
-      clipboard: { part: CHANNEL_PART, most: CHANNEL_CONTENT },
+      clipboard: { part: CHANNEL_PART, most: MAX_CONTENT },
       known: Promise.resolve(),
       codecs: () => [...options.codecs],
       send: (text) => this.connection.send(text),
+      backlog: () => this.connection.backlog,
       emit: (event) => this.pass(event),
       sized: (width, height) => this.sized(width, height),
       reset: (told) => told && this.keys.came(),
@@ -112,7 +113,7 @@ export class RtcStream {
 
   private send(text: string, droppable: boolean): void {
     if (!/^m2?,/.test(text)) {
-      this.connection.send(text);
+      this.dialogue.input(text);
       return;
     }
     if (droppable && this.connection.backlog > MAX_BACKLOG) return;

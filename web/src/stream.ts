@@ -56,6 +56,7 @@ export class Stream {
       known: this.abilities.known,
       codecs: () => this.abilities.codecs(),
       send: (text) => this.connection.send(text),
+      backlog: () => this.connection.backlog,
       emit,
       sized: (width, height) => this.screen.setSize(width, height),
       reset: (told) => this.reset(told),
@@ -76,7 +77,7 @@ export class Stream {
     switch (command.type) {
       case "send":
         if (command.droppable && this.connection.backlog > MAX_BACKLOG) return;
-        this.connection.send(command.text);
+        this.dialogue.input(command.text);
         break;
       case "stop":
         this.over("ended", "");

@@ -68,6 +68,21 @@ test("what breaks its promise is dropped", () => {
   expect(plainMime("image/pngx")).toBeNull();
 });
 
+test("a secret is told to be one, and only the content that follows is", () => {
+  const inbox = new ClipboardInbox();
+  const hear = (text: string) => inbox.take(parseClipboard(text)!);
+  hear("clipboard_secret");
+  hear("clipboard_start,text/plain,2");
+  hear("clipboard_data,aGk=");
+  expect(hear("clipboard_finish")).toMatchObject({ secret: true });
+  expect(hear("clipboard,aGk=")?.secret).toBeUndefined();
+  hear("clipboard_secret");
+  expect(hear("clipboard,aGk=")?.secret).toBe(true);
+  hear("clipboard_secret");
+  inbox.forget();
+  expect(hear("clipboard,aGk=")?.secret).toBeUndefined();
+});
+
 test("the server's settings say which way the clipboard goes", () => {
   const rules = (settings: Record<string, unknown>, wish?: boolean) =>
     clipboardRules(new Map(Object.entries(settings).map(([name, value]) => [name, typeof value === "object" ? (value as object) : { value }])), wish);
@@ -161,4 +176,29 @@ test("without leave or without the wish nothing is read or written by itself", a
   expect([sent, local.text, quiet.pastes]).toEqual([["mine"], "mine", false]);
   expect(await quiet.copy()).toBe(true);
   expect(local.text).toBe("theirs");
+});
+
+test("a secret is written, not kept, and not taken for something new", async () => {
+  const made = clipboard();
+  await made.receive({ ...textContent("hunter2"), secret: true });
+  expect(local.text).toBe("hunter2");
+  expect(JSON.stringify(made)).not.toContain(JSON.stringify(textContent("hunter2").bytes));
+  await made.look();
+  await made.paste(pasted("hunter2"));
+  expect(sent).toEqual([]);
+  await made.paste(pasted("hunter3"));
+  expect(sent).toEqual(["hunter3"]);
+});
+
+test("what is pasted over another connection goes to the desktop once more", async () => {
+  const made = clipboard();
+  await made.paste(pasted("hi"));
+  made.allow(null);
+  made.allow(RULES);
+  local.text = "hi";
+  await made.look();
+  expect(sent).toEqual(["hi"]);
+  await made.paste(pasted("hi"));
+  await made.paste(pasted("hi"));
+  expect(sent).toEqual(["hi", "hi"]);
 });
