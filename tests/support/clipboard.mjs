@@ -1,17 +1,26 @@
 // Applications that copy and paste: xclip and xsel.
 
 import { execFile, spawn } from "node:child_process";
-import { tool, until } from "./tools.mjs";
+import { compiled, must, tool, until } from "./tools.mjs";
 
 /** Has xclip copy these bytes; it keeps them in the background until another application copies. */
-export function copy(x, bytes, { type = null, selection = "clipboard" } = {}) {
+export async function copy(x, bytes, { type = null, selection = "clipboard" } = {}) {
   const args = ["-selection", selection, ...(type ? ["-t", type] : [])];
-  return new Promise((resolve, reject) => {
+  const before = await owner(x, selection);
+  await new Promise((resolve, reject) => {
     const process = spawn(tool("xclip"), args, { env: x.env, stdio: ["pipe", "ignore", "ignore"] });
     process.once("error", reject);
     process.once("exit", (code) => (code === 0 ? resolve() : reject(new Error(`xclip ended with ${code}`))));
     process.stdin.end(bytes);
   });
+  // It ends before the process that it leaves behind has told the server anything: what is offered in between would be
+  // taken away again a moment later.
+  await until("xclip has the selection", async () => !["0", before].includes(await owner(x, selection)));
+}
+
+/** The window that has a selection, as a number; "0" for none. */
+async function owner(x, selection) {
+  return (await must(compiled("owner"), [selection.toUpperCase()], { env: x.env })).trim();
 }
 
 /** What xclip, or another program, pastes; empty where there is nothing. */
