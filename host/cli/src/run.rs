@@ -310,6 +310,7 @@ fn session(config: &Config, backends: &Backends, sound: &SoundBackends) -> Sessi
         gamepad: has_gamepads,
         resize: config.enable_resize() && can_resize,
         max_clients: 256,
+        finger_scroll: !backends.input.is_empty(),
         ..Policy::default()
     };
     let settings = match config.server_settings() {

@@ -14,7 +14,7 @@ use selkies_plugin_abi as abi;
 use selkies_plugin_host::{
     HostServices, InputAction, InputEvent as Injected, InputInstance, PluginError, now_ns,
 };
-use selkies_session::{Button, InputEvent, fallback::BackOff};
+use selkies_session::{Button, InputEvent, fallback::BackOff, latency::Recorder};
 use tracing::{debug, warn};
 
 use crate::{Backend, gate::Gate, slot::Slot};
@@ -40,17 +40,26 @@ struct Device<'a> {
     gate: &'a Gate,
 }
 
-/// Injects until the sender is gone.
+/// What the session wants done for one message of a client.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// When the host had the message.
+    pub(crate) heard: Instant,
+    pub(crate) events: Vec<InputEvent>,
+}
+
+/// Injects until the sender is gone, and records into `times` how long each message took until its events were flushed.
 ///
 /// `dropped` says that events were lost since the last batch: everything held is released then, because a release may
 /// have been among them. `settle` is called before each batch: what came before it elsewhere takes effect there.
 pub(crate) fn run(
     slots: &[Arc<Slot>],
     services: &HostServices,
-    events: &Receiver<Vec<InputEvent>>,
+    batches: &Receiver<Batch>,
     dropped: &AtomicBool,
     gate: &Gate,
     settle: &dyn Fn(),
+    mut times: Recorder,
 ) {
     let pauses = BackOff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let device =
@@ -60,21 +69,24 @@ pub(crate) fn run(
         device.ready(services);
     }
     let mut keys = Keys::default();
-    while let Ok(first) = events.recv() {
-        let mut batch = first;
+    while let Ok(first) = batches.recv() {
+        let mut heard = Vec::new();
+        let mut actions = Vec::new();
         // What piled up while the device was busy goes in one call.
-        for more in events.try_iter() {
-            batch.extend(more);
+        for Batch { heard: at, events } in std::iter::once(first).chain(batches.try_iter()) {
+            if !events.is_empty() {
+                heard.push(at);
+            }
+            actions.extend(events.into_iter().flat_map(|event| keys.actions(event)));
         }
-        let lost = dropped.swap(false, Ordering::SeqCst).then_some(InputAction::ReleaseAll);
-        let actions: Vec<Injected> = batch
-            .into_iter()
-            .flat_map(|event| keys.actions(event))
-            .chain(lost)
-            .map(|action| Injected { action, received_ns: now_ns() })
-            .collect();
+        actions.extend(dropped.swap(false, Ordering::SeqCst).then_some(InputAction::ReleaseAll));
+        let received_ns = now_ns();
+        let actions: Vec<Injected> =
+            actions.into_iter().map(|action| Injected { action, received_ns }).collect();
         settle();
         dispatch(&mut devices, services, &actions);
+        let now = Instant::now();
+        heard.into_iter().for_each(|at| times.record(now, now.saturating_duration_since(at)));
     }
 }
 
@@ -171,10 +183,26 @@ impl Device<'_> {
     }
 }
 
-/// The keys that were pressed through the host.
+/// What is left of events that came before: the keys that are pressed, and parts of a wheel's step.
 #[derive(Debug, Default)]
 struct Keys {
     held: BTreeSet<u32>,
+    across: Rest,
+    along: Rest,
+}
+
+/// What one direction of a touchpad has scrolled beyond whole units of the ABI.
+#[derive(Debug, Default)]
+struct Rest(f64);
+
+impl Rest {
+    /// Whole units after `pixels` more.
+    fn scroll(&mut self, pixels: f64) -> i32 {
+        let sum = self.0 + pixels / FINGER_NOTCH * f64::from(NOTCH);
+        self.0 = sum.fract();
+        // The cast saturates.
+        sum.trunc() as i32
+    }
 }
 
 impl Keys {
@@ -189,6 +217,9 @@ impl Keys {
                 }
                 InputAction::Keysym { keysym, pressed: down }
             }
+            // One that went up meanwhile, by a reset, is not brought down again.
+            InputEvent::KeyRepeat { keysym } if !self.held.contains(&keysym) => return Vec::new(),
+            InputEvent::KeyRepeat { keysym } => InputAction::Keysym { keysym, pressed: true },
             // Keys only: another page may be dragging with a button.
             InputEvent::ResetKeyboard => {
                 let held = std::mem::take(&mut self.held).into_iter();
@@ -203,22 +234,21 @@ impl Keys {
             InputEvent::Wheel { dx, dy } => {
                 InputAction::Scroll { x: dx.saturating_mul(NOTCH), y: dy.saturating_mul(NOTCH) }
             }
-            InputEvent::FingerScroll { dx, dy } => InputAction::Scroll { x: finger(dx), y: finger(dy) },
-            // Gamepads have a thread of their own.
-            InputEvent::FingerScrollEnd | InputEvent::Gamepad(_) | InputEvent::GamepadNeutral { .. } => {
+            InputEvent::FingerScroll { dx, dy } => {
+                InputAction::Scroll { x: self.across.scroll(dx), y: self.along.scroll(dy) }
+            }
+            InputEvent::FingerScrollEnd => {
+                (self.across, self.along) = (Rest::default(), Rest::default());
                 return Vec::new();
             }
+            // Gamepads have a thread of their own.
+            InputEvent::Gamepad(_) | InputEvent::GamepadNeutral { .. } => return Vec::new(),
         }]
     }
 }
 
 fn signed(value: u32) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
-}
-
-fn finger(pixels: f64) -> i32 {
-    // The cast saturates.
-    (pixels / FINGER_NOTCH * f64::from(NOTCH)).round() as i32
 }
 
 fn number(button: Button) -> u32 {
@@ -254,6 +284,32 @@ mod tests {
         let scroll = keys.actions(InputEvent::Wheel { dx: 0, dy: -2 });
         assert_eq!(scroll, [InputAction::Scroll { x: 0, y: -240 }]);
         assert_eq!(keys.actions(InputEvent::FingerScrollEnd), []);
+    }
+
+    #[test]
+    fn parts_of_a_touchpads_step_add_up() {
+        let mut keys = Keys::default();
+        let mut sum = 0;
+        for _ in 0..100 {
+            for action in keys.actions(InputEvent::FingerScroll { dx: 0.0, dy: 0.0625 }) {
+                let InputAction::Scroll { y, .. } = action else { panic!("{action:?}") };
+                sum += y;
+            }
+        }
+        assert_eq!(sum, 50, "6.25 pixels, of 15 a notch");
+        keys.actions(InputEvent::FingerScroll { dx: 0.1, dy: 0.0 });
+        keys.actions(InputEvent::FingerScrollEnd);
+        assert_eq!((keys.across.0, keys.along.0), (0.0, 0.0), "the next touch starts anew");
+    }
+
+    #[test]
+    fn a_repeat_is_a_press_of_a_key_that_is_down() {
+        let mut keys = Keys::default();
+        let press = [InputAction::Keysym { keysym: 64, pressed: true }];
+        assert_eq!(keys.actions(InputEvent::Key { keysym: 64, down: true }), press);
+        assert_eq!(keys.actions(InputEvent::KeyRepeat { keysym: 64 }), press);
+        keys.actions(InputEvent::ResetKeyboard);
+        assert_eq!(keys.actions(InputEvent::KeyRepeat { keysym: 64 }), []);
     }
 
     #[test]

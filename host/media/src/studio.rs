@@ -16,7 +16,7 @@ use selkies_plugin_host::{CaptureInstance, FaultClass, HostServices, Plugin, Plu
 use selkies_session::{
     ClipboardContent, Codecs, InputEvent, Watch,
     fallback::{BackOff, Fallback},
-    latency::StageRecorder,
+    latency::{Histogram, Recorder, StageRecorder},
 };
 use tracing::{debug, warn};
 
@@ -28,7 +28,7 @@ use crate::{
     farewell::{Farewells, UNENDED},
     gamepad::{self, GamepadDesk, is_gamepad},
     gate::Gate,
-    input,
+    input::{self, Batch},
     orders::Orders,
     renewal::{Newcomer, Renewal},
     slot::Slot,
@@ -88,7 +88,8 @@ pub struct Studio {
     display: Arc<DisplayDesk>,
     cursor: Arc<CursorStop>,
     clipboard: Arc<ClipboardDesk>,
-    input: Option<Sender<Vec<InputEvent>>>,
+    input: Option<Sender<Batch>>,
+    input_times: Option<Arc<Histogram>>,
     dropped_input: Arc<AtomicBool>,
     gamepads: Option<Arc<GamepadDesk>>,
     gate: Arc<Gate>,
@@ -137,6 +138,7 @@ impl Studio {
             cursor: Arc::default(),
             clipboard: Arc::default(),
             input: None,
+            input_times: None,
             dropped_input: Arc::default(),
             gamepads: None,
             gate: gate.clone(),
@@ -172,9 +174,11 @@ impl Studio {
             studio.input = Some(send);
             let (dropped, gate) = (studio.dropped_input.clone(), gate.clone());
             let desk = backends.clipboard.is_some().then(|| studio.clipboard.clone());
+            let times = Recorder::new(Instant::now());
+            studio.input_times = Some(times.histogram());
             studio.spawn("input", move || {
                 let settle = || desk.iter().for_each(|desk| desk.settle());
-                input::run(&devices, &services, &receive, &dropped, &gate, &settle);
+                input::run(&devices, &services, &receive, &dropped, &gate, &settle, times);
             })?;
         }
         if !backends.gamepads.is_empty() {
@@ -278,7 +282,7 @@ impl Studio {
             self.clipboard.look();
             if let Some(input) = &self.input {
                 // Where batches wait, the thread looks anyway.
-                let _ = input.try_send(Vec::new());
+                let _ = input.try_send(Batch { heard: Instant::now(), events: Vec::new() });
             }
             if let Some(gamepads) = &self.gamepads {
                 gamepads.look();
@@ -307,7 +311,9 @@ impl Studio {
     }
 
     /// Injects input, in order. Does not block: a device that is busy for long loses events.
-    pub fn inject(&self, events: Vec<InputEvent>) {
+    ///
+    /// `heard` is when the host had the message that they come from, for [`Studio::input_times`].
+    pub fn inject(&self, heard: Instant, events: Vec<InputEvent>) {
         let (pads, events): (Vec<_>, Vec<_>) = events.into_iter().partition(is_gamepad);
         if let Some(gamepads) = self.gamepads.as_ref().filter(|_| !pads.is_empty()) {
             self.orders.hurry();
@@ -320,7 +326,7 @@ impl Studio {
         if events.iter().any(is_answered) {
             self.orders.hurry();
         }
-        match input.try_send(events) {
+        match input.try_send(Batch { heard, events }) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 // Releases may be among what was dropped.
@@ -339,6 +345,12 @@ impl Studio {
     /// Follows the desktop's clipboard so far; [`Observer::clipboard`] tells what it has.
     pub fn watch_clipboard(&self, watch: Watch) {
         self.clipboard.watch(watch);
+    }
+
+    /// How long input takes from a client's message in the host to the device, flushed; `None` without an input plugin.
+    #[must_use]
+    pub fn input_times(&self) -> Option<Arc<Histogram>> {
+        self.input_times.clone()
     }
 
     /// What the video thread counted.
@@ -391,7 +403,12 @@ impl Drop for Studio {
 fn is_answered(event: &InputEvent) -> bool {
     matches!(
         event,
-        InputEvent::Key { .. } | InputEvent::Text(_) | InputEvent::Button { .. } | InputEvent::Wheel { .. }
+        InputEvent::Key { .. }
+            | InputEvent::KeyRepeat { .. }
+            | InputEvent::Text(_)
+            | InputEvent::Button { .. }
+            | InputEvent::Wheel { .. }
+            | InputEvent::FingerScroll { .. }
     )
 }
 

@@ -47,7 +47,7 @@ fn change(stream: &mut UnixStream) -> (i16, u8, u8) {
 }
 
 fn play(bench: &Bench, message: Pad) {
-    bench.studio.inject(vec![InputEvent::Gamepad(message)]);
+    bench.studio.inject(std::time::Instant::now(), vec![InputEvent::Gamepad(message)]);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn pads_are_plugged_played_and_unplugged_and_rumble() {
     assert_eq!(change(&mut joystick), (-32767, 2, 3), "the right stick");
     play(&bench, Pad::Button { slot: 2, index: 6, value: 1.0 });
     assert_eq!(change(&mut joystick), (32767, 2, 2), "the left trigger");
-    bench.studio.inject(vec![InputEvent::GamepadNeutral { slot: 2 }]);
+    bench.studio.inject(std::time::Instant::now(), vec![InputEvent::GamepadNeutral { slot: 2 }]);
     assert_eq!(
         [change(&mut joystick), change(&mut joystick)],
         [(0, 1, 7), (-32767, 2, 2)],

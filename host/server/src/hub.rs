@@ -310,10 +310,11 @@ impl Hub {
 
     /// Gives the session an event and carries out what it answers, before anybody else's event.
     pub(crate) fn handle(&self, event: Event<'_>) {
+        let heard = Instant::now();
         let mut session = self.session();
         let before = session.next_wakeup();
         let actions = session.handle(Instant::now(), event);
-        within_hub(|| actions.into_iter().for_each(|action| self.carry_out(action)));
+        within_hub(|| actions.into_iter().for_each(|action| self.carry_out(action, heard)));
         if session.next_wakeup() != before {
             self.timer.notify_one();
         }

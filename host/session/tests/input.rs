@@ -30,6 +30,18 @@ fn held_keys_and_buttons_are_released_with_their_client() {
 }
 
 #[test]
+fn a_press_of_what_the_page_holds_is_a_repeat() {
+    let mut desk = Desk::with_owner();
+    desk.open(2, controller());
+    desk.say(2, r#"SETTINGS,{"tabId":"other"}"#);
+    desk.say(1, "kd,64");
+    assert_eq!(desk.say(1, "kd,64"), [Action::Inject(vec![InputEvent::KeyRepeat { keysym: 64 }])]);
+    assert!(desk.say(2, "kd,64").is_empty(), "another page's press of it is none");
+    desk.say(2, "ku,64");
+    assert_eq!(desk.say(1, "ku,64"), [Action::Inject(vec![InputEvent::Key { keysym: 64, down: false }])]);
+}
+
+#[test]
 fn keys_without_heartbeats_are_released_after_two_seconds() {
     let mut desk = Desk::with_owner();
     desk.say(1, "kd,97");

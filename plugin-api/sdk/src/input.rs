@@ -28,7 +28,8 @@ pub enum Button {
 /// One input event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputEvent<'a> {
-    /// A key by X keysym.
+    /// A key by X keysym. A press of one that is down is the user's repeat; where the desktop repeats by itself, it is
+    /// nothing.
     Keysym {
         /// The keysym.
         keysym: u32,

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Listener, Server, number};
+use common::{Listener, Server, anything_down, number};
 use selkies_plugin_sdk::{Button, InputEvent};
 use selkies_x11::{error::X11Error, input::Injector};
 use xkeysym::key;
@@ -139,6 +139,26 @@ fn a_held_shift_is_lifted_for_a_character_without_it_and_comes_back() {
 }
 
 #[test]
+fn a_repeated_press_types_again_what_the_server_cannot_repeat() {
+    let mut desk = Desk::new();
+    desk.key(key::Shift_L, true);
+    // Without Shift a key of its own: it is typed at once and the server has nothing to repeat.
+    for _ in 0..3 {
+        desk.key(u32::from(b'/'), true);
+    }
+    desk.key(u32::from(b'/'), false);
+    desk.key(key::Shift_L, false);
+    assert_eq!(desk.keysyms(3), [0x2f; 3]);
+    // This one it repeats by itself; more presses are nothing.
+    for _ in 0..3 {
+        desk.key(u32::from(b'a'), true);
+    }
+    desk.key(u32::from(b'a'), false);
+    desk.tap(u32::from(b'b'));
+    assert_eq!(desk.keysyms(2), [0x61, 0x62]);
+}
+
+#[test]
 fn caps_lock_does_not_change_what_is_typed() {
     let mut desk = Desk::new();
     desk.tap(key::Caps_Lock);
@@ -215,15 +235,6 @@ fn a_release_is_of_the_key_that_was_pressed() {
         }
     }
     panic!("the scratch key stays down");
-}
-
-fn anything_down(server: &Server) -> bool {
-    use x11rb::{connection::Connection as _, protocol::xproto::ConnectionExt as _};
-    let x = server.connect();
-    let root = x.setup().roots[0].root;
-    let keys = x.query_keymap().unwrap().reply().unwrap().keys;
-    let mask = u16::from(x.query_pointer(root).unwrap().reply().unwrap().mask);
-    keys.iter().any(|byte| *byte != 0) || mask & 0x1f00 != 0
 }
 
 #[test]

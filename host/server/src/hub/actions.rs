@@ -1,6 +1,6 @@
 //! What the session wants done.
 
-use std::sync::PoisonError;
+use std::{sync::PoisonError, time::Instant};
 
 use selkies_config::ClientSettings;
 use selkies_media::Studio;
@@ -15,7 +15,8 @@ use super::{Hub, signaled::signaled_code};
 use crate::queue::Outgoing;
 
 impl Hub {
-    pub(super) fn carry_out(&self, action: Action) {
+    /// `heard` is when the host had what asks for it.
+    pub(super) fn carry_out(&self, action: Action, heard: Instant) {
         match action {
             Action::SendText { to, text } => {
                 self.post.send_text(&to, &text).into_iter().for_each(|client| self.missed(client));
@@ -24,9 +25,11 @@ impl Hub {
                 let code = if self.post.is_signaled(client.0) { signaled_code(code) } else { code };
                 self.post.push(client.0, Outgoing::Close(code, reason.to_owned()));
             }
-            Action::Inject(events) => self.with_studio(|studio| studio.inject(events)),
+            Action::Inject(events) => self.with_studio(|studio| studio.inject(heard, events)),
             Action::ReleaseAllInput => {
-                self.with_studio(|studio| studio.inject(vec![selkies_session::InputEvent::ResetKeyboard]));
+                self.with_studio(|studio| {
+                    studio.inject(heard, vec![selkies_session::InputEvent::ResetKeyboard])
+                });
             }
             Action::ResizeDisplay { width, height } => {
                 self.with_studio(|studio| studio.resize(width, height))

@@ -11,9 +11,9 @@ impl Hub {
     /// What each stage takes, for the picture and for each client; stages that nothing measured are absent.
     pub(super) fn latency(&self) -> Value {
         let now = Instant::now();
-        let mut figures = None;
-        self.with_studio(|studio| figures = Some(studio.figures()));
-        let pipeline = figures.map_or_else(|| json!({}), |figures| stages(figures.stages(), now));
+        let (mut figures, mut input) = (None, None);
+        self.with_studio(|studio| (figures, input) = (Some(studio.figures()), studio.input_times()));
+        let pipeline = figures.map_or_else(|| json!({}), |found| stages(found.stages(), now));
         let clients = self
             .stream
             .stages()
@@ -23,16 +23,17 @@ impl Hub {
             "window_seconds": WINDOW.as_secs(),
             "pipeline": { "stages": pipeline },
             "clients": clients.collect::<Value>(),
+            "input": input.map(|found| figures_of(&found, now)),
         })
     }
 }
 
 fn stages(stages: &Stages, now: Instant) -> Value {
-    let named = stages.measured().map(|(stage, found)| (stage.name().to_owned(), figures(found, now)));
+    let named = stages.measured().map(|(stage, found)| (stage.name().to_owned(), figures_of(found, now)));
     Value::Object(named.collect::<Map<_, _>>())
 }
 
-fn figures(histogram: &Histogram, now: Instant) -> Value {
+fn figures_of(histogram: &Histogram, now: Instant) -> Value {
     let (summary, totals) = (histogram.summary(now), histogram.totals());
     json!({
         "count": summary.map_or(0, |found| found.count),

@@ -50,8 +50,11 @@ pub(super) struct HeldInput {
 
 impl HeldInput {
     pub(super) fn key_down(&mut self, now: Instant, client: ClientId, keysym: u32) -> Vec<InputEvent> {
-        let known = self.keys.contains_key(&(client, keysym));
-        if !known && self.keys_of(client).len() >= MAX_KEYS {
+        if let Some(at) = self.keys.get_mut(&(client, keysym)) {
+            *at = now;
+            return vec![InputEvent::KeyRepeat { keysym }];
+        }
+        if self.keys_of(client).len() >= MAX_KEYS {
             return Vec::new();
         }
         let held = self.is_key_held(keysym);

@@ -12,6 +12,11 @@ pub enum InputEvent {
         /// Pressed or released.
         down: bool,
     },
+    /// The page's user keeps a key down, and the page repeats it. It was pressed before and is still.
+    KeyRepeat {
+        /// X keysym.
+        keysym: u32,
+    },
     /// Release every key, known or not.
     ResetKeyboard,
     /// Type text.
