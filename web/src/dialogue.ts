@@ -258,6 +258,9 @@ export class Dialogue {
     const first = this.settings === null;
     this.settings = settings;
     this.stream.emit({ type: "sound-gates", gates: gatesOf(settings) });
+    const shown = (name: string) => !this.viewer && settings.get(name)?.value !== false;
+    const [keyboard, trackpad] = [shown("ui_sidebar_show_keyboard_button"), shown("ui_sidebar_show_trackpad")];
+    this.stream.emit({ type: "tools", keyboard, trackpad });
     const none = { upload: false, download: false };
     this.stream.emit({ type: "files", ...(this.viewer ? none : wire.fileRights(settings)) });
     if (this.introduced) this.offerChoices();

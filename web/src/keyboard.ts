@@ -1,7 +1,9 @@
 // Keyboard of the page to keysyms on the wire. Key events are taken from the window; composed text and on-screen
 // keyboards come through a transparent text field.
 
-import { KEYSYM, keysymOf, keysymOfCharacter } from "./keysym";
+import { KEYSYM, keysymOf, shortcutKeysym } from "./keysym";
+import type { MacKeys } from "./mac";
+import { TextField } from "./text-field";
 import { heldKeysMessage, keyMessage, textMessage } from "./wire";
 
 /** Interval of the messages that say which keys are still held, in ms. */
@@ -12,8 +14,8 @@ const PASTE_LIMIT = 1500;
 const PASTE_DELAY = 600;
 /** The same where it did not tell the last time: not every key that pastes on the desktop does so in the browser. */
 const SILENT_DELAY = 150;
-/** Longest text of one composition. */
-const MAX_TYPED = 4096;
+/** Keys that change what others do. */
+const MODIFIERS: ReadonlySet<string> = new Set(["Shift", "Control", "Alt", "AltGraph", "Meta", "OS", "CapsLock", "Fn"]);
 
 /** A key combination that the page keeps for itself: Ctrl+Shift and this `code`. */
 export type Shortcuts = Readonly<Record<string, () => void>>;
@@ -31,37 +33,46 @@ export class Keyboard {
   private limit: ReturnType<typeof setTimeout> | undefined;
   /** The browser told what is pasted, the last time. */
   private tells = true;
+  private readonly field: TextField;
 
   constructor(
-    private readonly field: HTMLTextAreaElement,
+    field: HTMLTextAreaElement,
     private readonly shortcuts: Shortcuts,
     private readonly isActive: () => boolean,
     private readonly isLocal: (target: EventTarget | null) => boolean,
     private readonly transmit: (text: string) => void,
     /** Takes what the user pastes; null where that is not exchanged. */
     private readonly paste: () => ((data: DataTransfer | null) => Promise<unknown>) | null = () => null,
+    /** The keyboard is a Mac's. */
+    private readonly mac: MacKeys | null = null,
   ) {
+    this.field = new TextField(field, { tap: (keysym) => this.tap(keysym), text: (text) => this.send(textMessage(text)) });
     window.addEventListener("keydown", (event) => this.onDown(event), { capture: true });
     window.addEventListener("keyup", (event) => this.onUp(event), { capture: true });
     window.addEventListener("blur", () => this.releaseAll());
     document.addEventListener("visibilitychange", () => document.hidden && this.releaseAll());
     window.addEventListener("paste", (event) => this.onPaste(event), { capture: true });
-    field.addEventListener("compositionend", ({ data }) => {
-      this.type(data);
-      field.value = "";
-    });
-    field.addEventListener("input", (event) => this.onInput(event as InputEvent));
   }
 
-  /** Where keys go from now on; on touch devices `onScreen` also shows the device's keyboard. */
-  focus(onScreen = false): void {
-    this.field.inputMode = onScreen ? "text" : "none";
-    this.field.focus({ preventScroll: true });
+  /** Whether the device's own keyboard is wanted. */
+  get onScreen(): boolean {
+    return this.field.keyboardShown;
+  }
+
+  /** Keys go to the stream from now on; on touch devices `onScreen` also shows the device's keyboard, or hides it. */
+  focus(onScreen = this.onScreen): void {
+    this.field.focus(onScreen);
+  }
+
+  /** The pointer is about to be pressed: the modifiers that are held are for that. */
+  settle(): void {
+    this.mac?.takeAlt().forEach(([code, keysym]) => this.press(code, keysym));
   }
 
   /** Lets every key go, here and on the server. */
   releaseAll(): void {
     this.held.clear();
+    this.mac?.forget();
     this.beat();
     this.send("kr");
   }
@@ -76,21 +87,52 @@ export class Keyboard {
       return;
     }
     if (!this.isActive() || this.isLocal(event.target) || event.isComposing || event.keyCode === 229) return;
-    const keysym = keysymOf(event);
+    const keysym = this.keysym(event);
     if (keysym === null) return; // left to the browser, which may compose text from it
-    const repeats = event.repeat && this.held.has(physical(event));
+    const code = physical(event);
+    const before = event.repeat ? this.held.get(code) : undefined;
+    const repeats = before !== undefined;
     // The browser pastes, which tells what; the key follows that.
     if (!repeats && isPaste(event) && this.paste() !== null) this.hold(this.tells ? PASTE_DELAY : SILENT_DELAY, () => (this.tells = false));
     else event.preventDefault();
-    // The X server repeats held keys itself.
-    if (repeats) return;
+    if (this.mac && this.onMacDown(this.mac, event, code, keysym)) return;
+    if (repeats) {
+      // The X server repeats held keys itself, but not characters that it had to type with other modifiers.
+      if (event.key.length === 1) this.send(keyMessage(true, before));
+      return;
+    }
     // Windows reports AltGr as left Ctrl and AltGr; the Ctrl must not reach the remote side.
     if (event.key === "AltGraph" && this.held.get("ControlLeft") === KEYSYM.ControlLeft) this.release("ControlLeft");
-    this.press(physical(event), keysym);
+    this.press(code, keysym);
+  }
+
+  private keysym(event: KeyboardEvent): number | null {
+    const shortcut = event.getModifierState?.("AltGraph") ? null : shortcutKeysym(event, this.mac !== null);
+    return shortcut ?? this.mac?.command(event) ?? keysymOf(event);
+  }
+
+  /** True where the key is dealt with. */
+  private onMacDown(mac: MacKeys, event: KeyboardEvent, code: string, keysym: number): boolean {
+    if (event.key === "Alt") {
+      if (!this.held.has(code)) mac.hold(code, keysym);
+      return true;
+    }
+    // It goes down when the light goes on, and up when that goes out.
+    if (event.key === "CapsLock") {
+      this.tap(keysym);
+      return true;
+    }
+    if (MODIFIERS.has(event.key)) return false;
+    mac.alt(event).forEach(([option, alt]) => this.press(option, alt));
+    // macOS tells of no release while Cmd is held.
+    if (event.metaKey) this.tap(keysym);
+    return event.metaKey;
   }
 
   private onUp(event: KeyboardEvent): void {
     const code = physical(event);
+    if (this.mac?.letGo(code)) return;
+    if (this.mac && event.key === "CapsLock" && this.isActive() && !this.isLocal(event.target)) this.tap(KEYSYM.CapsLock);
     if (!this.held.has(code)) return;
     event.preventDefault();
     this.release(code);
@@ -130,21 +172,6 @@ export class Keyboard {
       () => this.letGo(),
       () => this.letGo(),
     );
-  }
-
-  private onInput(event: InputEvent): void {
-    if (event.isComposing) return;
-    if (event.inputType === "deleteContentBackward") this.tap(KEYSYM.BackSpace);
-    else if (event.inputType === "deleteContentForward") this.tap(KEYSYM.Delete);
-    else if (event.inputType === "insertLineBreak" || event.inputType === "insertParagraph") this.tap(KEYSYM.Return);
-    else if (event.inputType === "insertText" && event.data) this.type(event.data);
-    this.field.value = "";
-  }
-
-  private type(text: string): void {
-    const characters = [...text.slice(0, MAX_TYPED)];
-    if (characters.length === 1) this.tap(keysymOfCharacter(characters[0]!));
-    else if (characters.length > 1) this.send(textMessage(characters.join("")));
   }
 
   private tap(keysym: number): void {

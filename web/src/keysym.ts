@@ -3,7 +3,32 @@
 import { BY_CODE, DEAD, KEYPAD, NAMED } from "./keysym-table";
 
 /** Keysyms that the keyboard logic itself names. */
-export const KEYSYM = { BackSpace: 0xff08, Tab: 0xff09, Return: 0xff0d, ControlLeft: 0xffe3, Delete: 0xffff } as const;
+export const KEYSYM = {
+  BackSpace: 0xff08,
+  Tab: 0xff09,
+  Return: 0xff0d,
+  ControlLeft: 0xffe3,
+  ControlRight: 0xffe4,
+  CapsLock: 0xffe5,
+  Delete: 0xffff,
+} as const;
+
+/** Keys that print in every layout, by `code`, as shortcuts name them: those of the US layout. */
+const PUNCTUATION: Readonly<Record<string, string>> = {
+  Backquote: "`",
+  Minus: "-",
+  Equal: "=",
+  BracketLeft: "[",
+  BracketRight: "]",
+  Backslash: "\\",
+  Semicolon: ";",
+  Quote: "'",
+  Comma: ",",
+  Period: ".",
+  Slash: "/",
+};
+/** Characters from here on belong to other scripts than the Latin one. */
+const BEYOND_LATIN = 0x250;
 
 /** The part of KeyboardEvent that decides. */
 export interface KeyIdentity {
@@ -32,6 +57,28 @@ export function keysymOf({ key, code, location }: KeyIdentity): number | null {
   if (typeof named === "number") return named;
   if (named) return named[location] ?? named[0];
   return Object.hasOwn(BY_CODE, code) ? (BY_CODE[code] ?? null) : null;
+}
+
+/** The part of KeyboardEvent that makes a shortcut. */
+export interface Chord extends KeyIdentity {
+  readonly ctrlKey: boolean;
+  readonly altKey: boolean;
+  readonly metaKey: boolean;
+  readonly shiftKey: boolean;
+}
+
+/**
+ * The keysym of a key in a shortcut, null where that is the key's own. With another script's layout (Ctrl and с) it is the
+ * Latin letter of the key, which is what programs name their shortcuts by. `composed`: Option made the character (a Mac's).
+ */
+export function shortcutKeysym({ key, code, ctrlKey, altKey, metaKey, shiftKey }: Chord, composed: boolean): number | null {
+  if (!(ctrlKey || metaKey || (altKey && !composed)) || !isOneCharacter(key)) return null;
+  if (!(composed && altKey) && key.codePointAt(0)! < BEYOND_LATIN) return null;
+  const letter = /^Key([A-Z])$/.exec(code)?.[1];
+  if (letter) return keysymOfCharacter(shiftKey ? letter : letter.toLowerCase());
+  const digit = /^Digit([0-9])$/.exec(code)?.[1];
+  const named = digit ?? (Object.hasOwn(PUNCTUATION, code) ? PUNCTUATION[code] : undefined);
+  return named === undefined ? null : keysymOfCharacter(named);
 }
 
 /** The keysym that types one character: Latin-1 as it is, combining accents as dead keys, the rest as Unicode keysyms. */

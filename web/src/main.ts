@@ -11,6 +11,7 @@ import { GamepadPanel } from "./gamepad-panel";
 import { browserPads, Gamepads } from "./gamepads";
 import { FilesPanel } from "./files-panel";
 import { Keyboard } from "./keyboard";
+import { chooseCommand, commandIsControl, isMac, MacKeys } from "./mac";
 import type { StreamCommand, StreamEvent } from "./messages";
 import { fetchServed, type Mode, type Served, storedMode, storeMode } from "./modes";
 import { Mouse } from "./mouse";
@@ -24,7 +25,9 @@ import { SoundPanel } from "./sound-panel";
 import type { StreamStats } from "./stats";
 import type { SoundPlayer } from "./sound-player";
 import { startStream } from "./stream-host";
+import { TouchInput } from "./touch";
 import { TouchPad } from "./touch-pad";
+import { TouchTools } from "./touch-tools";
 import { TITLES, TransportPanel } from "./transport-panel";
 
 declare global {
@@ -55,7 +58,7 @@ const input = (text: string, droppable = false) => {
 
 const overlay = new Overlay({
   lockPointer: () => void mouse.lock(),
-  softKeyboard: () => keyboard.focus(true),
+  softKeyboard: () => element("keyboard-tool").click(),
   closed: () => keyboard.focus(),
 });
 const choices = new ChoicePanel((wishes) => command({ type: "wish", wishes }));
@@ -87,15 +90,37 @@ for (const type of ["gamepadconnected", "gamepaddisconnected"]) window.addEventL
 element("touch-pad-toggle").addEventListener("click", () => touchPad.toggle());
 const commands = new CommandPanel((text) => command({ type: "send", text, droppable: false }));
 const files = new FilesPanel(target.upload, target.files, () => overlay.open());
+const commandBox = element("command-is-control") as HTMLInputElement;
+element("keyboard-choices").hidden = !isMac();
+commandBox.checked = commandIsControl();
+commandBox.addEventListener("change", () => chooseCommand(commandBox.checked));
 const keyboard = new Keyboard(
   element("keys") as HTMLTextAreaElement,
   { KeyS: () => overlay.toggle(), KeyL: () => void mouse.lock(), KeyG: () => touchPad.toggle() },
   () => seen.input && seen.state === "connected",
-  (node) => overlay.owns(node),
+  (node) => overlay.owns(node) || touchTools.owns(node),
   input,
   () => (clipboard.pastes ? (data) => clipboard.paste(data) : null),
+  isMac() ? new MacKeys(() => commandBox.checked) : null,
 );
-const mouse = new Mouse(stage, input, () => keyboard.focus());
+const turnToPicture = () => {
+  keyboard.focus();
+  keyboard.settle();
+};
+const mouse = new Mouse(stage, input, { focus: turnToPicture, pen: () => (element("pen-note").hidden = false) });
+const touch = new TouchInput(stage, mouse, turnToPicture);
+const touchTools = new TouchTools({
+  keyboard: () => {
+    keyboard.focus(!keyboard.onScreen);
+    return keyboard.onScreen;
+  },
+  trackpad: () => {
+    touch.trackpad = !touch.trackpad;
+    // Where the pointer is, the page cannot show.
+    mouse.drawRemotely(touch.trackpad);
+    return touch.trackpad;
+  },
+});
 
 watchView(stage, (view) => command({ type: "view", view }));
 document.addEventListener("visibilitychange", () => command({ type: "visible", visible: !document.hidden }));
@@ -150,6 +175,9 @@ function onEvent(event: StreamEvent): void {
       break;
     case "clipboard":
       void clipboard.receive(event.content);
+      break;
+    case "tools":
+      touchTools.offer(event.keyboard, event.trackpad);
       break;
     case "files":
       files.allow(event);

@@ -125,6 +125,8 @@ export type StreamEvent =
   | { type: "commands"; allowed: boolean }
   /** A command line ended: the line or why it failed, and what it printed. */
   | { type: "command"; done: boolean; told: string; output: string }
+  /** Which buttons for touch screens the operator wants to be there. */
+  | { type: "tools"; keyboard: boolean; trackpad: boolean }
   /** What may be done with files. */
   | { type: "files"; upload: boolean; download: boolean }
   /** The server has another mode from now on. */

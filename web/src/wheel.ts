@@ -1,4 +1,4 @@
-// Wheel events to whole notches. Pure.
+// Wheel events to notches and parts of them. Pure.
 
 /** The part of WheelEvent that decides, for one axis. */
 export interface WheelStep {
@@ -14,23 +14,13 @@ const LINES_PER_NOTCH = 3;
 /** More at once is a fault or a flick that no application follows. */
 const MAX_NOTCHES = 64;
 
-/** Collects the movement of one axis; fractions stay until they make a notch or the direction turns. */
-export class WheelAxis {
-  private rest = 0;
-
-  /** Notches to send now; positive is down or right. */
-  add(step: WheelStep): number {
-    if (!Number.isFinite(step.delta) || step.delta === 0) return 0;
-    const notches = notchesOf(step);
-    if (Math.sign(notches) !== Math.sign(this.rest)) this.rest = 0;
-    const sum = this.rest + notches;
-    const whole = Math.trunc(sum) + 0; // never -0
-    this.rest = sum - whole;
-    return Math.min(MAX_NOTCHES, Math.max(-MAX_NOTCHES, whole));
-  }
+/** How far a step goes, in notches; positive is down or right. Touchpads and fine wheels make parts of notches. */
+export function notchesOf({ delta, mode, legacy }: WheelStep): number {
+  if (!Number.isFinite(delta) || delta === 0) return 0;
+  return Math.min(MAX_NOTCHES, Math.max(-MAX_NOTCHES, notches(delta, mode, legacy)));
 }
 
-function notchesOf({ delta, mode, legacy }: WheelStep): number {
+function notches(delta: number, mode: number, legacy: number): number {
   // Three times the pixels is what browsers report for a touchpad, whatever its multiple.
   if (legacy !== 0 && legacy % 120 === 0 && legacy !== -3 * delta) return -legacy / 120;
   if (mode === 1) return delta / LINES_PER_NOTCH;

@@ -11,6 +11,8 @@ export const MAX_BINARY = 32 << 20;
 export const MAX_SIDE = 16384;
 /** Largest picture, in pixels: a little more than 8K. Decoded, it takes four bytes for each. */
 export const MAX_PIXELS = 1 << 25;
+/** Pixels of `sf` that scroll as far as one notch of a wheel. */
+export const FINGER_NOTCH = 15;
 /** The display this client shows and resizes. */
 export const DISPLAY = "primary";
 
@@ -285,6 +287,12 @@ export function textMessage(text: string): string {
 /** Pointer state: stream pixels, or pixels moved when `relative`; `scroll` is the number of wheel notches. */
 export function pointerMessage(relative: boolean, x: number, y: number, mask: number, scroll: number): string {
   return `${relative ? "m2" : "m"},${x},${y},${mask},${scroll}`;
+}
+
+/** Scrolling by parts of notches, in the wire's pixels of a touchpad, of which {@link FINGER_NOTCH} are one notch. */
+export function scrollMessage(dx: number, dy: number): string {
+  const hundredths = (value: number) => Math.round(value * 100) / 100 + 0; // never -0
+  return `sf,${hundredths(dx)},${hundredths(dy)}`;
 }
 
 /** The size of a picture; null where it is none, or larger than this client takes. */

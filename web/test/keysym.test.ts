@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { keysymOf, keysymOfCharacter } from "../src/keysym";
+import { keysymOf, keysymOfCharacter, shortcutKeysym } from "../src/keysym";
 
 const of = (key: string, code = "", location = 0) => keysymOf({ key, code, location });
 
@@ -47,4 +47,23 @@ test.each(["Dead", "Process", "Unidentified", "F36", "F0", "constructor", ""])("
 test("control characters of composed text are keys", () => {
   expect(keysymOfCharacter("\n")).toBe(0xff0d);
   expect(keysymOfCharacter("\t")).toBe(0xff09);
+});
+
+const chord = { key: "с", code: "KeyC", location: 0, ctrlKey: true, altKey: false, metaKey: false, shiftKey: false };
+
+test.each([
+  [{}, 0x63],
+  [{ key: "С", shiftKey: true }, 0x43],
+  [{ key: "ж", code: "Semicolon" }, 0x3b],
+  [{ ctrlKey: false, altKey: true }, 0x63],
+  [{ ctrlKey: false }, null],
+  [{ key: "é", code: "Digit2" }, null],
+  [{ key: "c" }, null],
+  [{ key: "ArrowLeft", code: "ArrowLeft" }, null],
+])("a shortcut %o", (more, keysym) => expect(shortcutKeysym({ ...chord, ...more }, false)).toBe(keysym));
+
+test("a Mac's Option is no shortcut by itself", () => {
+  const option = { ...chord, key: "å", code: "KeyA", altKey: true };
+  expect(shortcutKeysym({ ...option, ctrlKey: false }, true)).toBeNull();
+  expect(shortcutKeysym(option, true)).toBe(0x61);
 });

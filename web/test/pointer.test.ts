@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { cursorStyle } from "../src/cursor";
 import { fit, toStream, viewDpi, viewSize } from "../src/geometry";
 import { buttonMask } from "../src/mouse";
-import { WheelAxis } from "../src/wheel";
+import { notchesOf } from "../src/wheel";
+import { FINGER_NOTCH, scrollMessage } from "../src/wire";
 
 const box = { left: 0, top: 0, width: 1000, height: 500 };
 
@@ -33,38 +34,38 @@ test("the DPI follows the pixel ratio in steps", () => {
 
 test("buttons: the wire has middle before right", () => {
   expect([1, 2, 4, 8, 16, 31].map(buttonMask)).toEqual([1, 4, 2, 8, 16, 31]);
+  // A pen's eraser draws.
+  expect(buttonMask(32)).toBe(1);
 });
 
-const pixels = (delta: number) => ({ delta, mode: 0, legacy: 0 });
+const pixels = (delta: number) => notchesOf({ delta, mode: 0, legacy: 0 });
 
-test("small wheel steps collect to notches", () => {
-  const axis = new WheelAxis();
-  expect([40, 40, 40, 40, 40].map((delta) => axis.add(pixels(delta)))).toEqual([0, 0, 1, 0, 1]);
-});
-
-test("a turn of direction forgets the rest", () => {
-  const axis = new WheelAxis();
-  expect([90, -20, -90].map((delta) => axis.add(pixels(delta)))).toEqual([0, 0, -1]);
+test("pixels of a touchpad are parts of a notch", () => {
+  expect([40, -25, 250].map(pixels)).toEqual([0.4, -0.25, 2.5]);
 });
 
 test("a notched wheel gives its notches whatever pixels the browser makes of them", () => {
-  const axis = new WheelAxis();
-  expect([1, 2, 3].map(() => axis.add({ delta: 53, mode: 0, legacy: -120 }))).toEqual([1, 1, 1]);
-  expect(axis.add({ delta: -106, mode: 0, legacy: 240 })).toBe(-2);
+  expect(notchesOf({ delta: 53, mode: 0, legacy: -120 })).toBe(1);
+  expect(notchesOf({ delta: -106, mode: 0, legacy: 240 })).toBe(-2);
 });
 
 test("a touchpad is no notched wheel, even where its legacy delta looks so", () => {
-  expect(new WheelAxis().add({ delta: 40, mode: 0, legacy: -120 })).toBe(0);
+  expect(notchesOf({ delta: 40, mode: 0, legacy: -120 })).toBe(0.4);
 });
 
 test("lines and pages", () => {
-  expect(new WheelAxis().add({ delta: 3, mode: 1, legacy: 0 })).toBe(1);
-  expect(new WheelAxis().add({ delta: -1, mode: 2, legacy: 0 })).toBe(-1);
+  expect(notchesOf({ delta: 3, mode: 1, legacy: 0 })).toBe(1);
+  expect(notchesOf({ delta: -1, mode: 2, legacy: 0 })).toBe(-1);
 });
 
 test("absurd wheel steps are limited", () => {
-  expect(new WheelAxis().add(pixels(1e9))).toBe(64);
-  expect(new WheelAxis().add(pixels(Number.NaN))).toBe(0);
+  expect([1e9, -1e9, Number.NaN, 0].map(pixels)).toEqual([64, -64, 0, 0]);
+});
+
+test("parts of a notch are scrolled in the wire's pixels", () => {
+  expect(scrollMessage(0.4 * FINGER_NOTCH, -0.001)).toBe("sf,6,0");
+  expect(scrollMessage(-0.0004, 1e-7)).toBe("sf,0,0");
+  expect(scrollMessage(1 / 3, -12.346)).toBe("sf,0.33,-12.35");
 });
 
 test("cursors become CSS, hidden and oversized ones included", () => {
