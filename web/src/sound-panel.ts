@@ -21,6 +21,8 @@ export class SoundPanel {
   private gates: SoundGates = { sound: false, microphone: false, panel: false, channels: 2 };
   /** Only who controls the desktop is heard there. */
   private mayDrive = false;
+  /** The server did not take what was said; until it grants the desktop anew. */
+  private refused = false;
   private reason = "";
 
   constructor(command: (command: StreamCommand) => void, debug: boolean) {
@@ -52,6 +54,7 @@ export class SoundPanel {
 
   /** A stream begins. */
   begin(mode: Mode): void {
+    this.refused = false;
     this.player.begin(mode);
     void this.listSpeakers();
   }
@@ -68,13 +71,14 @@ export class SoundPanel {
         this.player.fail(event.reason);
         break;
       case "speech-refused":
-        this.gates = { ...this.gates, microphone: false };
+        this.refused = true;
         if (this.microphone.on) this.microphone.stop("The server takes no microphone from this page.");
         break;
       case "track":
         this.player.play(event.track);
         break;
       case "input":
+        if (event.allowed && !this.mayDrive) this.refused = false;
         this.mayDrive = event.allowed;
         if (!event.allowed && this.microphone.on) this.microphone.stop();
         break;
@@ -89,7 +93,7 @@ export class SoundPanel {
   }
 
   private get speaks(): boolean {
-    return this.gates.microphone && this.mayDrive && canSpeak();
+    return this.gates.microphone && this.mayDrive && !this.refused && canSpeak();
   }
 
   private render(): void {

@@ -3,7 +3,8 @@
 //! A client's [`Standing`] follows from its [`Admission`] (role, slot and rights, decided by the server from token or
 //! query) and from whether it owns the display. [`MATRIX`] then says per [`VerbClass`] what becomes of a message.
 //! Source: Selkies 2.1.0, input_handler.py:163-180 and websockets_mode.py:5163-5175, 5770-5800; unlike there, a
-//! viewer's frame acknowledgements count, because pacing is per client here and a viewer slows nobody.
+//! viewer's frame acknowledgements count, because pacing is per client here and a viewer slows nobody. Who may type may speak:
+//! websockets_mode.py:5026-5034.
 
 use crate::wire::{ClientMessage, RoleName};
 
@@ -152,7 +153,7 @@ pub const MATRIX: &[(VerbClass, [Verdict; 5])] = {
         (VerbClass::Clipboard,     [A,     A,  I,    A,    D]),
         (VerbClass::ClipboardRead, [A,     A,  A,    A,    I]),
         (VerbClass::Gamepad,       [A,     A,  I,    A,    A]),
-        (VerbClass::Microphone,    [A,     A,  D,    D,    D]),
+        (VerbClass::Microphone,    [A,     A,  D,    A,    D]),
         (VerbClass::Command,       [A,     A,  D,    D,    D]),
         (VerbClass::Upload,        [A,     A,  D,    D,    D]),
     ]

@@ -303,8 +303,12 @@ impl Session {
             let update = RoleUpdate { role: new.role, slot: new.slots.first().copied() };
             send(vec![client], &ServerMessage::RoleUpdate(update), out);
         }
-        if self.mk_access(&old) != self.mk_access(&new) {
-            send(vec![client], &ServerMessage::MkAccess(self.mk_access(&new)), out);
+        let granted = self.mk_access(&new);
+        if self.mk_access(&old) != granted {
+            send(vec![client], &ServerMessage::MkAccess(granted), out);
+            if let Some(entry) = self.clients.get_mut(&client) {
+                entry.sound.access(granted);
+            }
         }
         if old.slots != new.slots || (old.input_authority && !new.input_authority) {
             // What it may no longer hold must not stay pressed.

@@ -220,7 +220,7 @@ fn a_microphone_is_for_controllers_and_only_where_it_is_allowed() {
     let mut desk = Desk::owned(Policy { microphone: true, ..Policy::default() });
     let actions = speak(&mut desk, 1, &speech(3));
     assert_eq!(actions, [Action::Microphone { client: ClientId(1), pcm: vec![3; 960] }]);
-    for (client, admission) in [(2, viewer()), (3, token(false, true)), (4, controller())] {
+    for (client, admission) in [(2, viewer()), (3, token(false, false)), (4, controller())] {
         desk.open(client, admission);
         desk.sent_to(client);
         assert!(!spoken(&speak(&mut desk, client, &speech(1))), "client {client}");
@@ -243,6 +243,35 @@ fn a_microphone_whose_rights_another_token_holds_is_silent() {
     desk.open(2, token(true, false));
     desk.say(2, r#"SETTINGS,{"tabId":"other"}"#);
     assert!(!spoken(&speak(&mut desk, 2, &speech(1))));
+}
+
+#[test]
+fn a_collaborator_speaks_where_collaborators_are_allowed() {
+    for collab in [true, false] {
+        let mut desk = Desk::owned(Policy { microphone: true, collab, ..Policy::default() });
+        desk.open(2, token(false, true));
+        desk.sent_to(2);
+        assert_eq!(spoken(&speak(&mut desk, 2, &speech(1))), collab);
+        assert_eq!(desk.sent_to(2).is_empty(), collab);
+    }
+}
+
+#[test]
+fn what_is_on_its_way_when_a_right_goes_is_not_answered() {
+    let mut desk = Desk::owned(Policy { microphone: true, ..Policy::default() });
+    desk.open(2, token(false, true));
+    assert!(spoken(&speak(&mut desk, 2, &speech(1))));
+    desk.sent_to(2);
+    let admit = |desk: &mut Desk, access| {
+        let admission = Some(token(false, access));
+        desk.handle(Event::AdmissionChanged { client: ClientId(2), admission });
+    };
+    admit(&mut desk, false);
+    assert!(!spoken(&speak(&mut desk, 2, &speech(1))));
+    assert_eq!(desk.sent_to(2), ["MK_ACCESS,0"], "that says it");
+    admit(&mut desk, true);
+    assert!(spoken(&speak(&mut desk, 2, &speech(1))));
+    assert_eq!(desk.sent_to(2), ["MK_ACCESS,1"]);
 }
 
 #[test]

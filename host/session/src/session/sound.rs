@@ -30,6 +30,12 @@ impl Hearing {
     pub(super) fn hears(&self) -> bool {
         self.hears
     }
+
+    /// The client may use mouse and keyboard from now on, or no more, and is told so. What its microphone says until it has heard
+    /// that is not answered: it would take the answer for the operator's last word. Should it be refused later, it is told again.
+    pub(super) fn access(&mut self, granted: bool) {
+        self.told_mute = !granted;
+    }
 }
 
 /// What concerns the sound of all clients.
