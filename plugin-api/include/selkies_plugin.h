@@ -86,14 +86,11 @@
 // Block flag: samples are missing before this block; it does not continue the one before.
 #define SELKIES_AUDIO_BLOCK_GAP 1
 
-// Flag of sound encoders: more than two channels.
-#define SELKIES_AUDIO_ENCODER_SURROUND 1
-
 // Flag of sound encoders: can leave out packets of silence (AUDIO_ENCODE_DTX).
-#define SELKIES_AUDIO_ENCODER_DTX (1 << 1)
+#define SELKIES_AUDIO_ENCODER_DTX 1
 
 // Flag of sound encoders: can repair losses from the packet after (AUDIO_ENCODE_FEC).
-#define SELKIES_AUDIO_ENCODER_FEC (1 << 2)
+#define SELKIES_AUDIO_ENCODER_FEC (1 << 1)
 
 // Parameter flag: mark packets of silence (AUDIO_PACKET_DTX).
 #define SELKIES_AUDIO_ENCODE_DTX 1
@@ -110,8 +107,8 @@
 // Longest description of a stream of sound in bytes.
 #define SELKIES_MAX_AUDIO_DESCRIPTION_BYTES 1024
 
-// Most durations that an encoder of sound may name.
-#define SELKIES_MAX_AUDIO_DURATIONS 16
+// Most entries of each list in AudioEncoderCaps.
+#define SELKIES_MAX_AUDIO_CHOICES 16
 
 // In fields whose text names it, and for which 0 is a value: not set. A literal, so that it means the same in C.
 #define SELKIES_UNSET 4294967295
@@ -503,6 +500,11 @@ typedef struct SelkiesStr {
 } SelkiesStr;
 
 // One thing that a sound encoder can produce. Reported by `probe`.
+//
+// It takes each of its rates with each of its channel masks and each of its lengths of a block; what is over
+// MAX_AUDIO_BLOCK_SAMPLES is not asked for. An encoder whose lengths are others at another
+// rate reports an entry for each rate, under one name, the best first: Opus has 480 samples of a channel in 10 ms at 48000 Hz
+// and 240 at 24000 Hz, AAC 1024 at every rate.
 typedef struct SelkiesAudioEncoderCaps {
   // `sizeof(AudioEncoderCaps)`.
   uint32_t struct_size;
@@ -514,14 +516,18 @@ typedef struct SelkiesAudioEncoderCaps {
   uint32_t codec;
   // Mask of `1 << AUDIO_SAMPLE_*` that it reads, AUDIO_SAMPLE_F32 among them.
   uint32_t sample_mask;
-  // The sample rate that it is best used with, Hz.
-  uint32_t rate;
-  // Most channels, 1 to MAX_AUDIO_CHANNELS.
-  uint32_t max_channels;
-  // Durations of a packet in microseconds, ascending.
-  const uint32_t *durations_us;
-  // Entries in `durations_us`, 1 to MAX_AUDIO_DURATIONS.
-  uint32_t duration_count;
+  // Sample rates in Hz, at most MAX_AUDIO_RATE, each once, the best first.
+  const uint32_t *rates;
+  // Masks of `SPEAKER_*` bits, each of 1 to MAX_AUDIO_CHANNELS channels and each once.
+  const uint32_t *channel_masks;
+  // Samples of each channel in a block and a packet, ascending.
+  const uint32_t *block_frames;
+  // Entries in `rates`, 1 to MAX_AUDIO_CHOICES.
+  uint32_t rate_count;
+  // Entries in `channel_masks`, 1 to MAX_AUDIO_CHOICES.
+  uint32_t channel_mask_count;
+  // Entries in `block_frames`, 1 to MAX_AUDIO_CHOICES.
+  uint32_t block_frames_count;
   // Lowest bit rate, bit/s, of all channels together.
   uint32_t min_bitrate;
   // Highest bit rate, bit/s, of all channels together.
@@ -634,8 +640,8 @@ typedef struct SelkiesAudioEncoderParams {
   struct SelkiesStr name;
   // The form of the samples.
   struct SelkiesAudioFormat format;
-  // Duration of each block and packet in microseconds, one of the caps'.
-  uint32_t duration_us;
+  // Samples of each channel in every block and packet, one of the caps'.
+  uint32_t block_frames;
   // Bit rate of all channels together, bit/s.
   uint32_t bitrate;
   // Effort from 0 to 10; UNSET leaves it to the plugin.
@@ -721,7 +727,7 @@ typedef struct SelkiesAudioEncoderV1 {
   // `[media]` Takes effect with the next block. A bit rate that the caps do not allow is refused with class retry, detail
   // invalid-argument.
   SelkiesStatus (*adjust)(SelkiesInstance *instance, const struct SelkiesAudioRate *rate);
-  // `[media]` Encodes a block of the agreed duration into `out`, where there are `capacity` bytes, at least
+  // `[media]` Encodes a block of the agreed length into `out`, where there are `capacity` bytes, at least
   // MAX_AUDIO_PACKET_BYTES. NOTHING: the block was taken in, and there is no packet for it.
   SelkiesStatus (*encode)(SelkiesInstance *instance,
                           const struct SelkiesAudioBlock *block,
@@ -751,16 +757,29 @@ typedef struct SelkiesAudioSinkParams {
   // The form of the samples. Mono and stereo at 24000 and 48000 Hz are always served; what cannot be is answered with
   // class reconfigure, detail unsupported.
   struct SelkiesAudioFormat format;
-  // How much the plugin is to keep against an uneven arrival, nanoseconds; 0 leaves it to the plugin.
+  // How much the plugin is to keep against an uneven arrival, nanoseconds; 0 leaves it to the plugin, which keeps as little as
+  // the arrival lets it.
   uint64_t buffer_ns;
   // Zero.
   uint64_t reserved[4];
 } SelkiesAudioSinkParams;
 
+// How a sink of sound is used.
+typedef struct SelkiesAudioSinkState {
+  // `sizeof(AudioSinkState)`, set by the host.
+  uint32_t struct_size;
+  // How many record from the source now; UNSET where that cannot be told.
+  uint32_t recorders;
+  // What was written and was not heard yet, nanoseconds; 0 also where that cannot be told.
+  uint64_t queued_ns;
+  // Zero.
+  uint64_t reserved[4];
+} SelkiesAudioSinkState;
+
 // `selkies.audio-sink/1`.
 //
-// Order: `create`, `info`, (`start`, `write`*, `stop`)*, `destroy`. The source that applications record from is there from
-// `create` to `destroy`, silent while nothing is written. A server that is not there, or goes away, is class device-lost from
+// Order: `create`, `info`, (`start`, `write`*, `stop`)*, `destroy`, with `wait` anywhere between. The source that applications
+// record from is there from `create` to `destroy`, silent while nothing is written. A server that is not there, or goes away, is class device-lost from
 // any of them: the host destroys the instance and creates another one after a pause. A plugin neither starts a server nor
 // waits for one to come.
 typedef struct SelkiesAudioSinkV1 {
@@ -782,6 +801,12 @@ typedef struct SelkiesAudioSinkV1 {
   SelkiesStatus (*write)(SelkiesInstance *instance, const struct SelkiesAudioBlock *block);
   // `[media]` Ends `start`: what was not heard yet is dropped.
   SelkiesStatus (*stop)(SelkiesInstance *instance);
+  // `[media]` Blocks until `recorders` is another number than the last answer said, `timeout_ns` passed (`u64::MAX`: no
+  // limit) or `wake` was called; the last two answer NOTHING. The first call is answered at once, and so is
+  // one with a timeout of 0, changed or not.
+  SelkiesStatus (*wait)(SelkiesInstance *instance, uint64_t timeout_ns, struct SelkiesAudioSinkState *out);
+  // `[any]` Ends the current or next `wait`.
+  void (*wake)(SelkiesInstance *instance);
 } SelkiesAudioSinkV1;
 
 // Where a function delivers bytes, within its call.

@@ -42,7 +42,7 @@ pub use audio::{AudioBlock, AudioFormat};
 pub use audio_caps::{AudioEncoderOffer, probe_audio_encoder};
 pub use audio_capture::{AudioCaptureInstance, AudioCaptureRequest};
 pub use audio_encoder::{AudioEncoderInstance, AudioEncoderSettings, AudioPacket, AudioStreamInfo};
-pub use audio_sink::{AudioSinkInstance, AudioSinkRequest};
+pub use audio_sink::{AudioSinkInstance, AudioSinkRequest, AudioSinkState};
 pub(crate) use buffer::BufferShape;
 pub use buffer::{BufferError, BufferLease, MAX_FRAME_EDGE, SharedBuffer};
 pub use caps::{EncoderOffer, probe_encoder};

@@ -154,7 +154,9 @@ tables! {
     /// `selkies.audio-encoder/1`.
     audio_encoder: AudioEncoderV1 = AUDIO_ENCODER_V1 { probe, create, destroy, info, adjust, encode }
     /// `selkies.audio-sink/1`.
-    audio_sink: AudioSinkV1 = AUDIO_SINK_V1 { create, destroy, info, start, write, stop }
+    audio_sink: AudioSinkV1 = AUDIO_SINK_V1 {
+        create, destroy, info, start, write, stop, wait, wake,
+    }
 }
 
 /// The known table with this id.

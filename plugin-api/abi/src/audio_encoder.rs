@@ -4,12 +4,10 @@ use core::ffi::c_void;
 
 use crate::{AudioBlock, AudioFormat, Bytes, Host, Instance, Status, Str};
 
-/// Flag of sound encoders: more than two channels.
-pub const AUDIO_ENCODER_SURROUND: u32 = 1;
 /// Flag of sound encoders: can leave out packets of silence ([`AUDIO_ENCODE_DTX`]).
-pub const AUDIO_ENCODER_DTX: u32 = 1 << 1;
+pub const AUDIO_ENCODER_DTX: u32 = 1;
 /// Flag of sound encoders: can repair losses from the packet after ([`AUDIO_ENCODE_FEC`]).
-pub const AUDIO_ENCODER_FEC: u32 = 1 << 2;
+pub const AUDIO_ENCODER_FEC: u32 = 1 << 1;
 
 /// Parameter flag: mark packets of silence ([`AUDIO_PACKET_DTX`]).
 pub const AUDIO_ENCODE_DTX: u32 = 1;
@@ -23,10 +21,15 @@ pub const AUDIO_PACKET_DTX: u32 = 1;
 pub const MAX_AUDIO_PACKET_BYTES: usize = 16 * 1024;
 /// Longest description of a stream of sound in bytes.
 pub const MAX_AUDIO_DESCRIPTION_BYTES: usize = 1024;
-/// Most durations that an encoder of sound may name.
-pub const MAX_AUDIO_DURATIONS: usize = 16;
+/// Most entries of each list in [`AudioEncoderCaps`].
+pub const MAX_AUDIO_CHOICES: usize = 16;
 
 /// One thing that a sound encoder can produce. Reported by `probe`.
+///
+/// It takes each of its rates with each of its channel masks and each of its lengths of a block; what is over
+/// [`MAX_AUDIO_BLOCK_SAMPLES`](crate::MAX_AUDIO_BLOCK_SAMPLES) is not asked for. An encoder whose lengths are others at another
+/// rate reports an entry for each rate, under one name, the best first: Opus has 480 samples of a channel in 10 ms at 48000 Hz
+/// and 240 at 24000 Hz, AAC 1024 at every rate.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "verify", derive(abi_stable::StableAbi))]
@@ -41,14 +44,18 @@ pub struct AudioEncoderCaps {
     pub codec: u32,
     /// Mask of `1 << AUDIO_SAMPLE_*` that it reads, [`AUDIO_SAMPLE_F32`](crate::AUDIO_SAMPLE_F32) among them.
     pub sample_mask: u32,
-    /// The sample rate that it is best used with, Hz.
-    pub rate: u32,
-    /// Most channels, 1 to [`MAX_AUDIO_CHANNELS`](crate::MAX_AUDIO_CHANNELS).
-    pub max_channels: u32,
-    /// Durations of a packet in microseconds, ascending.
-    pub durations_us: *const u32,
-    /// Entries in `durations_us`, 1 to [`MAX_AUDIO_DURATIONS`].
-    pub duration_count: u32,
+    /// Sample rates in Hz, at most [`MAX_AUDIO_RATE`](crate::MAX_AUDIO_RATE), each once, the best first.
+    pub rates: *const u32,
+    /// Masks of `SPEAKER_*` bits, each of 1 to [`MAX_AUDIO_CHANNELS`](crate::MAX_AUDIO_CHANNELS) channels and each once.
+    pub channel_masks: *const u32,
+    /// Samples of each channel in a block and a packet, ascending.
+    pub block_frames: *const u32,
+    /// Entries in `rates`, 1 to [`MAX_AUDIO_CHOICES`].
+    pub rate_count: u32,
+    /// Entries in `channel_masks`, 1 to [`MAX_AUDIO_CHOICES`].
+    pub channel_mask_count: u32,
+    /// Entries in `block_frames`, 1 to [`MAX_AUDIO_CHOICES`].
+    pub block_frames_count: u32,
     /// Lowest bit rate, bit/s, of all channels together.
     pub min_bitrate: u32,
     /// Highest bit rate, bit/s, of all channels together.
@@ -83,8 +90,8 @@ pub struct AudioEncoderParams {
     pub name: Str,
     /// The form of the samples.
     pub format: AudioFormat,
-    /// Duration of each block and packet in microseconds, one of the caps'.
-    pub duration_us: u32,
+    /// Samples of each channel in every block and packet, one of the caps'.
+    pub block_frames: u32,
     /// Bit rate of all channels together, bit/s.
     pub bitrate: u32,
     /// Effort from 0 to 10; [`UNSET`](crate::UNSET) leaves it to the plugin.
@@ -178,7 +185,7 @@ pub struct AudioEncoderV1 {
     /// `[media]` Takes effect with the next block. A bit rate that the caps do not allow is refused with class retry, detail
     /// invalid-argument.
     pub adjust: Option<unsafe extern "C" fn(instance: *mut Instance, rate: *const AudioRate) -> Status>,
-    /// `[media]` Encodes a block of the agreed duration into `out`, where there are `capacity` bytes, at least
+    /// `[media]` Encodes a block of the agreed length into `out`, where there are `capacity` bytes, at least
     /// [`MAX_AUDIO_PACKET_BYTES`]. [`NOTHING`](crate::NOTHING): the block was taken in, and there is no packet for it.
     pub encode: Option<
         unsafe extern "C" fn(

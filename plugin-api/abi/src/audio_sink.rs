@@ -29,16 +29,32 @@ pub struct AudioSinkParams {
     /// The form of the samples. Mono and stereo at 24000 and 48000 Hz are always served; what cannot be is answered with
     /// class reconfigure, detail unsupported.
     pub format: AudioFormat,
-    /// How much the plugin is to keep against an uneven arrival, nanoseconds; 0 leaves it to the plugin.
+    /// How much the plugin is to keep against an uneven arrival, nanoseconds; 0 leaves it to the plugin, which keeps as little as
+    /// the arrival lets it.
     pub buffer_ns: u64,
+    /// Zero.
+    pub reserved: [u64; 4],
+}
+
+/// How a sink of sound is used.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "verify", derive(abi_stable::StableAbi))]
+pub struct AudioSinkState {
+    /// `sizeof(AudioSinkState)`, set by the host.
+    pub struct_size: u32,
+    /// How many record from the source now; [`UNSET`](crate::UNSET) where that cannot be told.
+    pub recorders: u32,
+    /// What was written and was not heard yet, nanoseconds; 0 also where that cannot be told.
+    pub queued_ns: u64,
     /// Zero.
     pub reserved: [u64; 4],
 }
 
 /// `selkies.audio-sink/1`.
 ///
-/// Order: `create`, `info`, (`start`, `write`*, `stop`)*, `destroy`. The source that applications record from is there from
-/// `create` to `destroy`, silent while nothing is written. A server that is not there, or goes away, is class device-lost from
+/// Order: `create`, `info`, (`start`, `write`*, `stop`)*, `destroy`, with `wait` anywhere between. The source that applications
+/// record from is there from `create` to `destroy`, silent while nothing is written. A server that is not there, or goes away, is class device-lost from
 /// any of them: the host destroys the instance and creates another one after a pause. A plugin neither starts a server nor
 /// waits for one to come.
 #[repr(C)]
@@ -65,4 +81,12 @@ pub struct AudioSinkV1 {
     pub write: Option<unsafe extern "C" fn(instance: *mut Instance, block: *const AudioBlock) -> Status>,
     /// `[media]` Ends `start`: what was not heard yet is dropped.
     pub stop: Option<unsafe extern "C" fn(instance: *mut Instance) -> Status>,
+    /// `[media]` Blocks until `recorders` is another number than the last answer said, `timeout_ns` passed (`u64::MAX`: no
+    /// limit) or `wake` was called; the last two answer [`NOTHING`](crate::NOTHING). The first call is answered at once, and so is
+    /// one with a timeout of 0, changed or not.
+    pub wait: Option<
+        unsafe extern "C" fn(instance: *mut Instance, timeout_ns: u64, out: *mut AudioSinkState) -> Status,
+    >,
+    /// `[any]` Ends the current or next `wait`.
+    pub wake: Option<unsafe extern "C" fn(instance: *mut Instance)>,
 }

@@ -19,12 +19,12 @@ pub struct AudioEncoderCaps {
     pub flags: u32,
     /// One of `CODEC_*`.
     pub codec: u32,
-    /// The sample rate that it is best used with, Hz.
-    pub rate: u32,
-    /// Most channels.
-    pub max_channels: u32,
-    /// Durations of a packet in microseconds, ascending.
-    pub durations_us: Vec<u32>,
+    /// Sample rates in Hz, each once, the best first.
+    pub rates: Vec<u32>,
+    /// Masks of `SPEAKER_*` bits, each once.
+    pub channel_masks: Vec<u32>,
+    /// Samples of each channel in a block and a packet, ascending.
+    pub block_frames: Vec<u32>,
     /// Lowest bit rate, bit/s.
     pub min_bitrate: u32,
     /// Highest bit rate, bit/s.
@@ -38,8 +38,8 @@ pub struct AudioEncoderParams {
     pub name: String,
     /// The form of the samples.
     pub format: AudioFormat,
-    /// Duration of each block and packet in microseconds.
-    pub duration_us: u32,
+    /// Samples of each channel in every block and packet.
+    pub block_frames: u32,
     /// Bit rate of all channels together, bit/s.
     pub bitrate: u32,
     /// Effort from 0 to 10; `None` leaves it to the plugin.
@@ -109,7 +109,7 @@ pub trait AudioEncoder: Send + Sized + 'static {
     /// [`Error::invalid`] for a bit rate that it does not have.
     fn adjust(&mut self, rate: AudioRate) -> Result<()>;
 
-    /// Encodes a block of the agreed duration into `out`, which has at least [`abi::MAX_AUDIO_PACKET_BYTES`]. `None`: it was
+    /// Encodes a block of the agreed length into `out`, which has at least [`abi::MAX_AUDIO_PACKET_BYTES`]. `None`: it was
     /// taken in, and there is no packet for it. `[media]`
     ///
     /// # Errors
@@ -168,17 +168,19 @@ unsafe extern "C" fn probe<T: AudioEncoder>(
                 found => found?,
             };
             for caps in found {
-                let count = u32::try_from(caps.durations_us.len()).unwrap_or(u32::MAX);
+                let count = |list: &[u32]| u32::try_from(list.len()).unwrap_or(u32::MAX);
                 let raw = abi::AudioEncoderCaps {
                     struct_size: size32::<abi::AudioEncoderCaps>(),
                     flags: caps.flags,
                     name: abi::Str::new(&caps.name),
                     codec: caps.codec,
                     sample_mask: 1 << abi::AUDIO_SAMPLE_F32,
-                    rate: caps.rate,
-                    max_channels: caps.max_channels,
-                    durations_us: caps.durations_us.as_ptr(),
-                    duration_count: count,
+                    rates: caps.rates.as_ptr(),
+                    channel_masks: caps.channel_masks.as_ptr(),
+                    block_frames: caps.block_frames.as_ptr(),
+                    rate_count: count(&caps.rates),
+                    channel_mask_count: count(&caps.channel_masks),
+                    block_frames_count: count(&caps.block_frames),
                     min_bitrate: caps.min_bitrate,
                     max_bitrate: caps.max_bitrate,
                     reserved32: 0,
@@ -204,15 +206,14 @@ unsafe extern "C" fn create<T: AudioEncoder>(
             let params = AudioEncoderParams {
                 name: guard::text(raw.name)?.to_owned(),
                 format: AudioFormat::of(&raw.format)?,
-                duration_us: raw.duration_us,
+                block_frames: raw.block_frames,
                 bitrate: raw.bitrate,
                 complexity: (raw.complexity != abi::UNSET).then_some(raw.complexity),
                 loss_ppm: raw.loss_ppm,
                 dtx: raw.flags & abi::AUDIO_ENCODE_DTX != 0,
                 fec: raw.flags & abi::AUDIO_ENCODE_FEC != 0,
             };
-            let frames = u64::from(params.format.rate) * u64::from(params.duration_us) / 1_000_000;
-            let block = params.format.block(frames)?;
+            let block = params.format.block(u64::from(params.block_frames))?;
             let encoder = T::create(host, config, &params)?;
             Ok((State { encoder, format: params.format, block, description: Vec::new() }, ()))
         })

@@ -1,11 +1,11 @@
 //! Sound into the desktop, as from a microphone.
 
-use std::{marker::PhantomData, time::Duration};
+use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use serde::de::DeserializeOwned;
 
 use crate::{
-    AudioBlock, AudioFormat, Error, Host, Result, abi,
+    AudioBlock, AudioFormat, Error, Host, Result, Wake, abi,
     guard::{self, Answer, size32},
     slot::Slot,
 };
@@ -17,6 +17,15 @@ pub struct AudioSinkParams {
     pub format: AudioFormat,
     /// How much to keep against an uneven arrival; `None` leaves it to the plugin.
     pub buffer: Option<Duration>,
+}
+
+/// How a sink is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AudioSinkState {
+    /// How many record from the source now; `None` where that cannot be told.
+    pub recorders: Option<u32>,
+    /// What was written and was not heard yet; zero also where that cannot be told.
+    pub queued: Duration,
 }
 
 /// A source of sound for applications, which the host writes. A server that is not there, or goes away, is
@@ -38,6 +47,17 @@ pub trait AudioSink: Send + Sized + 'static {
     /// # Errors
     /// With the class that the host is to act on.
     fn info(&mut self) -> Result<AudioFormat>;
+
+    /// What ends a wait from another thread; asked for once, after `create`.
+    fn waker(&self) -> Arc<dyn Wake>;
+
+    /// Blocks until [`AudioSinkState::recorders`] is another number than the last answer said, `timeout` passed (`None`: no
+    /// limit) or the waker was called; the last two answer `None`. The first call is answered at once, and so is one with a timeout
+    /// of zero, changed or not. Between `start` and `stop`, too. `[media]`
+    ///
+    /// # Errors
+    /// With the class that the host is to act on.
+    fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<AudioSinkState>>;
 
     /// Begins to play. `[media]`
     ///
@@ -61,7 +81,7 @@ struct State<T: AudioSink> {
     sink: T,
 }
 
-type SinkSlot<T> = Slot<State<T>, ()>;
+type SinkSlot<T> = Slot<State<T>, Arc<dyn Wake>>;
 
 /// Builds the table of a sink of sound.
 #[derive(Debug)]
@@ -78,6 +98,8 @@ impl<T: AudioSink> AudioSinkTable<T> {
         start: Some(start::<T>),
         write: Some(write::<T>),
         stop: Some(stop::<T>),
+        wait: Some(wait::<T>),
+        wake: Some(wake::<T>),
     };
 }
 
@@ -89,7 +111,9 @@ unsafe extern "C" fn create<T: AudioSink>(
     // SAFETY: the ABI's contract for `create`.
     unsafe {
         SinkSlot::<T>::create(host, config, out, |host, config| {
-            Ok((State { run: None, sink: T::create(host, config)? }, ()))
+            let sink = T::create(host, config)?;
+            let waker = sink.waker();
+            Ok((State { run: None, sink }, waker))
         })
     }
 }
@@ -159,5 +183,38 @@ unsafe extern "C" fn stop<T: AudioSink>(instance: *mut abi::Instance) -> abi::St
             Some(_) => Ok(abi::OK),
             None => Err(Error::wrong_state("stop: the sink was not started")),
         })
+    }
+}
+
+unsafe extern "C" fn wait<T: AudioSink>(
+    instance: *mut abi::Instance,
+    timeout_ns: u64,
+    out: *mut abi::AudioSinkState,
+) -> abi::Status {
+    // SAFETY: as in `info`.
+    unsafe {
+        SinkSlot::<T>::with(instance, |state, _| {
+            let out = Answer::new(out)?;
+            let timeout = (timeout_ns != u64::MAX).then(|| Duration::from_nanos(timeout_ns));
+            let Some(AudioSinkState { recorders, queued }) = state.sink.wait(timeout)? else {
+                return Ok(abi::NOTHING);
+            };
+            Ok(out.give(abi::AudioSinkState {
+                struct_size: size32::<abi::AudioSinkState>(),
+                recorders: recorders.unwrap_or(abi::UNSET),
+                queued_ns: u64::try_from(queued.as_nanos()).unwrap_or(u64::MAX),
+                reserved: [0; 4],
+            }))
+        })
+    }
+}
+
+unsafe extern "C" fn wake<T: AudioSink>(instance: *mut abi::Instance) {
+    // SAFETY: the instance is not destroyed while the host calls this.
+    unsafe {
+        SinkSlot::<T>::with_shared(instance, |waker, _| {
+            waker.wake();
+            Ok(abi::OK)
+        });
     }
 }

@@ -84,7 +84,7 @@ pub use audio_capture::{AudioCapture, AudioCaptureParams, AudioCaptureRun, Audio
 pub use audio_encoder::{
     AudioEncoder, AudioEncoderCaps, AudioEncoderParams, AudioPacket, AudioRate, AudioStreamInfo,
 };
-pub use audio_sink::{AudioSink, AudioSinkParams, AudioSinkRun};
+pub use audio_sink::{AudioSink, AudioSinkParams, AudioSinkRun, AudioSinkState};
 pub use capture::{BufferRef, Capture, CaptureInfo, CaptureParams, CaptureRun, Grab, Grabbed, Waited};
 pub use clipboard::{Clipboard, ClipboardChange, ClipboardItem, ClipboardRequest, Selection};
 pub use cursor::{Cursor, CursorImage};

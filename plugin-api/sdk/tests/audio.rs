@@ -1,11 +1,14 @@
 //! The tables of sound, each driven through its C functions.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use selkies_plugin_sdk::{
     AudioBlock, AudioCapture, AudioCaptureParams, AudioCaptureRun, AudioEncoder, AudioEncoderCaps,
     AudioEncoderParams, AudioFormat, AudioPacket, AudioRate, AudioRead, AudioSink, AudioSinkParams,
-    AudioSinkRun, AudioStreamInfo, Error, Host, Result, Wake, abi,
+    AudioSinkRun, AudioSinkState, AudioStreamInfo, Bell, Error, Host, Result, Wake, abi,
     test_host::{Failure, Metric, TestAudioCapture, TestAudioEncoder, TestAudioSink, TestHost},
 };
 use serde::Deserialize;
@@ -145,9 +148,9 @@ impl AudioEncoder for Coder {
             name: "null".into(),
             flags: abi::AUDIO_ENCODER_DTX,
             codec: abi::CODEC_NULL,
-            rate: 48_000,
-            max_channels: 2,
-            durations_us: vec![10_000, 20_000],
+            rates: vec![48_000, 44_100],
+            channel_masks: vec![abi::CHANNELS_STEREO, abi::CHANNELS_MONO],
+            block_frames: vec![480, 1024],
             min_bitrate: 6000,
             max_bitrate: 510_000,
         }])
@@ -182,7 +185,7 @@ fn params() -> AudioEncoderParams {
     AudioEncoderParams {
         name: "null".into(),
         format: STEREO,
-        duration_us: 10_000,
+        block_frames: 480,
         bitrate: 128_000,
         complexity: None,
         loss_ppm: 0,
@@ -195,7 +198,8 @@ fn params() -> AudioEncoderParams {
 fn blocks_become_packets() -> Result<(), Failure> {
     let host = TestHost::new();
     let caps = TestAudioEncoder::probe::<Coder>(&host, "{}")?;
-    assert_eq!((caps[0].name.as_str(), caps[0].durations_us.as_slice()), ("null", &[10_000, 20_000][..]));
+    assert_eq!((caps[0].name.as_str(), &caps[0].rates[..]), ("null", &[48_000, 44_100][..]));
+    assert_eq!((&caps[0].channel_masks[..], &caps[0].block_frames[..]), (&[3, 4][..], &[480, 1024][..]));
     assert_eq!(TestAudioEncoder::probe::<Coder>(&host, r#"{"gone": true}"#)?, []);
     let mut encoder = TestAudioEncoder::of::<Coder>(&host, r#"{"bytes": 3}"#, &params())?;
     assert_eq!(encoder.info()?, AudioStreamInfo { lookahead_frames: 312, description: vec![7; 3] });
@@ -208,7 +212,18 @@ fn blocks_become_packets() -> Result<(), Failure> {
     assert!(encoder.encode(silence)?.expect("a packet").info.dtx);
     assert_eq!(encoder.encode(AudioBlock { gap: true, ..block })?, None);
     let short = encoder.encode(AudioBlock { samples: &[0.5; 958], ..block });
-    assert_eq!(short.expect_err("not 10 ms").detail(), abi::DETAIL_INVALID_ARGUMENT);
+    assert_eq!(short.expect_err("not 480").detail(), abi::DETAIL_INVALID_ARGUMENT);
+    // Lengths that are no whole milliseconds, at a rate that is none of Opus'.
+    let format = AudioFormat { rate: 44_100, ..STEREO };
+    let aac = AudioEncoderParams { format, block_frames: 1024, ..params() };
+    let mut long = TestAudioEncoder::of::<Coder>(&TestHost::new(), r#"{"bytes": 3}"#, &aac)?;
+    assert!(long.encode(AudioBlock { samples: &[0.5; 2048], ..block })?.is_some());
+    assert!(long.encode(block).is_err());
+    for block_frames in [0, 7681] {
+        let wrong = AudioEncoderParams { block_frames, ..params() };
+        let refused = TestAudioEncoder::of::<Coder>(&TestHost::new(), "{}", &wrong).expect_err("no block");
+        assert_eq!(refused.detail(), abi::DETAIL_INVALID_ARGUMENT, "{block_frames}");
+    }
     let gauge = |name: &str, value| Metric::Gauge(name.into(), value);
     let wanted = [
         gauge("bitrate", 128_000.0),
@@ -238,7 +253,12 @@ fn packets_that_cannot_be_are_caught() -> Result<(), Failure> {
 }
 
 #[derive(Debug)]
-struct Speaker(Host);
+struct Speaker {
+    host: Host,
+    bell: Arc<Bell>,
+    /// What the last answer said.
+    told: Option<u32>,
+}
 
 #[derive(Debug)]
 struct SpeakerRun(Host);
@@ -248,7 +268,19 @@ impl AudioSink for Speaker {
     type Run = SpeakerRun;
 
     fn create(host: Host, _: Config) -> Result<Self> {
-        Ok(Self(host))
+        Ok(Self { host, bell: Arc::default(), told: None })
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        self.bell.clone()
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<AudioSinkState>> {
+        if self.told.replace(2).is_some() && timeout != Some(Duration::ZERO) {
+            self.bell.wait(timeout.map(|timeout| Instant::now() + timeout));
+            return Ok(None);
+        }
+        Ok(Some(AudioSinkState { recorders: self.told, queued: Duration::from_millis(7) }))
     }
 
     fn info(&mut self) -> Result<AudioFormat> {
@@ -256,8 +288,8 @@ impl AudioSink for Speaker {
     }
 
     fn start(&mut self, params: AudioSinkParams) -> Result<SpeakerRun> {
-        self.0.gauge("buffer", params.buffer.map_or(0.0, |buffer| buffer.as_secs_f64()));
-        Ok(SpeakerRun(self.0))
+        self.host.gauge("buffer", params.buffer.map_or(0.0, |buffer| buffer.as_secs_f64()));
+        Ok(SpeakerRun(self.host))
     }
 }
 
@@ -277,6 +309,14 @@ fn a_sink_takes_samples_between_start_and_stop() -> Result<(), Failure> {
     let block = AudioBlock { samples: &[0.5, -0.25, 1.0], timestamp_ns: 0, gap: false };
     assert_eq!(sink.write(block, 1).expect_err("not started").detail(), abi::DETAIL_WRONG_STATE);
     sink.start(AudioSinkParams { format, buffer: Some(Duration::from_millis(50)) })?;
+    let state = AudioSinkState { recorders: Some(2), queued: Duration::from_millis(7) };
+    assert_eq!(sink.wait(None)?, Some(state), "the first is answered at once");
+    assert_eq!(sink.wait(Some(Duration::ZERO))?, Some(state));
+    assert_eq!(sink.wait(Some(Duration::from_millis(1)))?, None, "nothing changed");
+    let waker = sink.waker();
+    let waking = std::thread::spawn(move || waker.wake());
+    assert_eq!(sink.wait(None)?, None, "it is woken");
+    waking.join().expect("no panic");
     sink.write(block, 1)?;
     assert!(sink.write(AudioBlock { samples: &[], ..block }, 1).is_err(), "an empty block");
     sink.stop()?;

@@ -28,6 +28,10 @@ const SURROUND_7_1: Layout =
     Layout { streams: 5, coupled: 3, mapping: &[0, 6, 1, 2, 3, 4, 5, 7], order: &[0, 2, 1, 6, 7, 4, 5, 3] };
 
 impl Layout {
+    /// The masks that have one.
+    pub(crate) const MASKS: [u32; 4] =
+        [abi::CHANNELS_STEREO, abi::CHANNELS_MONO, abi::CHANNELS_5_1, abi::CHANNELS_7_1];
+
     /// The layout of a mask, if Opus has one.
     pub(crate) fn of(channel_mask: u32) -> Option<&'static Self> {
         Some(match channel_mask {
@@ -68,7 +72,9 @@ mod tests {
 
     #[test]
     fn every_channel_is_coded_once() {
-        for layout in [&MONO, &STEREO, &SURROUND, &SURROUND_7_1] {
+        for mask in Layout::MASKS {
+            let layout = Layout::of(mask).expect("a layout");
+            assert_eq!(layout.channels(), mask.count_ones() as usize);
             let channels = layout.channels();
             let mut coded = layout.mapping.to_vec();
             coded.sort_unstable();

@@ -12,10 +12,11 @@ use crate::{coder::Coder, layout::Layout};
 /// Bit rates that libopus takes for one stream.
 const MIN_BITRATE: u32 = 6000;
 const MAX_BITRATE: u32 = 510_000;
-/// Sample rates that Opus is coded at.
-const RATES: [u32; 5] = [8000, 12_000, 16_000, 24_000, 48_000];
+/// Sample rates that Opus is coded at, the best first.
+const RATES: [u32; 5] = [48_000, 24_000, 16_000, 12_000, 8000];
+/// The rate that the header counts at.
 const RATE: u32 = 48_000;
-/// Durations of a packet, microseconds.
+/// Durations of a packet, microseconds: whole samples at each of the rates.
 const DURATIONS: [u32; 6] = [2500, 5000, 10_000, 20_000, 40_000, 60_000];
 /// Packets of so many bytes say nothing but that there is silence (RFC 6716, section 3.2.1: a packet without a frame's data).
 const DTX_BYTES: usize = 2;
@@ -72,6 +73,11 @@ fn percent(loss_ppm: u32) -> u32 {
     loss_ppm.div_ceil(10_000).min(100)
 }
 
+/// Samples of each channel in the packets of a rate, ascending.
+fn block_frames(rate: u32) -> [u32; DURATIONS.len()] {
+    DURATIONS.map(|duration| rate / 100 * (duration / 100) / 100)
+}
+
 fn known_bitrate(bitrate: u32) -> Result<u32> {
     if (MIN_BITRATE..=MAX_BITRATE).contains(&bitrate) {
         return Ok(bitrate);
@@ -85,25 +91,29 @@ impl AudioEncoder for Opus {
     fn probe(_: Host, config: Config) -> Result<Vec<AudioEncoderCaps>> {
         let dtx = if config.application == Application::Audio { abi::AUDIO_ENCODER_DTX } else { 0 };
         let fec = if config.application == Application::Audio { abi::AUDIO_ENCODER_FEC } else { 0 };
-        Ok(vec![AudioEncoderCaps {
+        // An entry for each rate: ten milliseconds are another number of samples at each.
+        let entry = |rate| AudioEncoderCaps {
             name: "opus".into(),
-            flags: abi::AUDIO_ENCODER_SURROUND | dtx | fec,
+            flags: dtx | fec,
             codec: abi::CODEC_OPUS,
-            rate: RATE,
-            max_channels: 8,
-            durations_us: DURATIONS.to_vec(),
+            rates: vec![rate],
+            channel_masks: Layout::MASKS.to_vec(),
+            block_frames: block_frames(rate).to_vec(),
             min_bitrate: MIN_BITRATE,
             max_bitrate: MAX_BITRATE,
-        }])
+        };
+        Ok(RATES.map(entry).to_vec())
     }
 
     fn create(_: Host, config: Config, params: &AudioEncoderParams) -> Result<Self> {
         let format = params.format;
-        if params.name != "opus" || !RATES.contains(&format.rate) || !DURATIONS.contains(&params.duration_us)
+        if params.name != "opus"
+            || !RATES.contains(&format.rate)
+            || !block_frames(format.rate).contains(&params.block_frames)
         {
             return Err(Error::unsupported(format!(
-                "{} at {} Hz in packets of {} us",
-                params.name, format.rate, params.duration_us
+                "{} at {} Hz in packets of {} samples",
+                params.name, format.rate, params.block_frames
             )));
         }
         let layout = Layout::of(format.channel_mask)

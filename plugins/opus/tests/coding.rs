@@ -13,7 +13,7 @@ fn params(channel_mask: u32, duration_us: u32, bitrate: u32) -> AudioEncoderPara
     AudioEncoderParams {
         name: "opus".into(),
         format: AudioFormat { rate: RATE, channel_mask },
-        duration_us,
+        block_frames: RATE / 100 * (duration_us / 100) / 100,
         bitrate,
         complexity: None,
         loss_ppm: 0,
@@ -168,11 +168,19 @@ fn silence_is_marked_where_that_is_asked_for() -> Result<(), Failure> {
 fn what_opus_has_not_is_refused() -> Result<(), Failure> {
     let host = TestHost::new();
     let caps = TestAudioEncoder::probe::<Opus>(&host, "{}")?;
-    assert_eq!((caps.len(), caps[0].codec, caps[0].max_channels), (1, abi::CODEC_OPUS, 8));
+    // The rate that is best comes first, and 10 ms are another number of samples at each.
+    let rates: Vec<_> = caps.iter().map(|entry| (entry.rates[0], entry.block_frames[2])).collect();
+    assert_eq!(rates, [(48_000, 480), (24_000, 240), (16_000, 160), (12_000, 120), (8000, 80)]);
+    assert!(caps.iter().all(|entry| entry.codec == abi::CODEC_OPUS && entry.channel_masks.len() == 4));
     let stereo = params(abi::CHANNELS_STEREO, 10_000, 64_000);
     for wrong in [
         AudioEncoderParams { name: "aac".into(), ..stereo.clone() },
-        AudioEncoderParams { duration_us: 15_000, ..stereo.clone() },
+        AudioEncoderParams { block_frames: 720, ..stereo.clone() },
+        AudioEncoderParams {
+            format: AudioFormat { rate: 24_000, channel_mask: 3 },
+            block_frames: 2880,
+            ..stereo.clone()
+        },
         AudioEncoderParams { format: AudioFormat { rate: 44_100, channel_mask: 3 }, ..stereo.clone() },
         params(0x7, 10_000, 64_000),
     ] {

@@ -11,7 +11,7 @@ use std::{
         mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
     },
     thread::{Builder, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use libpulse_binding::mainloop::{
@@ -39,10 +39,8 @@ pub(crate) trait Work: Sized {
     /// Something happened. An error ends the thread.
     fn tend(&mut self, server: &mut Server) -> Result<()>;
 
-    /// When it wants to be called at the latest, whatever happens.
-    fn due(&self) -> Option<Instant> {
-        None
-    }
+    /// A stream runs: a server that says nothing must be asked whether it is still there.
+    fn runs(&self) -> bool;
 
     /// The thread ends, for this reason if it is not the host's wish.
     fn end(&mut self, server: &mut Server, reason: Option<&Error>);
@@ -197,7 +195,7 @@ fn serve<W: Work>(
 ) -> Result<bool> {
     // Rung within a turn of the work itself, it does not end this one.
     if !heard.get() {
-        server.turn(work.due())?;
+        server.turn(work.runs().then(|| server.due()))?;
     }
     heard.set(false);
     loop {
@@ -209,5 +207,8 @@ fn serve<W: Work>(
     }
     server.alive()?;
     work.tend(server)?;
+    if work.runs() {
+        server.look_after()?;
+    }
     Ok(true)
 }

@@ -5,6 +5,7 @@
 
 mod capture;
 mod config;
+mod cushion;
 mod engine;
 mod layout;
 mod modules;
@@ -14,6 +15,7 @@ mod ring;
 mod server;
 mod sink;
 mod stamp;
+mod usage;
 
 pub use capture::PulseCapture;
 pub use config::Config;

@@ -1,13 +1,13 @@
 //! The source that applications record from: a sink that nobody hears, and a source with a name over its monitor.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use libpulse_binding::def::INVALID_INDEX;
 use selkies_plugin_sdk::{Error, Result, abi};
 
 use crate::{
     config::Config,
-    server::{Answer, Server},
+    server::{Answer, PATIENCE, Server},
 };
 
 /// Where the desktop goes on playing if the microphone's sink is its only one.
@@ -25,7 +25,7 @@ impl Modules {
         let mut modules = Self::default();
         let made = modules.complete(server, config);
         if made.is_err() {
-            modules.remove(server);
+            modules.remove(server, PATIENCE);
         }
         made.map(|()| modules)
     }
@@ -51,7 +51,7 @@ impl Modules {
             }
             drop(server.context().set_default_sink(OTHER_SINK, |_| {}));
         }
-        if !server.has_source(source)? {
+        if server.source(source)?.is_none() {
             let Some((monitor, _)) = server.sink(sink)? else {
                 return Err(server.failure("the microphone's sink is gone"));
             };
@@ -88,20 +88,21 @@ impl Modules {
         }
     }
 
-    /// Removes what was made, the last first.
-    pub(crate) fn remove(&mut self, server: &mut Server) {
+    /// Removes what was made, the last first, and waits so long at most until that is done. A server that does not answer now
+    /// finds the orders when it goes on.
+    pub(crate) fn remove(&mut self, server: &mut Server, limit: Duration) {
+        let mut orders = Vec::new();
         while let Some(index) = self.loaded.pop() {
             let answer: Answer<bool> = Rc::default();
             let slot = answer.clone();
             let operation = server.context().introspect().unload_module(index, move |done| {
                 *slot.borrow_mut() = Some(done);
             });
-            let removed = server.answered("unload", &answer);
-            drop(operation);
-            if removed.is_err() {
-                // The server is gone, and the modules with it.
-                return;
-            }
+            orders.push((operation, answer));
+        }
+        if let Some((_, last)) = orders.last() {
+            // Without an answer the server is gone, and the modules with it, or it hangs.
+            drop(server.answered_in(limit, "unload", last));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use libpulse_binding::{
+    context::subscribe::Facility,
     def::BufferAttr,
     stream::{FlagSet, Latency, PeekResult, State, Stream},
 };
@@ -93,7 +94,7 @@ impl Recording {
         }
         await_stream(server, &stream, name)?;
         if follows.is_some() {
-            server.watch();
+            server.watch(Facility::Server);
         }
         self.ring.open(format.channels(), format.rate);
         self.running = Some(Running { stream, stamp: Stamp::new(format.rate), frame, follows });
@@ -153,7 +154,9 @@ impl Work for Recording {
             self.ring.fail(error.with_detail(abi::DETAIL_IO));
             return Ok(());
         }
-        running.drain(self.host, &self.ring)?;
+        if running.drain(self.host, &self.ring)? {
+            server.heard();
+        }
         let follows = running.follows.clone();
         if let Some(sink) = follows.filter(|_| server.changed())
             && server.defaults()?.sink.is_some_and(|now| now != sink)
@@ -162,6 +165,10 @@ impl Work for Recording {
             self.ring.fail(Error::reconfigure("the desktop plays on another device now"));
         }
         Ok(())
+    }
+
+    fn runs(&self) -> bool {
+        self.running.is_some()
     }
 
     fn end(&mut self, _: &mut Server, reason: Option<&Error>) {
@@ -173,8 +180,8 @@ impl Work for Recording {
 }
 
 impl Running {
-    /// Takes what has come.
-    fn drain(&mut self, host: Host, ring: &Ring) -> Result<()> {
+    /// Takes what has come; false when nothing has.
+    fn drain(&mut self, host: Host, ring: &Ring) -> Result<bool> {
         let mut came: Vec<f32> = Vec::new();
         let lost = |error| Error::device_lost(format!("the sound cannot be read: {error}"));
         loop {
@@ -192,7 +199,7 @@ impl Running {
             self.stream.discard().map_err(lost)?;
         }
         if came.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         // How old the newest sample is; unknown until the server has said something of its timing.
         let age_ns = match self.stream.get_latency() {
@@ -202,6 +209,6 @@ impl Running {
         let frames = came.len() * size_of::<f32>() / self.frame;
         let end_ns = self.stamp.received(frames, host.now_ns().saturating_sub(age_ns));
         ring.push(came.into_iter(), end_ns);
-        Ok(())
+        Ok(true)
     }
 }

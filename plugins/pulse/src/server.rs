@@ -8,10 +8,7 @@ use std::{
 
 use libpulse_binding::{
     callbacks::ListResult,
-    context::{
-        Context, FlagSet, State,
-        subscribe::{Facility, InterestMaskSet},
-    },
+    context::{Context, FlagSet, State, subscribe::Facility},
     error::{Code, PAErr},
     mainloop::standard::Mainloop,
     proplist::{Proplist, properties},
@@ -23,6 +20,8 @@ use crate::layout;
 
 /// How long a server may take for an answer.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(1500);
+/// After so long without a word a server is asked for one.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// What the server says of its devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,8 +34,12 @@ pub(crate) struct Defaults {
 pub(crate) struct Server {
     context: Context,
     mainloop: Mainloop,
-    /// Devices or defaults changed since this was looked at.
+    /// What is watched changed since this was looked at.
     changed: Rc<RefCell<bool>>,
+    /// When the server last gave a sign of itself.
+    heard: Instant,
+    /// The question whether it is there, and when it was asked.
+    question: Option<(Instant, Answer<()>)>,
 }
 
 /// What an answer is put into.
@@ -50,7 +53,8 @@ impl Server {
         let _ = about.set_str(properties::APPLICATION_NAME, "selkies-host");
         let context = Context::new_with_proplist(&mainloop, "selkies-host", &about)
             .ok_or_else(|| Error::fatal("libpulse has no memory"))?;
-        let mut server = Self { context, mainloop, changed: Rc::default() };
+        let changed = Rc::default();
+        let mut server = Self { context, mainloop, changed, heard: Instant::now(), question: None };
         if let Err(error) = server.context.connect(address, FlagSet::NOAUTOSPAWN, None) {
             return Err(absent(&error.to_string().unwrap_or_default()));
         }
@@ -103,17 +107,50 @@ impl Server {
         }
     }
 
+    /// The server gave a sign of itself.
+    pub(crate) fn heard(&mut self) {
+        self.heard = Instant::now();
+        self.question = None;
+    }
+
+    /// When [`Self::look_after`] has something to do.
+    pub(crate) fn due(&self) -> Instant {
+        self.question.as_ref().map_or(self.heard + QUIET, |(asked, _)| *asked + PATIENCE)
+    }
+
+    /// Asks a server that was silent whether it is there. One that was stopped keeps its connections open and says nothing.
+    pub(crate) fn look_after(&mut self) -> Result<()> {
+        let now = Instant::now();
+        match &self.question {
+            Some((_, answer)) if answer.borrow_mut().take().is_some() => self.heard(),
+            Some((asked, _)) if now >= *asked + PATIENCE => return Err(silent("is it there")),
+            None if now >= self.heard + QUIET => {
+                let answer: Answer<()> = Rc::default();
+                let slot = answer.clone();
+                drop(self.context.introspect().get_server_info(move |_| *slot.borrow_mut() = Some(())));
+                self.question = Some((now, answer));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// Waits until something was answered.
     pub(crate) fn answered<T>(&mut self, what: &str, answer: &Answer<T>) -> Result<T> {
-        let until = Instant::now() + PATIENCE;
+        self.answered_in(PATIENCE, what, answer)
+    }
+
+    /// Waits so long at most until something was answered.
+    pub(crate) fn answered_in<T>(&mut self, limit: Duration, what: &str, answer: &Answer<T>) -> Result<T> {
+        let until = Instant::now() + limit;
         loop {
             if let Some(answer) = answer.borrow_mut().take() {
+                self.heard();
                 return Ok(answer);
             }
             self.alive()?;
             if Instant::now() >= until {
-                let text = format!("the sound server does not answer ({what})");
-                return Err(Error::device_lost(text).with_detail(abi::DETAIL_TIMEOUT));
+                return Err(silent(what));
             }
             self.turn(Some(until))?;
         }
@@ -151,31 +188,47 @@ impl Server {
         sink
     }
 
-    /// Whether there is a source of this name.
-    pub(crate) fn has_source(&mut self, name: &str) -> Result<bool> {
-        let answer: Answer<bool> = Rc::default();
-        let (slot, mut found) = (answer.clone(), false);
+    /// The number of the source of this name, if there is one.
+    pub(crate) fn source(&mut self, name: &str) -> Result<Option<u32>> {
+        let answer: Answer<Option<u32>> = Rc::default();
+        let (slot, mut found) = (answer.clone(), None);
         let operation = self.context.introspect().get_source_info_by_name(name, move |item| match item {
-            ListResult::Item(_) => found = true,
+            ListResult::Item(source) => found = Some(source.index),
             ListResult::End | ListResult::Error => *slot.borrow_mut() = Some(found),
         });
-        let has = self.answered("source", &answer);
+        let source = self.answered("source", &answer);
         drop(operation);
-        has
+        source
     }
 
-    /// Asks to be told when the defaults change.
-    pub(crate) fn watch(&mut self) {
+    /// How many record from these sources, and are not only connected; modules of the server have no client and do not count.
+    pub(crate) fn recorders(&mut self, sources: Vec<u32>) -> Result<u32> {
+        let answer: Answer<u32> = Rc::default();
+        let (slot, mut count) = (answer.clone(), 0);
+        let operation = self.context.introspect().get_source_output_info_list(move |item| match item {
+            ListResult::Item(output) => {
+                let records = !output.corked && output.client.is_some();
+                count += u32::from(records && sources.contains(&output.source));
+            }
+            ListResult::End | ListResult::Error => *slot.borrow_mut() = Some(count),
+        });
+        let recorders = self.answered("recorders", &answer);
+        drop(operation);
+        recorders
+    }
+
+    /// Asks to be told when the defaults change ([`Facility::Server`]), or who records ([`Facility::SourceOutput`]).
+    pub(crate) fn watch(&mut self, facility: Facility) {
         let changed = self.changed.clone();
-        self.context.set_subscribe_callback(Some(Box::new(move |facility, _, _| {
-            if facility == Some(Facility::Server) {
+        self.context.set_subscribe_callback(Some(Box::new(move |told, _, _| {
+            if told == Some(facility) {
                 *changed.borrow_mut() = true;
             }
         })));
-        drop(self.context.subscribe(InterestMaskSet::SERVER, |_| {}));
+        drop(self.context.subscribe(facility.to_interest_mask(), |_| {}));
     }
 
-    /// Whether they changed since the last such question.
+    /// Whether it changed since the last such question.
     pub(crate) fn changed(&self) -> bool {
         self.changed.replace(false)
     }
@@ -199,6 +252,10 @@ impl Drop for Server {
         self.context.set_subscribe_callback(None);
         self.context.disconnect();
     }
+}
+
+fn silent(what: &str) -> Error {
+    Error::device_lost(format!("the sound server does not answer ({what})")).with_detail(abi::DETAIL_TIMEOUT)
 }
 
 fn absent(why: &str) -> Error {

@@ -111,6 +111,33 @@ fn a_lost_server_is_said_at_once_and_found_again() -> Result<(), Failure> {
 }
 
 #[test]
+fn a_server_that_hangs_is_given_up_and_found_again() -> Result<(), Failure> {
+    let house = House::new(&["output"]);
+    let host = TestHost::new();
+    let mut capture = TestAudioCapture::of::<PulseCapture>(&host, &house.config())?;
+    capture.start(&ten_ms(""))?;
+    a_while(&mut capture, 2)?;
+    house.hang();
+    let begun = Instant::now();
+    let lost = loop {
+        match capture.read(Some(PATIENCE), 2) {
+            // What came before.
+            Ok(block) => assert!(block.is_some(), "the silence of the server is not noticed"),
+            Err(failure) => break failure,
+        }
+    };
+    assert_eq!((lost.class(), lost.detail()), (abi::CLASS_DEVICE_LOST, abi::DETAIL_TIMEOUT), "{lost}");
+    drop(capture);
+    let absent = TestAudioCapture::of::<PulseCapture>(&host, &house.config()).expect_err("it hangs");
+    assert_eq!(absent.class(), abi::CLASS_DEVICE_LOST);
+    assert!(begun.elapsed() < PATIENCE / 2, "no hang of ours");
+    house.resume();
+    let mut capture = TestAudioCapture::of::<PulseCapture>(&host, &house.config())?;
+    capture.start(&ten_ms(""))?;
+    a_while(&mut capture, 2).map(drop)
+}
+
+#[test]
 fn a_device_that_is_not_there_is_named() -> Result<(), Failure> {
     let house = House::new(&["output"]);
     let host = TestHost::new();

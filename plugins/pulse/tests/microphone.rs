@@ -2,9 +2,9 @@
 
 mod house;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use house::{House, eventually};
+use house::{House, PATIENCE, eventually};
 use selkies_plugin_sdk::{
     AudioBlock, AudioFormat, AudioSinkParams, abi,
     test_host::{Failure, TestAudioSink, TestHost},
@@ -109,6 +109,108 @@ fn devices_that_are_there_are_used_and_stay() -> Result<(), Failure> {
     assert_eq!(modules(&house).len(), before.len() + 1, "only the source is made");
     drop(sink);
     assert_eq!(modules(&house), before);
+    Ok(())
+}
+
+#[test]
+fn a_server_that_hangs_is_given_up_and_nothing_is_left_in_it() -> Result<(), Failure> {
+    let house = House::new(&["output"]);
+    let host = TestHost::new();
+    let before = modules(&house);
+    let mut sink = TestAudioSink::of::<PulseSink>(&host, &house.config())?;
+    sink.start(params())?;
+    write(&mut sink, &noise(480))?;
+    house.hang();
+    let mut lost = None;
+    assert!(eventually(|| {
+        lost = write(&mut sink, &[0; 480]).err();
+        lost.is_some()
+    }));
+    let lost = lost.expect("it was lost");
+    assert_eq!((lost.class(), lost.detail()), (abi::CLASS_DEVICE_LOST, abi::DETAIL_TIMEOUT), "{lost}");
+    assert!(sink.wait(None).is_err());
+    drop(sink);
+    house.resume();
+    assert!(eventually(|| modules(&house) == before), "what was made is removed: {:?}", modules(&house));
+    let mut sink = TestAudioSink::of::<PulseSink>(&host, &house.config())?;
+    sink.start(params())?;
+    let recorder = house.record("SelkiesVirtualMic");
+    assert!(eventually(|| !recorder.heard().is_empty()));
+    let spoken = noise(4800);
+    write(&mut sink, &spoken)?;
+    assert!(eventually(|| contains(&recorder.heard(), &spoken[480..4320])));
+    Ok(())
+}
+
+#[test]
+fn who_records_is_told() -> Result<(), Failure> {
+    let house = House::new(&["output"]);
+    let host = TestHost::new();
+    let mut sink = TestAudioSink::of::<PulseSink>(&host, &house.config())?;
+    let recorders = |sink: &mut TestAudioSink, wanted: u32| -> Result<(), Failure> {
+        // Another one's stream may be counted in between.
+        let limit = Instant::now() + PATIENCE;
+        while Instant::now() < limit {
+            if let Some(state) = sink.wait(Some(PATIENCE))?
+                && state.recorders == Some(wanted)
+            {
+                return Ok(());
+            }
+        }
+        panic!("{wanted} recorders are not told");
+    };
+    recorders(&mut sink, 0)?;
+    assert_eq!(sink.wait(Some(Duration::from_millis(50)))?, None, "nothing changed");
+    let first = house.record("SelkiesVirtualMic");
+    recorders(&mut sink, 1)?;
+    // Who records something else is of no interest, who records the sink's own monitor is.
+    let other = house.record("output.monitor");
+    assert!(eventually(|| !other.heard().is_empty()));
+    let second = house.record("input.monitor");
+    recorders(&mut sink, 2)?;
+    sink.start(params())?;
+    drop((first, second));
+    recorders(&mut sink, 0)?;
+    let waker = sink.waker();
+    let waking = std::thread::spawn(move || waker.wake());
+    assert_eq!(sink.wait(None)?, None);
+    waking.join().expect("no panic");
+    Ok(())
+}
+
+#[test]
+fn what_a_burst_leaves_does_not_stay() -> Result<(), Failure> {
+    let house = House::new(&["output"]);
+    let host = TestHost::new();
+    let mut sink = TestAudioSink::of::<PulseSink>(&host, &house.config())?;
+    sink.start(AudioSinkParams { format: MICROPHONE, buffer: None })?;
+    let voice = noise(480);
+    let queued = |sink: &mut TestAudioSink| -> Result<Duration, Failure> {
+        Ok(sink.wait(Some(Duration::ZERO))?.map(|state| state.queued).unwrap_or_default())
+    };
+    // Half a second at once: no more than 200 ms of it wait, beside what the server has.
+    write(&mut sink, &noise(12_000))?;
+    let mut most = Duration::ZERO;
+    assert!(eventually(|| {
+        most = most.max(queued(&mut sink).unwrap_or_default());
+        most > Duration::from_millis(100)
+    }));
+    assert!(most <= Duration::from_millis(260), "{most:?}");
+    // Somebody goes on speaking, 20 ms every 20 ms.
+    let mut said = Instant::now();
+    let mut least = most;
+    assert!(
+        eventually(|| {
+            while said.elapsed() > Duration::from_millis(20) {
+                write(&mut sink, &voice).expect("it plays");
+                said += Duration::from_millis(20);
+            }
+            let now = queued(&mut sink).unwrap_or_default();
+            least = least.min(now);
+            !now.is_zero() && now < Duration::from_millis(70)
+        }),
+        "{least:?} at least"
+    );
     Ok(())
 }
 

@@ -159,12 +159,16 @@ impl Recorder {
         Ok(())
     }
 
+    /// Samples of each channel in a packet.
+    fn block_frames(&self) -> u32 {
+        let frames = u64::from(SOUND_RATE) * u64::from(self.settings.duration_us) / 1_000_000;
+        u32::try_from(frames).unwrap_or(u32::MAX)
+    }
+
     /// Opens the first of the devices that is there.
     fn capture(&self, backend: &Backend, format: AudioFormat) -> Result<AudioCaptureInstance, PluginError> {
         let mut capture = AudioCaptureInstance::create(&backend.origin(&self.services))?;
-        let block_frames =
-            u32::try_from(u64::from(format.rate) * u64::from(self.settings.duration_us) / 1_000_000);
-        let block_frames = block_frames.unwrap_or(u32::MAX);
+        let block_frames = self.block_frames();
         let mut devices = self.settings.devices.iter();
         let mut device = devices.next().cloned().unwrap_or_default();
         loop {
@@ -191,8 +195,11 @@ impl Recorder {
         let failed = |error| Failure::Plugin(1, backend.clone(), error);
         let offers = probe_audio_encoder(&origin).map_err(failed)?;
         let SoundSettings { channels, duration_us, .. } = self.settings;
+        let (channel_mask, block_frames) = (speakers(channels), self.block_frames());
         let fits = |offer: &&AudioEncoderOffer| {
-            offer.max_channels >= channels && offer.durations_us.contains(&duration_us)
+            offer.rates.contains(&SOUND_RATE)
+                && offer.channel_masks.contains(&channel_mask)
+                && offer.block_frames.contains(&block_frames)
         };
         let Some(offer) = offers.iter().find(fits).cloned() else {
             return Err(Failure::Other(format!(
@@ -202,11 +209,11 @@ impl Recorder {
                 f64::from(duration_us) / 1000.0,
             )));
         };
-        let format = AudioFormat { rate: SOUND_RATE, channel_mask: speakers(channels) };
+        let format = AudioFormat { rate: SOUND_RATE, channel_mask };
         let settings = AudioEncoderSettings {
             name: offer.name.clone(),
             format,
-            duration_us,
+            block_frames,
             bitrate: bitrate.clamp(offer.min_bitrate, offer.max_bitrate),
             complexity: None,
             loss_ppm: 0,

@@ -117,8 +117,8 @@ impl Instance {
             Served::Gamepad(pads) => Some(pads.waker()),
             Served::RtcConfig(config) => Some(config.waker()),
             Served::AudioCapture(capture) => Some(capture.waker()),
-            Served::Encoder(_) | Served::Display(_) | Served::Input(_) => None,
-            Served::AudioEncoder(_) | Served::AudioSink(_) => None,
+            Served::AudioSink(sink) => Some(sink.waker()),
+            Served::Encoder(_) | Served::Display(_) | Served::Input(_) | Served::AudioEncoder(_) => None,
         };
         let wakes = match (place.wakes.take(), waker) {
             (Some(socket), Some(waker)) => {

@@ -18,9 +18,9 @@ pub use functions::known_function;
 use super::{blob::Blob, channel::MAX_MESSAGE};
 use crate::{
     AudioBlock, AudioCaptureRequest, AudioEncoderOffer, AudioEncoderSettings, AudioFormat, AudioPacket,
-    AudioSinkRequest, AudioStreamInfo, CaptureInfo, CaptureSignal, ClipboardChange, ClipboardRequest,
-    ClipboardSelection, CursorShape, DisplayOutput, DisplayRequest, EncoderOffer, EncoderSettings,
-    GamepadEvent, GamepadIdentity, GamepadRumble, InputEvent, Refusal, RtcConfigRequest,
+    AudioSinkRequest, AudioSinkState, AudioStreamInfo, CaptureInfo, CaptureSignal, ClipboardChange,
+    ClipboardRequest, ClipboardSelection, CursorShape, DisplayOutput, DisplayRequest, EncoderOffer,
+    EncoderSettings, GamepadEvent, GamepadIdentity, GamepadRumble, InputEvent, Refusal, RtcConfigRequest,
     instance::{BufferShape, RateChange},
     services::{MetricValue, SlabPlace},
     stamp::Judged,
@@ -225,6 +225,9 @@ pub enum Task {
     AudioEncode(AudioBlock),
     AudioSinkStart(AudioSinkRequest),
     AudioWrite(AudioBlock),
+    AudioSinkWait {
+        timeout_ns: Option<u64>,
+    },
     /// Of a capture or a sink of sound.
     AudioStop,
     /// Destroy the instance. After the answer, the thread ends.
@@ -328,6 +331,8 @@ pub enum Reply {
     AudioStreamInfo(AudioStreamInfo),
     /// A packet, or nothing.
     AudioPacket(Option<AudioPacket>),
+    /// A state, or nothing.
+    AudioSinkState(Option<AudioSinkState>),
 }
 
 /// A picture, in the buffer that was named.

@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 
 use selkies_plugin_abi::{
-    self as abi, AudioCapsSink, AudioEncoderCaps, AudioEncoderV1, MAX_AUDIO_CHANNELS, MAX_AUDIO_DURATIONS,
+    self as abi, AudioCapsSink, AudioEncoderCaps, AudioEncoderV1, MAX_AUDIO_CHANNELS, MAX_AUDIO_CHOICES,
     MAX_AUDIO_RATE, Str,
 };
 use serde::{Deserialize, Serialize};
@@ -21,8 +21,8 @@ use crate::services::{Role, foreign_sized, foreign_slice, foreign_text, guarded,
 const PROBE: &str = "audio-encoder.probe";
 /// Caps entries of one plugin.
 const MAX_OFFERS: usize = 64;
-/// Longest packet that makes sense, microseconds.
-const MAX_DURATION_US: u32 = 120_000;
+/// Most samples of each channel in a packet that makes sense: 170 ms at 48 kHz.
+const MAX_BLOCK_FRAMES: u32 = 8192;
 
 /// One thing that an encoder of sound can produce; the checked copy of the ABI's `AudioEncoderCaps`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,12 +33,12 @@ pub struct AudioEncoderOffer {
     pub flags: u32,
     /// One of the ABI's `CODEC_*`, from 64 up.
     pub codec: u32,
-    /// The sample rate that it is best used with, Hz.
-    pub rate: u32,
-    /// Most channels, 1 to 8.
-    pub max_channels: u32,
-    /// Durations of a packet in microseconds, 1 to 16 of them, ascending.
-    pub durations_us: Vec<u32>,
+    /// Sample rates in Hz, 1 to 16 of them, the best first.
+    pub rates: Vec<u32>,
+    /// Masks of the ABI's `SPEAKER_*` bits, 1 to 16 of them.
+    pub channel_masks: Vec<u32>,
+    /// Samples of each channel in a block and a packet, 1 to 16 numbers, ascending.
+    pub block_frames: Vec<u32>,
     /// Lowest bit rate, bit/s.
     pub min_bitrate: u32,
     /// Highest bit rate, bit/s.
@@ -105,14 +105,15 @@ unsafe fn read(caps: *const AudioEncoderCaps) -> Result<AudioEncoderOffer, Strin
     let caps = unsafe { foreign_sized(caps) };
     let caps: AudioEncoderCaps =
         caps.ok_or("a caps entry is NULL, not aligned, or its struct_size is wrong")?;
-    let count = caps.duration_count as usize;
-    // SAFETY: texts and arrays of a call are readable for the call.
-    let (name, durations) = unsafe {
-        (foreign_text(caps.name, 32), foreign_slice(caps.durations_us, count, MAX_AUDIO_DURATIONS))
-    };
+    // SAFETY: texts of a call are readable for the call.
+    let name = unsafe { foreign_text(caps.name, 32) };
     let name = name.ok_or("an encoder's name does not match [a-z0-9-]{1,32}")?;
-    let durations =
-        durations.ok_or_else(|| format!("the encoder {name}: its durations are NULL or more than 16"))?;
+    let list = |what: &str, at, count: u32| {
+        // SAFETY: arrays of a call are readable for the call.
+        let list = unsafe { foreign_slice(at, count as usize, MAX_AUDIO_CHOICES) };
+        list.map(<[u32]>::to_vec)
+            .ok_or_else(|| format!("the encoder {name}: its {what} are NULL or more than 16"))
+    };
     if caps.sample_mask & (1 << abi::AUDIO_SAMPLE_F32) == 0 {
         return Err(format!("the encoder {name}: it does not take floating point samples"));
     }
@@ -120,9 +121,9 @@ unsafe fn read(caps: *const AudioEncoderCaps) -> Result<AudioEncoderOffer, Strin
         name: name.to_owned(),
         flags: caps.flags,
         codec: caps.codec,
-        rate: caps.rate,
-        max_channels: caps.max_channels,
-        durations_us: durations.to_vec(),
+        rates: list("rates", caps.rates, caps.rate_count)?,
+        channel_masks: list("channel masks", caps.channel_masks, caps.channel_mask_count)?,
+        block_frames: list("lengths of a block", caps.block_frames, caps.block_frames_count)?,
         min_bitrate: caps.min_bitrate,
         max_bitrate: caps.max_bitrate,
     };
@@ -136,20 +137,27 @@ unsafe fn read(caps: *const AudioEncoderCaps) -> Result<AudioEncoderOffer, Strin
 impl AudioEncoderOffer {
     /// Which rule for offers it breaks.
     fn wrong(&self) -> Option<&'static str> {
-        let durations = &self.durations_us;
+        let Self { rates, channel_masks, block_frames, .. } = self;
+        let count = |list: &[u32]| (1..=MAX_AUDIO_CHOICES).contains(&list.len());
         let rules = [
             (is_name(&self.name), "an encoder's name does not match [a-z0-9-]{1,32}"),
             (self.codec >= abi::CODEC_OPUS, "its codec is none of sound"),
             (
-                (1..=MAX_AUDIO_RATE).contains(&self.rate)
-                    && (1..=MAX_AUDIO_CHANNELS).contains(&self.max_channels),
-                "its rate is not within 1 to 192000 Hz, or its channels not within 1 to 8",
+                count(rates) && differ(rates) && rates.iter().all(|rate| (1..=MAX_AUDIO_RATE).contains(rate)),
+                "its rates are none, more than 16, twice the same or not within 1 to 192000 Hz",
             ),
             (
-                (1..=MAX_AUDIO_DURATIONS).contains(&durations.len())
-                    && durations.is_sorted()
-                    && durations.iter().all(|duration| (1..=MAX_DURATION_US).contains(duration)),
-                "its durations are none, more than 16, not ascending or over 120 ms",
+                count(channel_masks)
+                    && differ(channel_masks)
+                    && channel_masks.iter().all(|mask| (1..=MAX_AUDIO_CHANNELS).contains(&mask.count_ones())),
+                "its channel masks are none, more than 16, twice the same or not of 1 to 8 channels",
+            ),
+            (
+                count(block_frames)
+                    && differ(block_frames)
+                    && block_frames.is_sorted()
+                    && block_frames.iter().all(|frames| (1..=MAX_BLOCK_FRAMES).contains(frames)),
+                "its lengths of a block are none, more than 16, not ascending or over 8192 samples",
             ),
             (
                 self.min_bitrate > 0 && self.min_bitrate <= self.max_bitrate,
@@ -158,4 +166,9 @@ impl AudioEncoderOffer {
         ];
         rules.into_iter().find_map(|(kept, what)| (!kept).then_some(what))
     }
+}
+
+/// Whether no entry of a short list is there twice.
+fn differ(list: &[u32]) -> bool {
+    list.iter().enumerate().all(|(at, entry)| !list[..at].contains(entry))
 }

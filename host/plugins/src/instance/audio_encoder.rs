@@ -29,8 +29,8 @@ pub struct AudioEncoderSettings {
     pub name: String,
     /// The form of the samples.
     pub format: AudioFormat,
-    /// Duration of each block and packet in microseconds, one of the offer's.
-    pub duration_us: u32,
+    /// Samples of each channel in every block and packet, one of the offer's numbers.
+    pub block_frames: u32,
     /// Bit rate of all channels together, bit/s.
     pub bitrate: u32,
     /// Effort from 0 to 10; `None` leaves it to the plugin.
@@ -105,8 +105,7 @@ type CreateFunction =
 impl AudioEncoderSettings {
     /// Samples of all channels in a block, if sound has such blocks.
     fn block(&self) -> Option<usize> {
-        let frames = u64::from(self.format.rate) * u64::from(self.duration_us) / 1_000_000;
-        let samples = frames * u64::from(self.format.channels());
+        let samples = u64::from(self.block_frames) * u64::from(self.format.channels());
         let fits = (1..=u64::from(MAX_AUDIO_BLOCK_SAMPLES)).contains(&samples);
         (fits && self.format.wrong().is_none()).then_some(usize::try_from(samples).ok()?)
     }
@@ -118,7 +117,7 @@ impl AudioEncoderSettings {
             flags: flag(self.dtx, abi::AUDIO_ENCODE_DTX) | flag(self.fec, abi::AUDIO_ENCODE_FEC),
             name: Str::new(&self.name),
             format: self.format.raw(),
-            duration_us: self.duration_us,
+            block_frames: self.block_frames,
             bitrate: self.bitrate,
             complexity: self.complexity.unwrap_or(abi::UNSET),
             loss_ppm: self.loss_ppm,
@@ -203,10 +202,10 @@ impl AudioEncoderInstance {
         }
     }
 
-    /// Encodes a block of the agreed duration. `None`: there is no packet for it. `[media]`
+    /// Encodes a block of the agreed length. `None`: there is no packet for it. `[media]`
     ///
     /// # Errors
-    /// What the plugin answers, or a broken contract; or a block of another duration, which it does not get.
+    /// What the plugin answers, or a broken contract; or a block of another length, which it does not get.
     pub fn encode(&mut self, block: &AudioBlock) -> Result<Option<AudioPacket>, PluginError> {
         if block.samples.len() != self.block {
             let account: &Arc<PluginAccount> = match &self.arm {
@@ -214,7 +213,7 @@ impl AudioEncoderInstance {
                 Arm::Child(remote) => remote.account(),
             };
             let (class, detail) = (FaultClass::Retry, FaultDetail::InvalidArgument);
-            let text = "the block has another duration than was agreed on";
+            let text = "the block has another length than was agreed on";
             return Err(PluginError::caller(account, ENCODE, class, detail, text));
         }
         match &mut self.arm {

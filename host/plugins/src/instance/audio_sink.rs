@@ -1,16 +1,18 @@
 //! `selkies.audio-sink/1`.
 
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use selkies_plugin_abi::{self as abi, AudioSinkV1, Instance, Status};
+use selkies_plugin_abi::{self as abi, AudioSinkV1, Instance, Status, UNSET};
 use serde::{Deserialize, Serialize};
 
 use super::audio::{AudioBlock, AudioFormat, NO_FORMAT};
-use super::core::{Core, required, sized_table};
-use super::{FaultClass, FaultDetail, Origin, PluginError};
+use super::core::{Core, is_nothing, required, sized_table, timeout_ns};
+use super::wake::{WakeGate, Waker};
+use super::{FaultClass, FaultDetail, Origin, PluginError, capture};
 use crate::child::{
-    Remote,
+    Remote, RemoteWake,
     wire::{Create, Reply, Task},
 };
 use crate::services::{PluginAccount, Role};
@@ -18,6 +20,7 @@ use crate::size::size_field;
 
 const START: &str = "audio-sink.start";
 const WRITE: &str = "audio-sink.write";
+const WAIT: &str = "audio-sink.wait";
 
 /// What will be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +29,15 @@ pub struct AudioSinkRequest {
     pub format: AudioFormat,
     /// How much the plugin is to keep against an uneven arrival; `None` leaves it to the plugin.
     pub buffer: Option<Duration>,
+}
+
+/// How a sink is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudioSinkState {
+    /// How many record from the source now; `None` where that cannot be told.
+    pub recorders: Option<u32>,
+    /// What was written and was not heard yet; zero also where that cannot be told.
+    pub queued: Duration,
 }
 
 /// A source of sound for applications, which the host writes. Creating it makes the source, dropping it removes it.
@@ -40,11 +52,12 @@ pub struct AudioSinkInstance {
 #[derive(Debug)]
 enum Arm {
     Here(Here),
-    Child(Box<Remote>),
+    Child { remote: Box<Remote>, wake: Arc<RemoteWake> },
 }
 
 #[derive(Debug)]
 struct Here {
+    gate: WakeGate,
     core: Core,
     functions: Functions,
 }
@@ -55,6 +68,7 @@ struct Functions {
     start: unsafe extern "C" fn(*mut Instance, *const abi::AudioSinkParams) -> Status,
     write: unsafe extern "C" fn(*mut Instance, *const abi::AudioBlock) -> Status,
     stop: unsafe extern "C" fn(*mut Instance) -> Status,
+    wait: unsafe extern "C" fn(*mut Instance, u64, *mut abi::AudioSinkState) -> Status,
 }
 
 impl AudioSinkInstance {
@@ -67,8 +81,10 @@ impl AudioSinkInstance {
         const CREATE: &str = "audio-sink.create";
         if let Some(child) = origin.plugin.child() {
             let (services, config) = (origin.services, origin.config_json);
-            let remote = Remote::create(services, child, config, Create::AudioSink, &[], CREATE)?;
-            return Ok(Self { arm: Arm::Child(Box::new(remote)), channels: None });
+            let (wake, event) = capture::wake(origin, child, CREATE)?;
+            let event = [event.as_fd()];
+            let remote = Remote::create(services, child, config, Create::AudioSink, &event, CREATE)?;
+            return Ok(Self { arm: Arm::Child { remote: Box::new(remote), wake }, channels: None });
         }
         let plugin = origin.plugin.id();
         let table: &AudioSinkV1 = origin.plugin.table("audio-sink")?;
@@ -80,9 +96,12 @@ impl AudioSinkInstance {
             start: required(plugin, START, table.start)?,
             write: required(plugin, WRITE, table.write)?,
             stop: required(plugin, "audio-sink.stop", table.stop)?,
+            wait: required(plugin, WAIT, table.wait)?,
         };
+        let wake = required(plugin, "audio-sink.wake", table.wake)?;
         let core = Core::plain(origin, Role::Plain, CREATE, create, destroy)?;
-        Ok(Self { arm: Arm::Here(Here { core, functions }), channels: None })
+        let here = Here { gate: WakeGate::new(&core, wake), core, functions };
+        Ok(Self { arm: Arm::Here(here), channels: None })
     }
 
     /// What the device itself has. `[control]`
@@ -93,7 +112,7 @@ impl AudioSinkInstance {
         const INFO: &str = "audio-sink.info";
         match &mut self.arm {
             Arm::Here(here) => here.info(),
-            Arm::Child(remote) => match remote.ask(INFO, Task::AudioInfo)? {
+            Arm::Child { remote, .. } => match remote.ask(INFO, Task::AudioInfo)? {
                 Reply::AudioFormat(format) if format.wrong().is_none() => Ok(format),
                 _ => Err(remote.wrong_reply(INFO)),
             },
@@ -110,7 +129,7 @@ impl AudioSinkInstance {
         }
         match &mut self.arm {
             Arm::Here(here) => here.start(request)?,
-            Arm::Child(remote) => remote.tell(START, Task::AudioSinkStart(*request))?,
+            Arm::Child { remote, .. } => remote.tell(START, Task::AudioSinkStart(*request))?,
         }
         self.channels = Some(request.format.channels());
         Ok(())
@@ -128,12 +147,12 @@ impl AudioSinkInstance {
             return Err(self.refusal(WRITE, FaultDetail::InvalidArgument, "a block that sound has not"));
         }
         match &mut self.arm {
-            Arm::Here(Here { core, functions }) => {
+            Arm::Here(Here { core, functions, .. }) => {
                 let raw = block.raw(channels);
                 // SAFETY: a live instance; the block is valid for the call.
                 core.call(WRITE, |instance| unsafe { (functions.write)(instance, &raw const raw) }).map(drop)
             }
-            Arm::Child(remote) => remote.tell(WRITE, Task::AudioWrite(block.clone())),
+            Arm::Child { remote, .. } => remote.tell(WRITE, Task::AudioWrite(block.clone())),
         }
     }
 
@@ -145,18 +164,44 @@ impl AudioSinkInstance {
         const STOP: &str = "audio-sink.stop";
         self.channels = None;
         match &mut self.arm {
-            Arm::Here(Here { core, functions }) => {
+            Arm::Here(Here { core, functions, .. }) => {
                 // SAFETY: a live instance.
                 core.call(STOP, |instance| unsafe { (functions.stop)(instance) }).map(drop)
             }
-            Arm::Child(remote) => remote.tell(STOP, Task::AudioStop),
+            Arm::Child { remote, .. } => remote.tell(STOP, Task::AudioStop),
+        }
+    }
+
+    /// Blocks until another number of applications records than the last answer said, `timeout` passed (`None`: no limit) or a
+    /// waker was used; the last two answer `None`. The first call is answered at once, and one with a timeout of zero. `[media]`
+    ///
+    /// # Errors
+    /// What the plugin answers, or a broken contract.
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<AudioSinkState>, PluginError> {
+        match &mut self.arm {
+            Arm::Here(here) => here.wait(timeout),
+            Arm::Child { remote, wake } => {
+                match remote.wait(WAIT, |timeout_ns| Task::AudioSinkWait { timeout_ns }, timeout, wake)? {
+                    Reply::AudioSinkState(state) => Ok(state),
+                    _ => Err(remote.wrong_reply(WAIT)),
+                }
+            }
+        }
+    }
+
+    /// A handle that ends a wait from any thread.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        match &self.arm {
+            Arm::Here(here) => here.gate.waker(),
+            Arm::Child { wake, .. } => Waker::of_child(wake),
         }
     }
 
     fn refusal(&self, function: &'static str, detail: FaultDetail, text: &str) -> PluginError {
         let account: &Arc<PluginAccount> = match &self.arm {
             Arm::Here(here) => here.core.account(),
-            Arm::Child(remote) => remote.account(),
+            Arm::Child { remote, .. } => remote.account(),
         };
         PluginError::caller(account, function, FaultClass::Retry, detail, text)
     }
@@ -190,5 +235,28 @@ impl Here {
         // SAFETY: a live instance; the parameters are valid for the call.
         self.core.call(START, |instance| unsafe { (self.functions.start)(instance, &raw const params) })?;
         Ok(())
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<AudioSinkState>, PluginError> {
+        let mut out = abi::AudioSinkState {
+            struct_size: size_field::<abi::AudioSinkState>(),
+            recorders: 0,
+            queued_ns: 0,
+            reserved: [0; 4],
+        };
+        let status = self.core.call(WAIT, |instance| {
+            // SAFETY: a live instance, and a place of the size that it says.
+            unsafe { (self.functions.wait)(instance, timeout_ns(timeout), &raw mut out) }
+        })?;
+        if is_nothing(status) {
+            return Ok(None);
+        }
+        if out.struct_size != size_field::<abi::AudioSinkState>() {
+            return Err(self.core.contract(WAIT, format!("answered {out:?}")));
+        }
+        Ok(Some(AudioSinkState {
+            recorders: (out.recorders != UNSET).then_some(out.recorders),
+            queued: Duration::from_nanos(out.queued_ns),
+        }))
     }
 }

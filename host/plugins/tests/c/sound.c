@@ -15,7 +15,7 @@
 typedef struct {
   pthread_mutex_t lock;
   pthread_cond_t changed;
-  int woken, blocks;
+  int woken, blocks, told;
   char act[256];
   uint32_t frames, channels, bitrate;
   uint64_t written;
@@ -62,23 +62,26 @@ static SelkiesStatus capture_start(SelkiesInstance *instance, const SelkiesAudio
   return SELKIES_OK;
 }
 
-/* Three blocks, then nothing until it is woken or the time has passed. */
+/* Until it is woken or the time has passed. */
+static SelkiesStatus rest(Sound *sound, uint64_t timeout_ns) {
+  struct timespec end;
+  clock_gettime(CLOCK_REALTIME, &end);
+  uint64_t seconds = timeout_ns / 1000000000u;
+  end.tv_sec += seconds > 1000000 ? 1000000 : (time_t)seconds;
+  end.tv_nsec += (long)(timeout_ns % 1000000000u);
+  if (end.tv_nsec >= 1000000000) end.tv_nsec -= 1000000000, end.tv_sec++;
+  pthread_mutex_lock(&sound->lock);
+  while (!sound->woken && pthread_cond_timedwait(&sound->changed, &sound->lock, &end) == 0) {
+  }
+  sound->woken = 0;
+  pthread_mutex_unlock(&sound->lock);
+  return SELKIES_NOTHING;
+}
+
+/* Three blocks, then nothing. */
 static SelkiesStatus read_block(SelkiesInstance *instance, uint64_t timeout_ns, SelkiesAudioBlock *out) {
   Sound *sound = (Sound *)instance;
-  if (sound->blocks++ >= 3) {
-    struct timespec end;
-    clock_gettime(CLOCK_REALTIME, &end);
-    uint64_t seconds = timeout_ns / 1000000000u;
-    end.tv_sec += seconds > 1000000 ? 1000000 : (time_t)seconds;
-    end.tv_nsec += (long)(timeout_ns % 1000000000u);
-    if (end.tv_nsec >= 1000000000) end.tv_nsec -= 1000000000, end.tv_sec++;
-    pthread_mutex_lock(&sound->lock);
-    while (!sound->woken && pthread_cond_timedwait(&sound->changed, &sound->lock, &end) == 0) {
-    }
-    sound->woken = 0;
-    pthread_mutex_unlock(&sound->lock);
-    return SELKIES_NOTHING;
-  }
+  if (sound->blocks++ >= 3) return rest(sound, timeout_ns);
   for (uint32_t at = 0; at < sound->frames * sound->channels; at++) {
     sound->samples[at] = (float)(sound->blocks * 1000 + (int)at);
   }
@@ -108,19 +111,33 @@ static SelkiesStatus stop(SelkiesInstance *instance) {
 
 static SelkiesStatus probe(const SelkiesHost *host, SelkiesStr config, const SelkiesAudioCapsSink *sink) {
   (void)host, (void)config;
-  static const uint32_t durations[] = {10000, 20000}, backwards[] = {20000, 10000};
+  static const uint32_t frames[] = {480, 1024}, backwards[] = {1024, 480}, twice[] = {480, 480}, far[] = {480, 8193};
+  static const uint32_t rates[] = {48000, 44100}, fast[] = {48000, 192001};
+  static const uint32_t masks[] = {SELKIES_CHANNELS_STEREO, SELKIES_CHANNELS_7_1}, crowd[] = {SELKIES_CHANNELS_STEREO, 0x1ff};
   SelkiesAudioEncoderCaps caps = {
-      .struct_size = sizeof caps, .flags = SELKIES_AUDIO_ENCODER_SURROUND,
+      .struct_size = sizeof caps, .flags = SELKIES_AUDIO_ENCODER_DTX,
       .name = {(const uint8_t *)"text", 4}, .codec = SELKIES_CODEC_OPUS,
-      .sample_mask = 1 << SELKIES_AUDIO_SAMPLE_F32, .rate = 48000, .max_channels = 8,
-      .durations_us = durations, .duration_count = 2, .min_bitrate = 6000, .max_bitrate = 510000};
+      .sample_mask = 1 << SELKIES_AUDIO_SAMPLE_F32, .rates = rates, .channel_masks = masks, .block_frames = frames,
+      .rate_count = 2, .channel_mask_count = 2, .block_frames_count = 2, .min_bitrate = 6000, .max_bitrate = 510000};
   sink->emit(sink->ctx, &caps);
   /* These are none. */
-  caps.durations_us = backwards;
+  caps.block_frames = backwards;
   sink->emit(sink->ctx, &caps);
-  caps.durations_us = durations, caps.max_channels = 9;
+  caps.block_frames = twice;
   sink->emit(sink->ctx, &caps);
-  caps.max_channels = 8, caps.codec = SELKIES_CODEC_H264;
+  caps.block_frames = far;
+  sink->emit(sink->ctx, &caps);
+  caps.block_frames = frames, caps.block_frames_count = 0;
+  sink->emit(sink->ctx, &caps);
+  caps.block_frames_count = SELKIES_MAX_AUDIO_CHOICES + 1;
+  sink->emit(sink->ctx, &caps);
+  caps.block_frames_count = 2, caps.channel_masks = crowd;
+  sink->emit(sink->ctx, &caps);
+  caps.channel_masks = masks, caps.rates = fast;
+  sink->emit(sink->ctx, &caps);
+  caps.rates = NULL;
+  sink->emit(sink->ctx, &caps);
+  caps.rates = rates, caps.codec = SELKIES_CODEC_H264;
   sink->emit(sink->ctx, &caps);
   caps.codec = SELKIES_CODEC_OPUS, caps.sample_mask = 0;
   sink->emit(sink->ctx, &caps);
@@ -190,6 +207,17 @@ static SelkiesStatus write_block(SelkiesInstance *instance, const SelkiesAudioBl
   return SELKIES_OK;
 }
 
+/* Two record, then nothing changes any more. */
+static SelkiesStatus sink_wait(SelkiesInstance *instance, uint64_t timeout_ns, SelkiesAudioSinkState *out) {
+  Sound *sound = (Sound *)instance;
+  if (sound->told && timeout_ns) return rest(sound, timeout_ns);
+  sound->told = 1;
+  out->struct_size = does(sound, "short") ? 0 : sizeof *out;
+  out->recorders = does(sound, "deaf") ? SELKIES_UNSET : 2;
+  out->queued_ns = 7000000;
+  return SELKIES_OK;
+}
+
 static const SelkiesAudioCaptureV1 CAPTURE = {
     .struct_size = sizeof(SelkiesAudioCaptureV1), .create = create, .destroy = destroy, .info = capture_info,
     .start = capture_start, .read = read_block, .wake = wake, .stop = stop};
@@ -198,7 +226,7 @@ static const SelkiesAudioEncoderV1 ENCODER = {
     .info = encoder_info, .adjust = adjust, .encode = encode};
 static const SelkiesAudioSinkV1 SINK = {
     .struct_size = sizeof(SelkiesAudioSinkV1), .create = create, .destroy = destroy, .info = sink_info,
-    .start = sink_start, .write = write_block, .stop = stop};
+    .start = sink_start, .write = write_block, .stop = stop, .wait = sink_wait, .wake = wake};
 
 static int is(SelkiesStr id, const char *name) { return id.len == strlen(name) && !memcmp(id.ptr, name, id.len); }
 

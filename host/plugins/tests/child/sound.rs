@@ -4,8 +4,8 @@ use std::{thread, time::Duration};
 
 use selkies_plugin_host::{
     AudioBlock, AudioCaptureInstance, AudioCaptureRequest, AudioEncoderInstance, AudioEncoderSettings,
-    AudioFormat, AudioSinkInstance, AudioSinkRequest, FaultClass, FaultDetail, FaultOrigin, now_ns,
-    probe_audio_encoder,
+    AudioFormat, AudioSinkInstance, AudioSinkRequest, AudioSinkState, FaultClass, FaultDetail, FaultOrigin,
+    now_ns, probe_audio_encoder,
 };
 
 use crate::{
@@ -90,7 +90,7 @@ fn settings() -> AudioEncoderSettings {
     AudioEncoderSettings {
         name: "text".into(),
         format: STEREO,
-        duration_us: 10_000,
+        block_frames: 480,
         bitrate: 64_000,
         complexity: None,
         loss_ppm: 0,
@@ -112,7 +112,11 @@ fn packets_are_the_same_in_a_child() -> Outcome {
         let origin = stage.origin("{}");
         let offers = probe_audio_encoder(&origin)?;
         assert_eq!(offers.len(), 1, "the others are none");
-        assert_eq!((offers[0].name.as_str(), &offers[0].durations_us[..]), ("text", &[10_000, 20_000][..]));
+        assert_eq!((offers[0].name.as_str(), &offers[0].block_frames[..]), ("text", &[480, 1024][..]));
+        assert_eq!(
+            (&offers[0].rates[..], &offers[0].channel_masks[..]),
+            (&[48_000, 44_100][..], &[3, 0x63f][..])
+        );
         let mut encoder = AudioEncoderInstance::create(&origin, &settings())?;
         let info = encoder.info()?;
         assert_eq!((info.lookahead_frames, &info.description[..]), (312, &b"head"[..]));
@@ -134,13 +138,19 @@ fn packets_are_the_same_in_a_child() -> Outcome {
         );
         assert!(wrong.is_err_and(|error| error.class == FaultClass::Reconfigure));
         for wrong in [
-            AudioEncoderSettings { duration_us: 1_000_000, ..settings() },
-            AudioEncoderSettings { duration_us: 0, ..settings() },
+            AudioEncoderSettings { block_frames: 7681, ..settings() },
+            AudioEncoderSettings { block_frames: 0, ..settings() },
             AudioEncoderSettings { format: AudioFormat { rate: 48_000, channel_mask: 0x1ff }, ..settings() },
         ] {
             let refused = AudioEncoderInstance::create(&origin, &wrong);
             assert!(refused.is_err_and(|error| error.origin == FaultOrigin::Caller));
         }
+        let format = AudioFormat::mono(44_100);
+        let aac = AudioEncoderSettings { format, block_frames: 1024, ..settings() };
+        let packet = AudioEncoderInstance::create(&origin, &aac)?
+            .encode(&AudioBlock { samples: vec![0.5; 1024], ..AudioBlock::default() })?
+            .ok_or("a packet")?;
+        assert_eq!(String::from_utf8(packet.data)?, "64000: 1024 x 1, 0.5 to 0.5");
         let huge = stage.origin(r#"{"act": "huge"}"#);
         let mut encoder = AudioEncoderInstance::create(&huge, &settings())?;
         assert!(encoder.info().is_err_and(|error| error.origin == FaultOrigin::Contract));
@@ -160,6 +170,14 @@ fn a_sink_gets_the_same_in_a_child() -> Outcome {
         let format = AudioFormat::mono(24_000);
         assert!(sink.start(&AudioSinkRequest { format, buffer: None }).is_err(), "this one wants 50 ms");
         sink.start(&AudioSinkRequest { format, buffer: Some(Duration::from_millis(50)) })?;
+        let state = AudioSinkState { recorders: Some(2), queued: Duration::from_millis(7) };
+        assert_eq!(sink.wait(None)?, Some(state), "the first is answered at once");
+        assert_eq!(sink.wait(Some(Duration::ZERO))?, Some(state));
+        assert_eq!(sink.wait(Some(Duration::from_millis(1)))?, None, "the time passes");
+        let waker = sink.waker();
+        let waking = thread::spawn(move || waker.wake());
+        assert_eq!(sink.wait(None)?, None, "it is woken");
+        waking.join().map_err(|_| "the waker's thread panicked")?;
         sink.write(&block(0.0))?;
         let last = AudioBlock { samples: vec![-1.0], ..AudioBlock::default() };
         let said = sink.write(&last).expect_err("it says that 961 samples came");
@@ -170,6 +188,10 @@ fn a_sink_gets_the_same_in_a_child() -> Outcome {
         }
         sink.stop()?;
         assert!(sink.write(&block(0.0)).is_err());
+        let mut deaf = AudioSinkInstance::create(&stage.origin(r#"{"act": "deaf"}"#))?;
+        assert_eq!(deaf.wait(None)?.map(|state| state.recorders), Some(None), "it cannot tell");
+        let mut short = AudioSinkInstance::create(&stage.origin(r#"{"act": "short"}"#))?;
+        assert!(short.wait(None).is_err_and(|error| error.origin == FaultOrigin::Contract));
     }
     Ok(())
 }

@@ -48,12 +48,12 @@ structs! {
     AudioCaptureParams { struct_size, block_frames, format, device, reserved }
     AudioCaptureV1 { struct_size, reserved, create, destroy, info, start, read, wake, stop }
     AudioEncoderCaps {
-        struct_size, flags, name, codec, sample_mask, rate, max_channels, durations_us, duration_count,
-        min_bitrate, max_bitrate, reserved32, reserved,
+        struct_size, flags, name, codec, sample_mask, rates, channel_masks, block_frames, rate_count,
+        channel_mask_count, block_frames_count, min_bitrate, max_bitrate, reserved32, reserved,
     }
     AudioCapsSink { ctx, emit }
     AudioEncoderParams {
-        struct_size, flags, name, format, duration_us, bitrate, complexity, loss_ppm, reserved,
+        struct_size, flags, name, format, block_frames, bitrate, complexity, loss_ppm, reserved,
     }
     AudioRate { struct_size, bitrate, loss_ppm, reserved32, reserved }
     AudioStreamInfo { struct_size, lookahead_frames, description, reserved }
@@ -61,7 +61,8 @@ structs! {
     AudioEncoderV1 { struct_size, reserved, probe, create, destroy, info, adjust, encode }
     AudioSinkInfo { struct_size, sample_mask, native, reserved }
     AudioSinkParams { struct_size, reserved32, format, buffer_ns, reserved }
-    AudioSinkV1 { struct_size, reserved, create, destroy, info, start, write, stop }
+    AudioSinkState { struct_size, recorders, queued_ns, reserved }
+    AudioSinkV1 { struct_size, reserved, create, destroy, info, start, write, stop, wait, wake }
     CaptureInfo { struct_size, flags, width, height, fourcc, stride_align, reserved }
     CaptureParams { struct_size, buffer_count, area, buffers, output, reserved }
     CaptureEvent { struct_size, kind, width, height, reserved }
@@ -150,8 +151,8 @@ constants! {
     AUDIO_SAMPLE_F32 SPEAKER_FRONT_LEFT SPEAKER_FRONT_RIGHT SPEAKER_FRONT_CENTER SPEAKER_LOW_FREQUENCY
     SPEAKER_BACK_LEFT SPEAKER_BACK_RIGHT SPEAKER_SIDE_LEFT SPEAKER_SIDE_RIGHT CHANNELS_MONO CHANNELS_STEREO
     CHANNELS_5_1 CHANNELS_7_1 MAX_AUDIO_CHANNELS MAX_AUDIO_RATE MAX_AUDIO_BLOCK_SAMPLES AUDIO_BLOCK_GAP
-    AUDIO_ENCODER_SURROUND AUDIO_ENCODER_DTX AUDIO_ENCODER_FEC AUDIO_ENCODE_DTX AUDIO_ENCODE_FEC
-    AUDIO_PACKET_DTX MAX_AUDIO_PACKET_BYTES MAX_AUDIO_DESCRIPTION_BYTES MAX_AUDIO_DURATIONS
+    AUDIO_ENCODER_DTX AUDIO_ENCODER_FEC AUDIO_ENCODE_DTX AUDIO_ENCODE_FEC
+    AUDIO_PACKET_DTX MAX_AUDIO_PACKET_BYTES MAX_AUDIO_DESCRIPTION_BYTES MAX_AUDIO_CHOICES
     UNSET CAPTURE_HOST_BUFFERS CAPTURE_DAMAGE CAPTURE_DRAWS_CURSOR CAPTURE_EVENT_DAMAGE
     CAPTURE_EVENT_RESIZED SELECTION_CLIPBOARD SELECTION_PRIMARY MAX_CLIPBOARD_BYTES MAX_CLIPBOARD_FORMATS
     MAX_CLIPBOARD_MIME MAX_CURSOR_EDGE OUTPUT_ENABLED OUTPUT_PRIMARY ENCODER_HARDWARE ENCODER_STRIPES

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     AudioBlock, AudioCaptureParams, AudioEncoder, AudioEncoderCaps, AudioEncoderParams, AudioFormat,
-    AudioPacket, AudioRate, AudioRead, AudioSinkParams, AudioStreamInfo, abi, guard, guard::size32,
+    AudioPacket, AudioRate, AudioRead, AudioSinkParams, AudioSinkState, AudioStreamInfo, abi, guard,
+    guard::size32,
 };
 
 const NO_FORMAT: abi::AudioFormat = abi::AudioFormat { sample: 0, rate: 0, channel_mask: 0, reserved: 0 };
@@ -139,6 +140,32 @@ impl TestAudioSink {
         self.check(self.table.write.map(|write| unsafe { write(self.raw(), &raw const raw) })).map(drop)
     }
 
+    /// Waits for another number of recorders; `Ok(None)` when there is none.
+    ///
+    /// # Errors
+    /// When the plugin fails.
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<AudioSinkState>, Failure> {
+        let mut out = abi::AudioSinkState {
+            struct_size: size32::<abi::AudioSinkState>(),
+            recorders: 0,
+            queued_ns: 0,
+            reserved: [0; 4],
+        };
+        // SAFETY: the instance is alive and `out` writable.
+        let answer = self.table.wait.map(|wait| unsafe { wait(self.raw(), nanos(timeout), &raw mut out) });
+        let answered = self.check(answer)?;
+        Ok(answered.then_some(AudioSinkState {
+            recorders: (out.recorders != abi::UNSET).then_some(out.recorders),
+            queued: Duration::from_nanos(out.queued_ns),
+        }))
+    }
+
+    /// Ends waits from other threads.
+    #[must_use]
+    pub fn waker(&self) -> TestWaker {
+        TestWaker { instance: self.instance.clone(), wake: self.table.wake }
+    }
+
     /// Ends playing.
     ///
     /// # Errors
@@ -211,7 +238,7 @@ impl TestAudioEncoder {
             flags: flag(params.dtx, abi::AUDIO_ENCODE_DTX) | flag(params.fec, abi::AUDIO_ENCODE_FEC),
             name: abi::Str::new(&params.name),
             format: params.format.raw(),
-            duration_us: params.duration_us,
+            block_frames: params.block_frames,
             bitrate: params.bitrate,
             complexity: params.complexity.unwrap_or(abi::UNSET),
             loss_ppm: params.loss_ppm,
@@ -299,17 +326,21 @@ unsafe extern "C" fn emit_caps(ctx: *mut c_void, caps: *const abi::AudioEncoderC
         let found = &mut *ctx.cast::<Vec<AudioEncoderCaps>>();
         let Ok(caps) = guard::sized(caps, "caps") else { return };
         let Ok(name) = guard::text(caps.name) else { return };
-        let limit = abi::MAX_AUDIO_DURATIONS;
-        let Ok(durations) = guard::array(caps.durations_us, caps.duration_count, limit, "durations") else {
+        let list = |at, count| guard::array(at, count, abi::MAX_AUDIO_CHOICES, "a list");
+        let (Ok(rates), Ok(channel_masks), Ok(block_frames)) = (
+            list(caps.rates, caps.rate_count),
+            list(caps.channel_masks, caps.channel_mask_count),
+            list(caps.block_frames, caps.block_frames_count),
+        ) else {
             return;
         };
         found.push(AudioEncoderCaps {
             name: name.to_owned(),
             flags: caps.flags,
             codec: caps.codec,
-            rate: caps.rate,
-            max_channels: caps.max_channels,
-            durations_us: durations.to_vec(),
+            rates: rates.to_vec(),
+            channel_masks: channel_masks.to_vec(),
+            block_frames: block_frames.to_vec(),
             min_bitrate: caps.min_bitrate,
             max_bitrate: caps.max_bitrate,
         });

@@ -70,6 +70,22 @@ impl House {
         let _ = std::fs::remove_file(self.socket());
     }
 
+    /// Stops it, as a debugger or a machine without memory does: its connections stay open and nothing is said.
+    pub(crate) fn hang(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let server = self.server.as_ref().expect("it runs");
+        let sent = Command::new("kill").args([signal, &server.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill {signal}");
+    }
+
     fn socket(&self) -> PathBuf {
         self.folder.path().join("native")
     }

@@ -42,6 +42,9 @@ pub(super) fn sink(sink: &mut AudioSinkInstance, task: Task, place: &Place) -> R
         Task::AudioInfo => sink.info().map(Reply::AudioFormat),
         Task::AudioSinkStart(request) => sink.start(&request).map(|()| Reply::Done),
         Task::AudioWrite(block) => sink.write(&block).map(|()| Reply::Done),
+        Task::AudioSinkWait { timeout_ns } => {
+            sink.wait(timeout_ns.map(Duration::from_nanos)).map(Reply::AudioSinkState)
+        }
         Task::AudioStop => sink.stop().map(|()| Reply::Done),
         _ => Err(place.misdirected()),
     }

@@ -23,6 +23,8 @@ const FUNCTIONS: &[&str] = &[
     "audio-sink.info",
     "audio-sink.start",
     "audio-sink.stop",
+    "audio-sink.wait",
+    "audio-sink.wake",
     "audio-sink.write",
     "capture",
     "capture.create",
