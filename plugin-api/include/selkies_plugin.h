@@ -134,8 +134,14 @@
 // The primary selection: what was marked last, where a desktop has one.
 #define SELKIES_SELECTION_PRIMARY 1
 
+// Bit of a content: it is a password or the like, which is not to be shown or kept longer than it is needed.
+#define SELKIES_CLIPBOARD_SECRET 1
+
 // Most bytes of one format, both ways.
 #define SELKIES_MAX_CLIPBOARD_BYTES ((64 * 1024) * 1024)
+
+// Most bytes of all formats of one offer together.
+#define SELKIES_MAX_CLIPBOARD_TOTAL ((128 * 1024) * 1024)
 
 // Most formats of one content, both ways.
 #define SELKIES_MAX_CLIPBOARD_FORMATS 64
@@ -1062,17 +1068,46 @@ typedef struct SelkiesClipboardChange {
   uint64_t reserved[2];
 } SelkiesClipboardChange;
 
+// What is known of a content beside its formats.
+typedef struct SelkiesClipboardContentInfo {
+  // `sizeof(ClipboardContentInfo)`.
+  uint32_t struct_size;
+  // Bits of `CLIPBOARD_*`; the host ignores those that it does not know.
+  uint32_t flags;
+  // Zero.
+  uint64_t reserved[2];
+} SelkiesClipboardContentInfo;
+
 // A content in one format.
 typedef struct SelkiesClipboardItem {
   // `sizeof(ClipboardItem)`.
   uint32_t struct_size;
   // Zero.
-  uint32_t reserved;
-  // MIME type, at most MAX_CLIPBOARD_MIME bytes. `text/plain` is UTF-8.
+  uint32_t reserved32;
+  // MIME type, at most MAX_CLIPBOARD_MIME bytes. `text/plain` is UTF-8 whose lines end with LF.
   struct SelkiesStr mime;
   // The content, at most MAX_CLIPBOARD_BYTES.
   struct SelkiesBytes data;
+  // Zero.
+  uint64_t reserved[2];
 } SelkiesClipboardItem;
+
+// A content that is to be pasted.
+typedef struct SelkiesClipboardOffer {
+  // `sizeof(ClipboardOffer)`.
+  uint32_t struct_size;
+  // Bits of `CLIPBOARD_*`; a plugin ignores those that it does not know.
+  uint32_t flags;
+  // One of `SELECTION_*`.
+  uint32_t selection;
+  // Number of items, at most MAX_CLIPBOARD_FORMATS; 0 when nothing is offered any more.
+  uint32_t count;
+  // The content in each of its formats, best first, all of them at most MAX_CLIPBOARD_TOTAL bytes. May be NULL when
+  // `count` is 0.
+  const struct SelkiesClipboardItem *items;
+  // Zero.
+  uint64_t reserved[2];
+} SelkiesClipboardOffer;
 
 // What is wanted of a content.
 typedef struct SelkiesClipboardRequest {
@@ -1104,6 +1139,9 @@ typedef struct SelkiesTextSink {
 //
 // What was offered is given to applications within `wait`, `formats` and `read`: while it has nothing else to do, the
 // host is in `wait`.
+//
+// Texts are `text/plain`, in UTF-8, and their lines end with LF, both ways: a plugin whose desktop has it otherwise
+// converts. The host takes CR LF for what it is, and does not offer it.
 typedef struct SelkiesClipboardV1 {
   // `sizeof(ClipboardV1)`.
   uint32_t struct_size;
@@ -1117,11 +1155,13 @@ typedef struct SelkiesClipboardV1 {
   // `wake` was called; the last two answer NOTHING. The first calls report what is there already.
   // What this instance offers is not reported, nor are selections that the plugin does not have.
   SelkiesStatus (*wait)(SelkiesInstance *instance, uint64_t timeout_ns, struct SelkiesClipboardChange *out);
-  // `[control]` Gives the MIME types of a content through `sink`, within the call, best first; at most
-  // MAX_CLIPBOARD_FORMATS. Texts are `text/plain`, whatever the application calls them. Blocks until the deadline at
-  // most; `wake` ends it as it ends `wait`. A content that is gone is a failure (retry, not-found).
+  // `[control]` Gives the MIME types of a content through `sink`, within the call, best first, at most
+  // MAX_CLIPBOARD_FORMATS, and in `out` what else is known of it. Texts are `text/plain`, whatever the application
+  // calls them. Blocks until the deadline at most; `wake` ends it as it ends `wait`. A content that is gone is a failure
+  // (retry, not-found).
   SelkiesStatus (*formats)(SelkiesInstance *instance,
                            const struct SelkiesClipboardRequest *request,
+                           struct SelkiesClipboardContentInfo *out,
                            const struct SelkiesTextSink *sink);
   // `[control]` Gives a content in one format through `sink`, in one piece within the call; `text/plain` in UTF-8.
   // Blocks until the deadline at most; `wake` ends it as it ends `wait`. More than `limit` bytes are a failure (retry,
@@ -1129,13 +1169,10 @@ typedef struct SelkiesClipboardV1 {
   SelkiesStatus (*read)(SelkiesInstance *instance,
                         const struct SelkiesClipboardRequest *request,
                         const struct SelkiesBytesSink *sink);
-  // `[control]` Makes one content, in the formats of `items`, that of a selection; applications that paste get it from
-  // then on, until another one copies. The plugin keeps a copy. No items: nothing is offered any more. A selection
-  // that the plugin does not have is a failure (retry, unsupported).
-  SelkiesStatus (*offer)(SelkiesInstance *instance,
-                         uint32_t selection,
-                         const struct SelkiesClipboardItem *items,
-                         uint32_t count);
+  // `[control]` Makes one content that of a selection; applications that paste get it from then on, until another one
+  // copies. The plugin keeps a copy. No items: nothing is offered any more. A selection that the plugin does not have is
+  // a failure (retry, unsupported).
+  SelkiesStatus (*offer)(SelkiesInstance *instance, const struct SelkiesClipboardOffer *offer);
   // `[any]` Ends the current or next `wait`, `formats` or `read`.
   void (*wake)(SelkiesInstance *instance);
 } SelkiesClipboardV1;

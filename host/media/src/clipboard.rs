@@ -22,8 +22,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long an application may take to give what it copied.
 const READ_TIME: Duration = Duration::from_secs(20);
-/// Longest that input waits for what was copied before it.
-const INPUT_WAIT: Duration = Duration::from_millis(500);
+/// Longest that input waits for what was copied before it: where a clipboard works, on however busy a machine, and where
+/// there is none now.
+const INPUT_WAIT: Duration = Duration::from_secs(2);
+const INPUT_WAIT_FOR_NONE: Duration = Duration::from_millis(500);
 
 /// What the thread is to do. Any thread may leave orders.
 #[derive(Debug, Default)]
@@ -74,7 +76,9 @@ impl ClipboardDesk {
     pub(crate) fn settle(&self) {
         if self.unsettled.load(Ordering::SeqCst) {
             let unsettled = |_: &mut Desk| self.unsettled.load(Ordering::SeqCst);
-            let waited = self.changed.wait_timeout_while(self.desk(), INPUT_WAIT, unsettled);
+            let desk = self.desk();
+            let longest = if desk.waker.is_some() { INPUT_WAIT } else { INPUT_WAIT_FOR_NONE };
+            let waited = self.changed.wait_timeout_while(desk, longest, unsettled);
             let (desk, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
             if outcome.timed_out() {
                 // A clipboard that does not work now does not make every key late. A newer offer waits for the lock.
@@ -206,12 +210,13 @@ impl Session<'_> {
         *failing = false;
         let mut told = Watch::Off;
         // What is there already is told first, so that what pages copied earlier does not take its place.
-        let mut begun = false;
+        let (mut begun, mut earlier) = (false, self.offered.clone());
         while !self.desk.stopped() && !self.slot.renewed(&mut self.seen) {
             let (offer, watch) = self.desk.take();
             if let Some(offer) = offer {
                 let outcome = self.offer(&mut clipboard, &offer);
-                *self.offered = Some(offer);
+                // It is not offered again: whoever pastes it meanwhile would be refused what is newer than the key.
+                (*self.offered, earlier) = (Some(offer), None);
                 self.desk.settled();
                 outcome?;
             }
@@ -227,8 +232,8 @@ impl Session<'_> {
                 Some(change) => self.note(change),
                 None if !begun => {
                     begun = true;
-                    if let Some(offered) = self.offered.clone().filter(|_| self.board.theirs.is_none()) {
-                        self.offer(&mut clipboard, &offered)?;
+                    if let Some(earlier) = earlier.take().filter(|_| self.board.theirs.is_none()) {
+                        self.offer(&mut clipboard, &earlier)?;
                     }
                 }
                 None => {}
@@ -280,7 +285,8 @@ impl Session<'_> {
             return Ok(());
         };
         let Some(formats) = formats else { return Ok(()) };
-        let Some(mime) = ClipboardContent::best(&formats, watch == Watch::Everything) else {
+        let secret = formats.secret;
+        let Some(mime) = ClipboardContent::best(&formats.mimes, watch == Watch::Everything) else {
             debug!(?formats, "what was copied has no format for pages");
             self.board.told = true;
             return Ok(());
@@ -292,7 +298,7 @@ impl Session<'_> {
             Some(Some(bytes)) => {
                 self.board.told = true;
                 debug!(bytes = bytes.len(), mime, ms = began.elapsed().as_millis(), "an application copied");
-                let content = ClipboardContent { mime: mime.to_owned(), bytes: bytes.into() };
+                let content = ClipboardContent { mime: mime.to_owned(), bytes: bytes.into(), secret };
                 self.observer.clipboard(Some(content).filter(|content| !content.bytes.is_empty()));
             }
         }
@@ -317,7 +323,7 @@ mod tests {
     use super::*;
 
     fn content(text: &str) -> ClipboardContent {
-        ClipboardContent { mime: "text/plain".into(), bytes: text.as_bytes().into() }
+        ClipboardContent { mime: "text/plain".into(), bytes: text.as_bytes().into(), secret: false }
     }
 
     #[test]
@@ -346,7 +352,7 @@ mod tests {
         desk.offer(content("one"));
         let began = Instant::now();
         desk.settle();
-        assert!(began.elapsed() >= INPUT_WAIT);
+        assert!(began.elapsed() >= INPUT_WAIT_FOR_NONE);
         assert!(!desk.unsettled.load(Ordering::SeqCst), "the next key does not wait");
     }
 }

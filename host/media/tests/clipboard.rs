@@ -45,7 +45,7 @@ fn pasted(display: &str, selection: &str, wanted: &[u8]) {
 }
 
 fn content(text: &str) -> ClipboardContent {
-    ClipboardContent { mime: "text/plain".into(), bytes: text.as_bytes().into() }
+    ClipboardContent { mime: "text/plain".into(), bytes: text.as_bytes().into(), secret: false }
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub use buffer::{BufferError, BufferLease, MAX_FRAME_EDGE, SharedBuffer};
 pub use caps::{EncoderOffer, probe_encoder};
 pub use capture::{CaptureFailure, CaptureInfo, CaptureInstance, CaptureRequest, CaptureSignal};
 pub use clipboard::{
-    ClipboardChange, ClipboardInstance, ClipboardItem, ClipboardRequest, ClipboardSelection,
+    ClipboardChange, ClipboardFormats, ClipboardInstance, ClipboardItem, ClipboardRequest, ClipboardSelection,
 };
 pub use cursor::{CursorInstance, CursorShape};
 pub use display::{DisplayInstance, DisplayOutput, DisplayRequest, MAX_OUTPUTS};

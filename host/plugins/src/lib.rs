@@ -61,13 +61,14 @@ pub use instance::{
     AudioBlock, AudioCaptureInstance, AudioCaptureRequest, AudioEncoderInstance, AudioEncoderOffer,
     AudioEncoderSettings, AudioFormat, AudioPacket, AudioSinkInstance, AudioSinkRequest, AudioSinkState,
     AudioStreamInfo, BufferError, BufferLease, CaptureFailure, CaptureInfo, CaptureInstance, CaptureRequest,
-    CaptureSignal, Channel, ClipboardChange, ClipboardInstance, ClipboardItem, ClipboardRequest,
-    ClipboardSelection, CursorInstance, CursorShape, Damage, DisplayInstance, DisplayOutput, DisplayRequest,
-    EncoderInstance, EncoderOffer, EncoderSettings, FaultClass, FaultDetail, FaultOrigin, FrameShape,
-    GamepadAxis, GamepadChange, GamepadEvent, GamepadIdentity, GamepadInstance, GamepadRumble, InputAction,
-    InputEvent, InputInstance, MAX_FRAME_EDGE, MAX_OUTPUTS, Origin, PluginError, PluginLifecycle, RateChange,
-    RtcConfigInstance, RtcConfigRequest, RunningCapture, SharedBuffer, SubmitOptions, TouchPhase,
-    TransportInfo, TransportInstance, VideoFrame, Waker, probe_audio_encoder, probe_encoder,
+    CaptureSignal, Channel, ClipboardChange, ClipboardFormats, ClipboardInstance, ClipboardItem,
+    ClipboardRequest, ClipboardSelection, CursorInstance, CursorShape, Damage, DisplayInstance,
+    DisplayOutput, DisplayRequest, EncoderInstance, EncoderOffer, EncoderSettings, FaultClass, FaultDetail,
+    FaultOrigin, FrameShape, GamepadAxis, GamepadChange, GamepadEvent, GamepadIdentity, GamepadInstance,
+    GamepadRumble, InputAction, InputEvent, InputInstance, MAX_FRAME_EDGE, MAX_OUTPUTS, Origin, PluginError,
+    PluginLifecycle, RateChange, RtcConfigInstance, RtcConfigRequest, RunningCapture, SharedBuffer,
+    SubmitOptions, TouchPhase, TransportInfo, TransportInstance, VideoFrame, Waker, probe_audio_encoder,
+    probe_encoder,
 };
 pub use inventory::{Entry, Inventory};
 pub use layout::LayoutCheck;

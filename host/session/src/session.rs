@@ -214,7 +214,7 @@ impl Session {
 
     /// When [`Event::Tick`] is due.
     pub fn next_wakeup(&self) -> Option<Instant> {
-        self.held.deadline().into_iter().chain(self.keyframes.due()).min()
+        self.held.deadline().into_iter().chain(self.keyframes.due()).chain(self.board.due()).min()
     }
 
     /// The controller whose settings and size the display follows.
@@ -321,6 +321,7 @@ impl Session {
 
     fn tick(&mut self, now: Instant, out: &mut Vec<Action>) {
         inject(self.held.sweep(now), out);
+        self.board.expire(now);
         if self.keyframes.tick(now) {
             out.push(Action::RequestKeyframe);
         }

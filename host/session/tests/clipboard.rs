@@ -2,6 +2,8 @@
 
 mod desk;
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use desk::{Desk, controller, token, viewer};
@@ -11,7 +13,7 @@ use selkies_session::{
 };
 
 fn content(mime: &str, bytes: &[u8]) -> ClipboardContent {
-    ClipboardContent { mime: mime.into(), bytes: bytes.into() }
+    ClipboardContent { mime: mime.into(), bytes: bytes.into(), secret: false }
 }
 
 fn text(text: &str) -> ClipboardContent {
@@ -113,14 +115,56 @@ fn parts_keep_to_what_was_declared() {
     desk.say(2, "cwd,1,aG8=");
     assert_eq!(desk.say(1, "cwe,2")[0], Action::OfferClipboard(text("hi")));
     assert_eq!(desk.say(2, "cwe,1")[0], Action::OfferClipboard(text("ho")));
-    // All pages together are limited, too.
+}
+
+#[test]
+fn pages_that_declare_much_or_stop_in_the_middle_keep_nobody_from_copying() {
+    let mut desk = shared();
     desk.open(4, controller());
     desk.say(4, r#"SETTINGS,{"tabId":"third"}"#);
     let most = format!("cws,1,{MAX_CLIPBOARD_CONTENT}");
-    assert_eq!((desk.say(1, &most), desk.say(2, &most)), (vec![], vec![]));
-    assert!(malformed(&desk.say(4, "cws,1,1")));
-    desk.close(2);
-    assert_eq!(desk.say(4, "cws,1,1"), []);
+    let part = format!("cwd,1,{}", STANDARD.encode(vec![b'x'; 512 * 1024]));
+    let parts = MAX_CLIPBOARD_CONTENT / (512 * 1024);
+    for client in [1, 2, 4] {
+        assert_eq!(desk.say(client, &most), [], "what is only declared takes no place");
+    }
+    for _ in 1..parts {
+        assert_eq!((desk.say(1, &part), desk.say(2, &part)), (vec![], vec![]));
+    }
+    assert_eq!((desk.say(2, &part), desk.say(4, &part)), (vec![], vec![]));
+    assert!(malformed(&desk.say(4, &part)), "all pages together are limited");
+    // One sends on, one does not.
+    desk.pass(Duration::from_secs(29));
+    assert_eq!((desk.say(1, &part), desk.say(4, &most)), (vec![], vec![]));
+    desk.pass(Duration::from_secs(1));
+    desk.handle(Event::Tick);
+    assert_eq!(desk.say(4, &part), [], "the place is free again");
+    assert!(malformed(&desk.say(2, "cwe,1")), "it was given up");
+    assert!(matches!(desk.say(1, "cwe,1")[0], Action::OfferClipboard(_)));
+    // A page that goes takes its own with it, and nothing keeps the clock.
+    desk.close(4);
+    assert_eq!(desk.wakeup(), None);
+}
+
+#[test]
+fn lines_end_as_the_desktop_has_them() {
+    let mut desk = Desk::with_owner();
+    let lines = STANDARD.encode("a\r\nb\rc\n");
+    assert_eq!(desk.say(1, &format!("cw,{lines}")), [Action::OfferClipboard(text("a\nb\rc\n"))]);
+    assert_eq!(copied(&mut desk, text("a\nb\rc\n")), [], "its echo");
+    let bytes = format!("cb,image/png,{}", STANDARD.encode("a\r\n"));
+    assert_eq!(desk.say(1, &bytes), [Action::OfferClipboard(content("image/png", b"a\r\n"))]);
+}
+
+#[test]
+fn a_secret_is_told_as_one_and_known_when_it_comes_back() {
+    let mut desk = shared();
+    let secret = ClipboardContent { secret: true, ..text("hunter2") };
+    assert_eq!(copied(&mut desk, secret.clone()), [sent(&[1, 2], secret.clone(), None)]);
+    assert_eq!(desk.say(2, "cr"), [sent(&[2], secret.clone(), Some("cr"))]);
+    let back = format!("cw,{}", STANDARD.encode("hunter2"));
+    assert_eq!(desk.say(1, &back), [], "whoever has it keeps it, and can take it back");
+    assert_eq!(format!("{secret:?}"), "a secret as text/plain");
 }
 
 #[test]

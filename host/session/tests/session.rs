@@ -273,7 +273,7 @@ fn operator_policy_gates_commands_audio_microphone_and_clipboard() {
         [Action::RunCommand { client: ClientId(1), line: "id; ls".into() }]
     );
     assert_eq!(desk.handle(microphone), [Action::Microphone { client: ClientId(1), pcm: vec![0, 0] }]);
-    let content = ClipboardContent { mime: "text/plain".into(), bytes: b"hi"[..].into() };
+    let content = ClipboardContent { mime: "text/plain".into(), bytes: b"hi"[..].into(), secret: false };
     assert_eq!(desk.say(1, "cw,aGk="), [Action::OfferClipboard(content)]);
 }
 

@@ -7,8 +7,13 @@ pub const SELECTION_CLIPBOARD: u32 = 0;
 /// The primary selection: what was marked last, where a desktop has one.
 pub const SELECTION_PRIMARY: u32 = 1;
 
+/// Bit of a content: it is a password or the like, which is not to be shown or kept longer than it is needed.
+pub const CLIPBOARD_SECRET: u32 = 1;
+
 /// Most bytes of one format, both ways.
 pub const MAX_CLIPBOARD_BYTES: usize = 64 * 1024 * 1024;
+/// Most bytes of all formats of one offer together.
+pub const MAX_CLIPBOARD_TOTAL: usize = 128 * 1024 * 1024;
 /// Most formats of one content, both ways.
 pub const MAX_CLIPBOARD_FORMATS: u32 = 64;
 /// Longest MIME type in bytes.
@@ -54,6 +59,19 @@ pub struct ClipboardRequest {
     pub reserved: [u64; 2],
 }
 
+/// What is known of a content beside its formats.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "verify", derive(abi_stable::StableAbi))]
+pub struct ClipboardContentInfo {
+    /// `sizeof(ClipboardContentInfo)`.
+    pub struct_size: u32,
+    /// Bits of `CLIPBOARD_*`; the host ignores those that it does not know.
+    pub flags: u32,
+    /// Zero.
+    pub reserved: [u64; 2],
+}
+
 /// A content in one format.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -62,11 +80,33 @@ pub struct ClipboardItem {
     /// `sizeof(ClipboardItem)`.
     pub struct_size: u32,
     /// Zero.
-    pub reserved: u32,
-    /// MIME type, at most [`MAX_CLIPBOARD_MIME`] bytes. `text/plain` is UTF-8.
+    pub reserved32: u32,
+    /// MIME type, at most [`MAX_CLIPBOARD_MIME`] bytes. `text/plain` is UTF-8 whose lines end with LF.
     pub mime: Str,
     /// The content, at most [`MAX_CLIPBOARD_BYTES`].
     pub data: Bytes,
+    /// Zero.
+    pub reserved: [u64; 2],
+}
+
+/// A content that is to be pasted.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "verify", derive(abi_stable::StableAbi))]
+pub struct ClipboardOffer {
+    /// `sizeof(ClipboardOffer)`.
+    pub struct_size: u32,
+    /// Bits of `CLIPBOARD_*`; a plugin ignores those that it does not know.
+    pub flags: u32,
+    /// One of `SELECTION_*`.
+    pub selection: u32,
+    /// Number of items, at most [`MAX_CLIPBOARD_FORMATS`]; 0 when nothing is offered any more.
+    pub count: u32,
+    /// The content in each of its formats, best first, all of them at most [`MAX_CLIPBOARD_TOTAL`] bytes. May be NULL when
+    /// `count` is 0.
+    pub items: *const ClipboardItem,
+    /// Zero.
+    pub reserved: [u64; 2],
 }
 
 /// Where a function delivers bytes, within its call.
@@ -84,6 +124,9 @@ pub struct BytesSink {
 ///
 /// What was offered is given to applications within `wait`, `formats` and `read`: while it has nothing else to do, the
 /// host is in `wait`.
+///
+/// Texts are `text/plain`, in UTF-8, and their lines end with LF, both ways: a plugin whose desktop has it otherwise
+/// converts. The host takes CR LF for what it is, and does not offer it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "verify", derive(abi_stable::StableAbi))]
@@ -103,13 +146,15 @@ pub struct ClipboardV1 {
     pub wait: Option<
         unsafe extern "C" fn(instance: *mut Instance, timeout_ns: u64, out: *mut ClipboardChange) -> Status,
     >,
-    /// `[control]` Gives the MIME types of a content through `sink`, within the call, best first; at most
-    /// [`MAX_CLIPBOARD_FORMATS`]. Texts are `text/plain`, whatever the application calls them. Blocks until the deadline at
-    /// most; `wake` ends it as it ends `wait`. A content that is gone is a failure (retry, not-found).
+    /// `[control]` Gives the MIME types of a content through `sink`, within the call, best first, at most
+    /// [`MAX_CLIPBOARD_FORMATS`], and in `out` what else is known of it. Texts are `text/plain`, whatever the application
+    /// calls them. Blocks until the deadline at most; `wake` ends it as it ends `wait`. A content that is gone is a failure
+    /// (retry, not-found).
     pub formats: Option<
         unsafe extern "C" fn(
             instance: *mut Instance,
             request: *const ClipboardRequest,
+            out: *mut ClipboardContentInfo,
             sink: *const TextSink,
         ) -> Status,
     >,
@@ -123,17 +168,10 @@ pub struct ClipboardV1 {
             sink: *const BytesSink,
         ) -> Status,
     >,
-    /// `[control]` Makes one content, in the formats of `items`, that of a selection; applications that paste get it from
-    /// then on, until another one copies. The plugin keeps a copy. No items: nothing is offered any more. A selection
-    /// that the plugin does not have is a failure (retry, unsupported).
-    pub offer: Option<
-        unsafe extern "C" fn(
-            instance: *mut Instance,
-            selection: u32,
-            items: *const ClipboardItem,
-            count: u32,
-        ) -> Status,
-    >,
+    /// `[control]` Makes one content that of a selection; applications that paste get it from then on, until another one
+    /// copies. The plugin keeps a copy. No items: nothing is offered any more. A selection that the plugin does not have is
+    /// a failure (retry, unsupported).
+    pub offer: Option<unsafe extern "C" fn(instance: *mut Instance, offer: *const ClipboardOffer) -> Status>,
     /// `[any]` Ends the current or next `wait`, `formats` or `read`.
     pub wake: Option<unsafe extern "C" fn(instance: *mut Instance)>,
 }

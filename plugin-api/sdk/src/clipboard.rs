@@ -67,13 +67,33 @@ pub struct ClipboardRequest {
     pub deadline_ns: u64,
 }
 
+/// What there is of a content.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClipboardFormats {
+    /// Its MIME types, best first.
+    pub mimes: Vec<String>,
+    /// It is a password or the like.
+    pub secret: bool,
+}
+
 /// A content in one format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClipboardItem<'a> {
-    /// MIME type; `text/plain` is UTF-8.
+    /// MIME type; `text/plain` is UTF-8 whose lines end with LF.
     pub mime: &'a str,
     /// The content.
     pub data: &'a [u8],
+}
+
+/// A content that is to be pasted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClipboardOffer<'a> {
+    /// Where.
+    pub selection: Selection,
+    /// Its formats, best first; none when nothing is offered any more.
+    pub items: &'a [ClipboardItem<'a>],
+    /// It is a password or the like.
+    pub secret: bool,
 }
 
 /// A clipboard. `[control]`
@@ -101,11 +121,11 @@ pub trait Clipboard: Send + Sized + 'static {
     /// With the class that the host is to act on.
     fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<ClipboardChange>>;
 
-    /// The MIME types of a content, best first; `None` when the waker was called.
+    /// What there is of a content; `None` when the waker was called.
     ///
     /// # Errors
     /// With the class that the host is to act on; retry and not-found for a content that is gone.
-    fn formats(&mut self, request: &ClipboardRequest) -> Result<Option<Vec<String>>>;
+    fn formats(&mut self, request: &ClipboardRequest) -> Result<Option<ClipboardFormats>>;
 
     /// A content in one format; `None` when the waker was called.
     ///
@@ -117,7 +137,7 @@ pub trait Clipboard: Send + Sized + 'static {
     ///
     /// # Errors
     /// With the class that the host is to act on.
-    fn offer(&mut self, selection: Selection, items: &[ClipboardItem<'_>]) -> Result<()>;
+    fn offer(&mut self, offer: &ClipboardOffer<'_>) -> Result<()>;
 }
 
 type ClipboardSlot<T> = Slot<T, Arc<dyn Wake>>;
@@ -203,20 +223,26 @@ unsafe fn asked(request: *const abi::ClipboardRequest) -> Result<ClipboardReques
 unsafe extern "C" fn formats<T: Clipboard>(
     instance: *mut abi::Instance,
     request: *const abi::ClipboardRequest,
+    out: *mut abi::ClipboardContentInfo,
     sink: *const abi::TextSink,
 ) -> abi::Status {
-    // SAFETY: as in `wait`; request and sink live for the call.
+    // SAFETY: as in `wait`; request, answer and sink live for the call.
     unsafe {
         ClipboardSlot::<T>::with(instance, |clipboard, _| {
             let request = asked(request)?;
+            let out = Answer::new(out)?;
             let sink = guard::pointer(sink, "sink")?;
             let emit = sink.emit.ok_or_else(|| Error::invalid("sink has no emit"))?;
             let Some(found) = clipboard.formats(&request)? else { return Ok(abi::NOTHING) };
             let fits = |mime: &&String| !mime.is_empty() && mime.len() <= abi::MAX_CLIPBOARD_MIME;
-            for mime in found.iter().filter(fits).take(abi::MAX_CLIPBOARD_FORMATS as usize) {
+            for mime in found.mimes.iter().filter(fits).take(abi::MAX_CLIPBOARD_FORMATS as usize) {
                 emit(sink.ctx, abi::Str::new(mime));
             }
-            Ok(abi::OK)
+            Ok(out.give(abi::ClipboardContentInfo {
+                struct_size: size32::<abi::ClipboardContentInfo>(),
+                flags: if found.secret { abi::CLIPBOARD_SECRET } else { 0 },
+                reserved: [0; 2],
+            }))
         })
     }
 }
@@ -245,27 +271,29 @@ unsafe extern "C" fn read<T: Clipboard>(
 
 unsafe extern "C" fn offer<T: Clipboard>(
     instance: *mut abi::Instance,
-    selection: u32,
-    items: *const abi::ClipboardItem,
-    count: u32,
+    offer: *const abi::ClipboardOffer,
 ) -> abi::Status {
-    // SAFETY: as in `wait`; the items live for the call.
+    // SAFETY: as in `wait`; the offer and its items live for the call.
     unsafe {
         ClipboardSlot::<T>::with(instance, |clipboard, _| {
-            let selection = Selection::of(selection)?;
-            let mut offered = Vec::new();
-            for item in guard::array(items, count, abi::MAX_CLIPBOARD_FORMATS as usize, "items")? {
+            let raw: &abi::ClipboardOffer = guard::sized(offer, "offer")?;
+            let selection = Selection::of(raw.selection)?;
+            let (mut items, mut total) = (Vec::new(), 0_usize);
+            for item in guard::array(raw.items, raw.count, abi::MAX_CLIPBOARD_FORMATS as usize, "items")? {
                 let item: &abi::ClipboardItem = guard::sized(item, "item")?;
                 let (mime, data) = (guard::text(item.mime)?, guard::bytes(item.data)?);
+                total = total.saturating_add(data.len());
                 if mime.is_empty()
                     || mime.len() > abi::MAX_CLIPBOARD_MIME
                     || data.len() > abi::MAX_CLIPBOARD_BYTES
+                    || total > abi::MAX_CLIPBOARD_TOTAL
                 {
                     return Err(Error::invalid("an item without a MIME type, or over a limit"));
                 }
-                offered.push(ClipboardItem { mime, data });
+                items.push(ClipboardItem { mime, data });
             }
-            clipboard.offer(selection, &offered)?;
+            let secret = raw.flags & abi::CLIPBOARD_SECRET != 0;
+            clipboard.offer(&ClipboardOffer { selection, items: &items, secret })?;
             Ok(abi::OK)
         })
     }

@@ -86,7 +86,9 @@ pub use audio_encoder::{
 };
 pub use audio_sink::{AudioSink, AudioSinkParams, AudioSinkRun, AudioSinkState};
 pub use capture::{BufferRef, Capture, CaptureInfo, CaptureParams, CaptureRun, Grab, Grabbed, Waited};
-pub use clipboard::{Clipboard, ClipboardChange, ClipboardItem, ClipboardRequest, Selection};
+pub use clipboard::{
+    Clipboard, ClipboardChange, ClipboardFormats, ClipboardItem, ClipboardOffer, ClipboardRequest, Selection,
+};
 pub use cursor::{Cursor, CursorImage};
 pub use display::{Display, Output, OutputRequest};
 pub use encoder::{Completion, Encoder, EncoderCaps, EncoderParams, EncoderRate, Progress, Rate, Submit};

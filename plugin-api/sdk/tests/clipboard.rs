@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use selkies_plugin_sdk::{
-    Clipboard, ClipboardChange, ClipboardItem, ClipboardRequest, Error, Host, Result, Selection, Wake, abi,
+    Clipboard, ClipboardChange, ClipboardFormats, ClipboardItem, ClipboardOffer, ClipboardRequest, Error,
+    Host, Result, Selection, Wake, abi,
     test_host::{Failure, TestClipboard, TestHost},
 };
 use serde::Deserialize;
@@ -23,6 +24,7 @@ impl Wake for Silent {
 #[derive(Debug, Default)]
 struct Board {
     items: Vec<(String, Vec<u8>)>,
+    secret: bool,
     serial: u64,
     told: u64,
 }
@@ -46,8 +48,9 @@ impl Clipboard for Board {
         Ok(Some(ClipboardChange { selection: Selection::Primary, filled, serial: self.serial }))
     }
 
-    fn formats(&mut self, request: &ClipboardRequest) -> Result<Option<Vec<String>>> {
-        Ok((request.serial != 0).then(|| self.items.iter().map(|(mime, _)| mime.clone()).collect()))
+    fn formats(&mut self, request: &ClipboardRequest) -> Result<Option<ClipboardFormats>> {
+        let mimes = || self.items.iter().map(|(mime, _)| mime.clone()).collect();
+        Ok((request.serial != 0).then(|| ClipboardFormats { mimes: mimes(), secret: self.secret }))
     }
 
     fn read(&mut self, request: &ClipboardRequest) -> Result<Option<Vec<u8>>> {
@@ -57,8 +60,9 @@ impl Clipboard for Board {
         }
     }
 
-    fn offer(&mut self, _: Selection, items: &[ClipboardItem<'_>]) -> Result<()> {
-        self.items = items.iter().map(|item| (item.mime.to_owned(), item.data.to_vec())).collect();
+    fn offer(&mut self, offer: &ClipboardOffer<'_>) -> Result<()> {
+        self.items = offer.items.iter().map(|item| (item.mime.to_owned(), item.data.to_vec())).collect();
+        self.secret = offer.secret;
         self.serial += 1;
         Ok(())
     }
@@ -66,6 +70,10 @@ impl Clipboard for Board {
 
 fn request(mime: &str, limit: usize) -> ClipboardRequest {
     ClipboardRequest { selection: Selection::Primary, serial: 1, mime: mime.into(), limit, deadline_ns: 0 }
+}
+
+fn offer<'a>(items: &'a [ClipboardItem<'a>]) -> ClipboardOffer<'a> {
+    ClipboardOffer { selection: Selection::Clipboard, items, secret: false }
 }
 
 #[test]
@@ -76,11 +84,12 @@ fn what_is_offered_is_reported_listed_and_read() -> std::result::Result<(), Fail
     let long = "x".repeat(abi::MAX_CLIPBOARD_MIME + 1);
     let text = ClipboardItem { mime: "text/plain", data: "grün".as_bytes() };
     let image = ClipboardItem { mime: "image/png", data: &[0, 255, 7] };
-    board.offer(Selection::Clipboard, &[text, image])?;
+    board.offer(&offer(&[text, image]))?;
     let change = board.wait(None)?.expect("another content");
     assert_eq!(change, ClipboardChange { selection: Selection::Primary, filled: true, serial: 1 });
     let formats = board.formats(&request("", 0))?;
-    assert_eq!(formats, Some(vec!["text/plain".to_owned(), "image/png".to_owned()]));
+    let mimes = vec!["text/plain".to_owned(), "image/png".to_owned()];
+    assert_eq!(formats, Some(ClipboardFormats { mimes, secret: false }));
     assert_eq!(board.formats(&ClipboardRequest { serial: 0, ..request("", 0) })?, None, "it was woken");
     assert_eq!(board.read(&request("text/plain", 64))?.as_deref(), Some("grün".as_bytes()));
     assert_eq!(board.read(&request("image/png", 3))?.as_deref(), Some(&[0, 255, 7][..]));
@@ -89,11 +98,18 @@ fn what_is_offered_is_reported_listed_and_read() -> std::result::Result<(), Fail
     let none = board.read(&request("image/bmp", 9)).expect_err("not there");
     assert_eq!((none.class(), abi::detail_of(none.status)), (abi::CLASS_RETRY, abi::DETAIL_NOT_FOUND));
     for mime in ["", long.as_str()] {
-        let refused = board.offer(Selection::Clipboard, &[ClipboardItem { mime, data: b"" }]);
+        let refused = board.offer(&offer(&[ClipboardItem { mime, data: b"" }]));
         assert_eq!(abi::detail_of(refused.expect_err("no MIME type").status), abi::DETAIL_INVALID_ARGUMENT);
     }
-    board.offer(Selection::Clipboard, &[])?;
-    assert_eq!(board.wait(None)?.map(|change| (change.filled, change.serial)), Some((false, 2)));
+    let most = vec![0; abi::MAX_CLIPBOARD_BYTES];
+    let over =
+        [ClipboardItem { mime: "image/png", data: &most }, text, ClipboardItem { mime: "a/b", data: &most }];
+    let refused = board.offer(&offer(&over)).expect_err("together too much");
+    assert_eq!(abi::detail_of(refused.status), abi::DETAIL_INVALID_ARGUMENT);
+    board.offer(&ClipboardOffer { secret: true, ..offer(&[text]) })?;
+    assert!(board.formats(&request("", 0))?.expect("not woken").secret);
+    board.offer(&offer(&[]))?;
+    assert_eq!(board.wait(None)?.map(|change| (change.filled, change.serial)), Some((false, 3)));
     board.waker().wake();
     assert_eq!(host.misuse(), Vec::<String>::new());
     Ok(())

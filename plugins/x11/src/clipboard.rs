@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use selkies_plugin_sdk::{ClipboardChange, ClipboardItem, Selection};
+use selkies_plugin_sdk::{ClipboardChange, ClipboardOffer, Selection};
 use x11rb::{
     CURRENT_TIME, NONE,
     connection::{Connection as _, RequestConnection as _, SequenceNumber},
@@ -151,15 +151,15 @@ impl Clipboard {
         }
     }
 
-    /// Makes `items` the content of a selection; without items nothing is offered there any more.
+    /// Makes one content that of a selection; without items nothing is offered there any more.
     ///
     /// # Errors
     /// [`X11Error::DisplayLost`]; [`X11Error::Unsupported`] when another application took it at the same moment.
-    pub fn offer(&mut self, selection: Selection, items: &[ClipboardItem<'_>]) -> Result<()> {
+    pub fn offer(&mut self, offer: &ClipboardOffer<'_>) -> Result<()> {
         self.drain()?;
-        let at = side_of(selection);
+        let at = side_of(offer.selection);
         let x = self.connection.x();
-        if items.is_empty() {
+        if offer.items.is_empty() {
             if matches!(self.sides[at].owner, Owner::Ours { .. }) {
                 let cookie = x.set_selection_owner(NONE, self.sides[at].atom, CURRENT_TIME)?;
                 self.sides[at].taken_at = cookie.sequence_number();
@@ -168,15 +168,17 @@ impl Clipboard {
             }
             return Ok(());
         }
-        let offer = Arc::new(Offer::new(x, &self.atoms, items)?);
+        let offer = Arc::new(Offer::new(x, &self.atoms, offer)?);
         let since = self.time()?;
         let (x, side) = (self.connection.x(), &mut self.sides[at]);
         let cookie = x.set_selection_owner(self.window, side.atom, since)?;
-        side.taken_at = cookie.sequence_number();
+        let asked = cookie.sequence_number();
         cookie.check()?;
         if x.get_selection_owner(side.atom)?.reply()?.owner != self.window {
+            // Whether it came before or after the request, what it copied is news.
             return Err(X11Error::Unsupported("another application took the selection just now".into()));
         }
+        side.taken_at = asked;
         side.owner = Owner::Ours { offer, since };
         (side.changed, side.targets) = (false, Vec::new());
         Ok(())
@@ -235,6 +237,8 @@ impl Clipboard {
     fn take(&mut self, event: &Event, sequence: SequenceNumber) -> Result<Option<Next>> {
         match event {
             Event::XfixesSelectionNotify(notice) => Ok(self.owner_changed(notice, sequence)),
+            // No window of ours pastes. Whoever names one would have its properties written, and what is heard of it changed.
+            Event::SelectionRequest(request) if self.connection.owns(request.requestor) => Ok(None),
             Event::SelectionRequest(request) => {
                 let side = self.sides.iter().find(|side| side.atom == request.selection);
                 let owner = side.map_or(&Owner::Nobody, |side| &side.owner);

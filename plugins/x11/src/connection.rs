@@ -101,6 +101,12 @@ impl Connection {
         self.screen().root
     }
 
+    /// Whether a window, or another resource, was made over this connection.
+    pub(crate) fn owns(&self, resource: Window) -> bool {
+        let setup = self.x.setup();
+        resource & !setup.resource_id_mask == setup.resource_id_base
+    }
+
     /// Width and height of the root window now.
     ///
     /// # Errors

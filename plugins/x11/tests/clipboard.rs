@@ -11,7 +11,7 @@ use std::{
 };
 
 use common::{SOON, Server};
-use selkies_plugin_sdk::{ClipboardChange, ClipboardItem, Selection};
+use selkies_plugin_sdk::{ClipboardChange, ClipboardItem, ClipboardOffer, Selection};
 use selkies_x11::{
     clipboard::Clipboard,
     connection::Waker,
@@ -36,6 +36,11 @@ const LIMIT: usize = 16 << 20;
 
 fn soon() -> Instant {
     Instant::now() + 6 * SOON
+}
+
+/// For CLIPBOARD, and no secret.
+fn offer<'a>(items: &'a [ClipboardItem<'a>]) -> ClipboardOffer<'a> {
+    ClipboardOffer { selection: Selection::Clipboard, items, secret: false }
 }
 
 /// Has an application copy: it stays in the background until another one copies.
@@ -136,7 +141,7 @@ fn what_applications_copy_is_read_whole() {
         assert!(change.serial > last, "{change:?}");
         last = change.serial;
         let formats = board.formats(change.selection, change.serial, soon()).unwrap().expect("not woken");
-        assert_eq!(formats.first().map(String::as_str), Some(mime), "{program} {args:?}: {formats:?}");
+        assert_eq!(formats.mimes.first().map(String::as_str), Some(mime), "{program} {args:?}: {formats:?}");
         let got = read(&mut board, change, mime, LIMIT).unwrap().expect("not woken");
         assert!(got == content, "{program} {args:?}: {} of {} bytes, or others", got.len(), content.len());
     }
@@ -153,9 +158,9 @@ fn applications_paste_what_is_offered() {
         ClipboardItem { mime: "text/plain", data: long.as_bytes() },
         ClipboardItem { mime: "image/png", data: &picture },
     ];
-    board.offer(Selection::Clipboard, &items).unwrap();
+    board.offer(&offer(&items)).unwrap();
     let marked = [ClipboardItem { mime: "text/plain", data: "grün".as_bytes() }];
-    board.offer(Selection::Primary, &marked).unwrap();
+    board.offer(&ClipboardOffer { selection: Selection::Primary, ..offer(&marked) }).unwrap();
     let waiting = Waiting::new(board);
     let clip = ["-o", "-selection", "clipboard"];
     let with = |target| [&clip[..], &["-t", target]].concat();
@@ -178,7 +183,7 @@ fn applications_paste_what_is_offered() {
     assert_eq!((change.selection, change.filled), (Selection::Clipboard, true));
     let mut board = waiting.end();
     assert_eq!(read(&mut board, change, "text/plain", LIMIT).unwrap().as_deref(), Some(&b"theirs"[..]));
-    board.offer(Selection::Primary, &[]).unwrap();
+    board.offer(&ClipboardOffer { selection: Selection::Primary, ..offer(&[]) }).unwrap();
     assert_eq!(paste(&server, "xsel", &["-op"]), b"", "nothing is offered any more");
     assert_eq!(board.wait(Some(Duration::from_millis(50))).unwrap(), None);
 }
@@ -237,18 +242,19 @@ impl Client {
         }
     }
 
-    /// Answers requests: `text` as STRING, nothing else.
-    fn serve(&self, text: &[u8], requests: usize) {
+    /// Answers requests with what there is for a target, in units of so many bits, and refuses the others.
+    fn serve(&self, requests: usize, content: impl Fn(Atom) -> Option<(AtomEnum, u8, Vec<u8>)>) {
         let mut answered = 0;
         while answered < requests {
             let Event::SelectionRequest(request) = self.x.wait_for_event().unwrap() else { continue };
             let SelectionRequestEvent { time, requestor, selection, target, mut property, .. } = request;
-            if target == Atom::from(AtomEnum::STRING) {
-                self.x
-                    .change_property8(PropMode::REPLACE, requestor, property, AtomEnum::STRING, text)
-                    .unwrap();
-            } else {
-                property = x11rb::NONE;
+            match content(target) {
+                Some((kind, bits, data)) => {
+                    let units = (data.len() * 8 / usize::from(bits)) as u32;
+                    let mode = PropMode::REPLACE;
+                    self.x.change_property(mode, requestor, property, kind, bits, units, &data).unwrap();
+                }
+                None => property = x11rb::NONE,
             }
             let event = SelectionNotifyEvent {
                 response_type: SELECTION_NOTIFY_EVENT,
@@ -273,13 +279,50 @@ fn an_owner_of_the_oldest_kind_is_read_as_latin_1() {
     let owner = Client::new(&server);
     owner.own();
     let change = copied(&mut board);
+    let latin1 = (AtomEnum::STRING, 8, b"gr\xfcn".to_vec());
     std::thread::scope(|scope| {
-        scope.spawn(|| owner.serve(b"gr\xfcn", 2));
-        let formats = board.formats(change.selection, change.serial, soon()).unwrap();
-        assert_eq!(formats, Some(vec!["text/plain".to_owned()]));
+        scope.spawn(|| {
+            owner.serve(2, |target| (target == Atom::from(AtomEnum::STRING)).then(|| latin1.clone()))
+        });
+        let formats = board.formats(change.selection, change.serial, soon()).unwrap().expect("not woken");
+        assert_eq!((&formats.mimes[..], formats.secret), (&["text/plain".to_owned()][..], false));
         let got = read(&mut board, change, "text/plain", 64).unwrap();
         assert_eq!(got.as_deref(), Some("grün".as_bytes()));
     });
+}
+
+#[test]
+fn passwords_are_known_as_such_and_offered_as_such() {
+    let server = Server::full_hd();
+    let mut board = Clipboard::open(server.name()).unwrap();
+    let owner = Client::new(&server);
+    let (targets, hint) = (owner.atom("TARGETS"), owner.atom("x-kde-passwordManagerHint"));
+    let list: Vec<u8> =
+        [owner.atom("UTF8_STRING"), hint].iter().flat_map(|atom| atom.to_ne_bytes()).collect();
+    // The last says so with more bytes than are looked at.
+    for (says, secret) in [(&b"secret"[..], true), (&b"public"[..], false), (&[b's'; 5000][..], false)] {
+        owner.own();
+        let change = copied(&mut board);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                owner.serve(2, |target| match target {
+                    _ if target == targets => Some((AtomEnum::ATOM, 32, list.clone())),
+                    _ if target == hint => Some((AtomEnum::STRING, 8, says.to_vec())),
+                    _ => None,
+                });
+            });
+            let formats = board.formats(change.selection, change.serial, soon()).unwrap().expect("not woken");
+            assert_eq!((&formats.mimes[..], formats.secret), (&["text/plain".to_owned()][..], secret));
+        });
+    }
+    let items = [ClipboardItem { mime: "text/plain", data: b"hunter2" }];
+    let clip = ["-o", "-selection", "clipboard", "-t", "x-kde-passwordManagerHint"];
+    for (secret, said) in [(true, &b"secret"[..]), (false, &b""[..])] {
+        board.offer(&ClipboardOffer { secret, ..offer(&items) }).unwrap();
+        let waiting = Waiting::new(board);
+        assert_eq!(paste(&server, "xclip", &clip), said);
+        board = waiting.end();
+    }
 }
 
 #[test]
@@ -309,7 +352,7 @@ fn one_who_takes_no_parts_keeps_nobody_waiting() {
     let mut board = Clipboard::open(server.name()).unwrap();
     let long = text(1_000_000);
     let items = [ClipboardItem { mime: "text/plain", data: long.as_bytes() }];
-    board.offer(Selection::Clipboard, &items).unwrap();
+    board.offer(&offer(&items)).unwrap();
     let waiting = Waiting::new(board);
     let lazy = Client::new(&server);
     lazy.ask("UTF8_STRING", "LAZY");
@@ -332,7 +375,7 @@ fn several_conversions_go_in_one_request() {
     let server = Server::full_hd();
     let mut board = Clipboard::open(server.name()).unwrap();
     let items = [ClipboardItem { mime: "text/plain", data: b"both" }];
-    board.offer(Selection::Clipboard, &items).unwrap();
+    board.offer(&offer(&items)).unwrap();
     let waiting = Waiting::new(board);
     let client = Client::new(&server);
     let (first, second) = (client.atom("FIRST"), client.atom("SECOND"));
@@ -357,6 +400,28 @@ fn several_conversions_go_in_one_request() {
     assert_eq!(marked[2..], [pairs[2], x11rb::NONE, pairs[4], second], "what is not there is marked");
     assert_eq!(got(first).value, b"both");
     assert_eq!(got(second).value32().map(Iterator::count), Some(1), "a time");
+    drop(waiting.end());
+}
+
+#[test]
+fn nobody_makes_it_paste_into_its_own_window() {
+    let server = Server::full_hd();
+    let mut board = Clipboard::open(server.name()).unwrap();
+    let long = text(1_000_000);
+    board.offer(&offer(&[ClipboardItem { mime: "text/plain", data: long.as_bytes() }])).unwrap();
+    let waiting = Waiting::new(board);
+    let client = Client::new(&server);
+    let (clipboard, property) = (client.atom("CLIPBOARD"), client.atom("MINE"));
+    let window = client.x.get_selection_owner(clipboard).unwrap().reply().unwrap().owner;
+    for target in ["UTF8_STRING", "TARGETS", "image/png"] {
+        let target = client.atom(target);
+        client.x.convert_selection(window, clipboard, target, property, CURRENT_TIME).unwrap();
+    }
+    // Requests are answered in order.
+    client.ask("TIMESTAMP", "TIME");
+    client.answer();
+    let got = client.x.get_property(false, window, property, AtomEnum::ANY, 0, 64).unwrap();
+    assert_eq!(got.reply().unwrap().type_, x11rb::NONE, "nothing was written there");
     drop(waiting.end());
 }
 

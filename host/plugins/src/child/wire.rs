@@ -19,8 +19,9 @@ use super::{blob::Blob, channel::MAX_MESSAGE};
 use crate::{
     AudioBlock, AudioCaptureRequest, AudioEncoderOffer, AudioEncoderSettings, AudioFormat, AudioPacket,
     AudioSinkRequest, AudioSinkState, AudioStreamInfo, CaptureInfo, CaptureSignal, ClipboardChange,
-    ClipboardRequest, ClipboardSelection, CursorShape, DisplayOutput, DisplayRequest, EncoderOffer,
-    EncoderSettings, GamepadEvent, GamepadIdentity, GamepadRumble, InputEvent, Refusal, RtcConfigRequest,
+    ClipboardFormats, ClipboardRequest, ClipboardSelection, CursorShape, DisplayOutput, DisplayRequest,
+    EncoderOffer, EncoderSettings, GamepadEvent, GamepadIdentity, GamepadRumble, InputEvent, Refusal,
+    RtcConfigRequest,
     instance::{BufferShape, RateChange},
     services::{MetricValue, SlabPlace},
     stamp::Judged,
@@ -313,8 +314,8 @@ pub enum Reply {
     Outputs(Vec<DisplayOutput>),
     /// A change, or nothing.
     ClipboardChange(Option<ClipboardChange>),
-    /// MIME types; nothing when the call was ended by a wake.
-    ClipboardFormats(Option<Vec<String>>),
+    /// What there is of a content; nothing when the call was ended by a wake.
+    ClipboardFormats(Option<ClipboardFormats>),
     /// A content; nothing when the call was ended by a wake.
     ClipboardBytes(Option<Blob>),
     /// A shape, or nothing.

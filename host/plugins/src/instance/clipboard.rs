@@ -63,12 +63,21 @@ pub struct ClipboardRequest {
     pub deadline_ns: u64,
 }
 
+/// What there is of a content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClipboardFormats {
+    /// Its MIME types, best first.
+    pub mimes: Vec<String>,
+    /// It is a password or the like.
+    pub secret: bool,
+}
+
 /// A content in one format.
 #[derive(Clone, Copy, Debug)]
 pub struct ClipboardItem<'a> {
-    /// MIME type, at most 128 bytes; `text/plain` is UTF-8.
+    /// MIME type, at most 128 bytes; `text/plain` is UTF-8 whose lines end with LF.
     pub mime: &'a str,
-    /// The content, at most 64 MiB.
+    /// The content, at most 64 MiB, and 128 MiB in all formats together.
     pub data: &'a [u8],
 }
 
@@ -133,18 +142,18 @@ impl ClipboardInstance {
         }
     }
 
-    /// The MIME types of a content, best first; `None` when a waker was used. Blocks up to the deadline. `[control]`
+    /// What there is of a content; `None` when a waker was used. Blocks up to the deadline. `[control]`
     ///
     /// # Errors
     /// What the plugin answers, or a broken contract.
-    pub fn formats(&mut self, request: &ClipboardRequest) -> Result<Option<Vec<String>>, PluginError> {
+    pub fn formats(&mut self, request: &ClipboardRequest) -> Result<Option<ClipboardFormats>, PluginError> {
         match &mut self.arm {
             Arm::Here(here) => here.formats(request),
             Arm::Child { remote, wake } => {
                 let task = |_| Task::ClipboardFormats(request.clone());
                 match remote.wait(FORMATS, task, Some(time_left(request)), wake)? {
                     Reply::ClipboardFormats(None) => Ok(None),
-                    Reply::ClipboardFormats(Some(found)) if are_formats(&found) => Ok(Some(found)),
+                    Reply::ClipboardFormats(Some(found)) if are_formats(&found.mimes) => Ok(Some(found)),
                     _ => Err(remote.wrong_reply(FORMATS)),
                 }
             }

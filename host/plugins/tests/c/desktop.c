@@ -193,8 +193,10 @@ static SelkiesStatus clip_wait(SelkiesInstance *instance, uint64_t timeout_ns, S
 }
 
 static SelkiesStatus clip_formats(SelkiesInstance *instance, const SelkiesClipboardRequest *request,
-                                  const SelkiesTextSink *sink) {
+                                  SelkiesClipboardContentInfo *out, const SelkiesTextSink *sink) {
   Desktop *desktop = (Desktop *)instance;
+  /* One bit that the host knows, one that it does not. */
+  out->flags = SELKIES_CLIPBOARD_SECRET | 1u << 31;
   if (request->serial != 7) return await(desktop, 60000000000u);
   for (uint32_t at = 0; at < desktop->clips; at++) sink->emit(sink->ctx, text(desktop->clip_mime[at]));
   return SELKIES_OK;
@@ -213,12 +215,12 @@ static SelkiesStatus clip_read(SelkiesInstance *instance, const SelkiesClipboard
   return SELKIES_FAILURE(SELKIES_CLASS_RETRY, SELKIES_DETAIL_NOT_FOUND);
 }
 
-static SelkiesStatus clip_offer(SelkiesInstance *instance, uint32_t selection, const SelkiesClipboardItem *items,
-                                uint32_t count) {
+static SelkiesStatus clip_offer(SelkiesInstance *instance, const SelkiesClipboardOffer *offer) {
   Desktop *desktop = (Desktop *)instance;
-  if (selection != SELKIES_SELECTION_CLIPBOARD || count > 2)
+  const SelkiesClipboardItem *items = offer->items;
+  if (offer->selection != SELKIES_SELECTION_CLIPBOARD || offer->count > 2)
     return SELKIES_FAILURE(SELKIES_CLASS_RETRY, SELKIES_DETAIL_UNSUPPORTED);
-  for (uint32_t at = 0; at < count; at++) {
+  for (uint32_t at = 0; at < offer->count; at++) {
     free(desktop->clip[at]);
     desktop->clip[at] = malloc(items[at].data.len + 1);
     desktop->clip_len[at] = items[at].data.len;
@@ -226,7 +228,7 @@ static SelkiesStatus clip_offer(SelkiesInstance *instance, uint32_t selection, c
     memcpy(desktop->clip_mime[at], items[at].mime.ptr, items[at].mime.len);
     desktop->clip_mime[at][items[at].mime.len] = 0;
   }
-  desktop->clips = count;
+  desktop->clips = offer->count;
   return SELKIES_OK;
 }
 

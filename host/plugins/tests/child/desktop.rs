@@ -228,7 +228,11 @@ fn a_clipboard_gives_back_what_is_offered() -> Outcome {
             limit: 16 << 20,
             deadline_ns: now_ns() + 60_000_000_000,
         };
-        assert_eq!(board.formats(&request)?.ok_or("woken")?, ["text/plain", "image/png"]);
+        let formats = board.formats(&request)?.ok_or("woken")?;
+        assert_eq!(
+            (&formats.mimes[..], formats.secret),
+            (&["text/plain".into(), "image/png".into()][..], true)
+        );
         let read = |mime: &str| ClipboardRequest { mime: mime.into(), ..request.clone() };
         assert_eq!(board.read(&read("text/plain"))?.ok_or("woken")?, "grün".as_bytes());
         assert!(board.read(&read("image/png"))?.ok_or("woken")? == image, "other bytes");

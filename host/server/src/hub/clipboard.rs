@@ -34,6 +34,7 @@ pub(super) struct Parcels(Mutex<HashMap<u64, Parcel>>);
 
 #[derive(Debug)]
 struct Parcel {
+    content: ClipboardContent,
     messages: ClipboardMessages,
     /// What was refused and goes first.
     waiting: Option<String>,
@@ -79,7 +80,8 @@ impl Parcels {
 }
 
 impl Hub {
-    /// Sends a content; what was under way to these clients is not continued.
+    /// Sends a content. What was under way to these clients is not continued, unless it is the same: whoever asks again
+    /// and again would never get the end of it.
     pub(super) fn send_clipboard(
         &self,
         to: &[ClientId],
@@ -96,12 +98,19 @@ impl Hub {
             };
             spaced |= signaled;
             let messages = ClipboardMessages::new(content.mime.clone(), content.bytes.clone(), part);
-            let mut parcel = Parcel { messages, waiting: None, pace };
+            let mut parcel = Parcel { content: content.clone(), messages, waiting: None, pace };
             let mut open = self.parcels.open();
-            open.remove(&client.0);
+            let before = open.remove(&client.0);
             if let Some(verb) = reply {
                 self.post
                     .send_text(&[client], &ServerMessage::ClipboardReply { verb: verb.to_owned() }.render());
+            }
+            if let Some(same) = before.filter(|before| before.content == *content) {
+                open.insert(client.0, same);
+                continue;
+            }
+            if content.secret {
+                self.post.send_text(&[client], &ServerMessage::ClipboardSecret.render());
             }
             if self.advance(client, &mut parcel) {
                 open.insert(client.0, parcel);

@@ -133,7 +133,8 @@ pub enum Action {
     /// Make this the desktop's clipboard, before input that comes later is injected.
     OfferClipboard(ClipboardContent),
     /// Send a content, large ones in parts between which video goes on; what is still under way of another one is of no
-    /// use any more. By [`crate::wire::ClipboardMessages`].
+    /// use any more, what is of the same one goes on. By [`crate::wire::ClipboardMessages`], after
+    /// [`crate::wire::ServerMessage::ClipboardSecret`] where it is a secret.
     SendClipboard {
         /// To whom; never empty.
         to: Vec<ClientId>,

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -17,8 +18,10 @@ use crate::wire::{ClipboardMessage, RoleName, WireError};
 
 /// Largest content that is taken from either side, in bytes.
 pub const MAX_CLIPBOARD_CONTENT: usize = 32 * 1024 * 1024;
-/// Bytes that may be under way from all pages together.
-const MAX_UNDER_WAY: u64 = 2 * MAX_CLIPBOARD_CONTENT as u64;
+/// Bytes that may have come of contents from all pages together.
+const MAX_UNDER_WAY: usize = 2 * MAX_CLIPBOARD_CONTENT;
+/// A page that sends no part for so long does not send the rest.
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The MIME type of text.
 const TEXT: &str = "text/plain";
@@ -37,8 +40,10 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub struct ClipboardContent {
     /// MIME type; texts are `text/plain`.
     pub mime: String,
-    /// The bytes; of a text, UTF-8.
+    /// The bytes; of a text, UTF-8 whose lines end with LF.
     pub bytes: Arc<[u8]>,
+    /// It is a password or the like: pages neither show nor keep it.
+    pub secret: bool,
 }
 
 impl ClipboardContent {
@@ -47,6 +52,11 @@ impl ClipboardContent {
     pub fn best(formats: &[String], binary: bool) -> Option<&str> {
         let known = std::iter::once(TEXT).chain(BINARY.into_iter().filter(|_| binary));
         known.into_iter().find_map(|known| formats.iter().find(|format| *format == known)).map(String::as_str)
+    }
+
+    /// Whether both are the same to whoever pastes them.
+    pub fn is_copy_of(&self, other: &Self) -> bool {
+        self.mime == other.mime && self.bytes == other.bytes
     }
 
     /// Whether it is something else than text.
@@ -58,7 +68,10 @@ impl ClipboardContent {
 impl fmt::Debug for ClipboardContent {
     // What people copy stays out of logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes of {}", self.bytes.len(), self.mime)
+        match self.secret {
+            true => write!(f, "a secret as {}", self.mime),
+            false => write!(f, "{} bytes of {}", self.bytes.len(), self.mime),
+        }
     }
 }
 
@@ -90,12 +103,27 @@ struct Upload {
     mime: &'static str,
     total: u64,
     bytes: Vec<u8>,
+    /// When its newest part came.
+    moved: Instant,
+}
+
+impl Board {
+    /// Drops what pages gave up to send.
+    pub(super) fn expire(&mut self, now: Instant) {
+        self.uploads.retain(|_, upload| now < upload.moved + UPLOAD_PATIENCE);
+    }
+
+    /// When [`Self::expire`] can drop something.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.uploads.values().map(|upload| upload.moved + UPLOAD_PATIENCE).min()
+    }
 }
 
 impl Session {
     /// A message about the clipboard that its sender may send.
     pub(super) fn clipboard(
         &mut self,
+        now: Instant,
         client: ClientId,
         message: ClipboardMessage<'_>,
         out: &mut Vec<Action>,
@@ -106,8 +134,8 @@ impl Session {
             M::Request => return self.reply(client, "REQUEST_CLIPBOARD", out),
             M::Text { base64 } => self.write(client, "cw", TEXT, base64, out),
             M::Binary { mime, base64 } => self.write(client, "cb", mime, base64, out),
-            M::Start { id, mime, total } => self.begin_upload(client, id, mime, total),
-            M::Data { id, base64 } => self.continue_upload(client, id, base64),
+            M::Start { id, mime, total } => self.begin_upload(now, client, id, mime, total),
+            M::Data { id, base64 } => self.continue_upload(now, client, id, base64),
             M::End { id } => self.end_upload(client, id, out),
         };
         if let Err(refusal) = outcome {
@@ -126,7 +154,7 @@ impl Session {
             return;
         };
         // Told once more by whoever took it over.
-        if self.board.content.as_ref() == Some(&content) {
+        if self.board.content.as_ref().is_some_and(|known| known.is_copy_of(&content)) {
             return;
         }
         self.board.content = Some(content.clone());
@@ -197,7 +225,8 @@ impl Session {
     /// A page's content is complete.
     fn adopt(&mut self, client: ClientId, content: ClipboardContent, out: &mut Vec<Action>) {
         // Nothing is not copied, and what is there already need not be taken from whom it belongs to.
-        if content.bytes.is_empty() || self.board.content.as_ref() == Some(&content) {
+        let known = self.board.content.as_ref();
+        if content.bytes.is_empty() || known.is_some_and(|known| known.is_copy_of(&content)) {
             return;
         }
         self.board.content = Some(content.clone());
@@ -220,29 +249,47 @@ impl Session {
         Ok(())
     }
 
-    fn begin_upload(&mut self, client: ClientId, id: &str, mime: &str, total: u64) -> Result<(), Refusal> {
+    fn begin_upload(
+        &mut self,
+        now: Instant,
+        client: ClientId,
+        id: &str,
+        mime: &str,
+        total: u64,
+    ) -> Result<(), Refusal> {
         let verb = "cws";
         let mime = self.known(verb, mime)?;
-        self.board.uploads.remove(&client);
-        let others: u64 = self.board.uploads.values().map(|upload| upload.total).sum();
-        if total > MAX_CLIPBOARD_CONTENT as u64 || others + total > MAX_UNDER_WAY {
-            let range = "at most 33554432 bytes, and twice that from all pages together";
+        if total > MAX_CLIPBOARD_CONTENT as u64 {
+            let range = "at most 33554432 bytes";
             return Err(WireError::OutOfRange { verb, field: "size", range }.into());
         }
-        let upload = Upload { id: id.to_owned(), mime, total, bytes: Vec::new() };
+        let upload = Upload { id: id.to_owned(), mime, total, bytes: Vec::new(), moved: now };
+        // One of each page: the one before is given up.
         self.board.uploads.insert(client, upload);
         Ok(())
     }
 
-    fn continue_upload(&mut self, client: ClientId, id: &str, base64: &str) -> Result<(), Refusal> {
+    fn continue_upload(
+        &mut self,
+        now: Instant,
+        client: ClientId,
+        id: &str,
+        base64: &str,
+    ) -> Result<(), Refusal> {
         let verb = "cwd";
+        // What was only declared takes no place.
+        let all: usize = self.board.uploads.values().map(|upload| upload.bytes.len()).sum();
         let upload = self.upload(verb, client, id)?;
         let part = decode(verb, base64)?;
+        let out_of_range = |range| Err(WireError::OutOfRange { verb, field: "size", range }.into());
         if upload.bytes.len() as u64 + part.len() as u64 > upload.total {
-            let range = "at most what was declared";
-            return Err(WireError::OutOfRange { verb, field: "size", range }.into());
+            return out_of_range("at most what was declared");
+        }
+        if all + part.len() > MAX_UNDER_WAY {
+            return out_of_range("67108864 bytes from all pages together");
         }
         upload.bytes.extend_from_slice(&part);
+        upload.moved = now;
         Ok(())
     }
 
@@ -288,9 +335,14 @@ fn decode(verb: &'static str, base64: &str) -> Result<Vec<u8>, Refusal> {
     BASE64.decode(base64).map_err(|_| WireError::BadField { verb, field: "base64" }.into())
 }
 
-fn checked(verb: &'static str, mime: &'static str, bytes: Vec<u8>) -> Result<ClipboardContent, Refusal> {
-    if mime == TEXT && std::str::from_utf8(&bytes).is_err() {
-        return Err(WireError::BadField { verb, field: "UTF-8" }.into());
+fn checked(verb: &'static str, mime: &'static str, mut bytes: Vec<u8>) -> Result<ClipboardContent, Refusal> {
+    if mime == TEXT {
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| Refusal::from(WireError::BadField { verb, field: "UTF-8" }))?;
+        // As browsers on Windows have it; applications of the desktop would paste two line ends.
+        if text.contains("\r\n") {
+            bytes = text.replace("\r\n", "\n").into_bytes();
+        }
     }
-    Ok(ClipboardContent { mime: mime.to_owned(), bytes: bytes.into() })
+    Ok(ClipboardContent { mime: mime.to_owned(), bytes: bytes.into(), secret: false })
 }

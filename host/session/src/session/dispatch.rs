@@ -145,7 +145,7 @@ impl Session {
             }
             M::FingerScrollEnd if self.policy.finger_scroll => inject(vec![InputEvent::FingerScrollEnd], out),
             M::Gamepad(pad) => inject(self.held.gamepad(now, client, pad), out),
-            M::Clipboard(message) => self.clipboard(client, message, out),
+            M::Clipboard(message) => self.clipboard(now, client, message, out),
             M::Stages(reports) => {
                 if let Some(entry) = self.clients.get_mut(&client)
                     && entry.staged.is_none_or(|at| now.saturating_duration_since(at) >= STAGES_INTERVAL)

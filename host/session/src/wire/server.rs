@@ -95,6 +95,8 @@ pub enum ServerMessage {
     },
     /// `clipboard_finish`.
     ClipboardFinish,
+    /// `clipboard_secret`: the content that follows is a password or the like, neither to be shown nor kept.
+    ClipboardSecret,
     /// `clipboard_reply,<verb>`: the clipboard message that follows answers this verb.
     ClipboardReply {
         /// `cr` or `REQUEST_CLIPBOARD`.
@@ -151,6 +153,7 @@ impl ServerMessage {
             Self::ClipboardStart { mime, total } => format!("clipboard_start,{mime},{total}"),
             Self::ClipboardData { base64 } => format!("clipboard_data,{base64}"),
             Self::ClipboardFinish => "clipboard_finish".to_owned(),
+            Self::ClipboardSecret => "clipboard_secret".to_owned(),
             Self::ClipboardReply { verb } => format!("clipboard_reply,{verb}"),
             Self::UploadEnded { path } => format!("FILE_UPLOAD_END:{}", line(path)),
             Self::UploadFailed { path, reason } => {

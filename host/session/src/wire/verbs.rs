@@ -127,5 +127,6 @@ pub const VERBS: &[VerbSpec] = &[
     server("clipboard_start", r"^clipboard_start,[^,]+,\d+$", "Begin in parts: MIME type, bytes.", "clipboard_start,text/plain,2000000"),
     server("clipboard_data", "^clipboard_data,[A-Za-z0-9+/=]*$", "One part.", "clipboard_data,aGk="),
     server("clipboard_finish", "^clipboard_finish$", "End of the parts.", "clipboard_finish"),
+    server("clipboard_secret", "^clipboard_secret$", "What follows is neither to be shown nor kept.", "clipboard_secret"),
     server("clipboard_reply", "^clipboard_reply,[A-Za-z_]+$", "What follows answers this verb.", "clipboard_reply,cr"),
 ];

@@ -96,6 +96,11 @@ impl Desk {
         }));
     }
 
+    /// How long until it wants to be woken.
+    pub(crate) fn wakeup(&self) -> Option<Duration> {
+        self.session.next_wakeup().map(|at| at.saturating_duration_since(self.now))
+    }
+
     pub(crate) fn pass(&mut self, time: Duration) {
         self.now += time;
     }

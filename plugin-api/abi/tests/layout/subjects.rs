@@ -69,7 +69,9 @@ structs! {
     CaptureV1 { struct_size, reserved, create, destroy, info, start, wait, wake, grab, done_with, stop }
     ClipboardChange { struct_size, selection, filled, reserved32, serial, reserved }
     ClipboardRequest { struct_size, selection, serial, mime, limit, deadline_ns, reserved }
-    ClipboardItem { struct_size, reserved, mime, data }
+    ClipboardContentInfo { struct_size, flags, reserved }
+    ClipboardItem { struct_size, reserved32, mime, data, reserved }
+    ClipboardOffer { struct_size, flags, selection, count, items, reserved }
     BytesSink { ctx, emit }
     ClipboardV1 { struct_size, reserved, create, destroy, wait, formats, read, offer, wake }
     CursorImage { struct_size, visible, width, height, hot_x, hot_y, serial, rgba, reserved }
@@ -155,7 +157,8 @@ constants! {
     AUDIO_PACKET_DTX MAX_AUDIO_PACKET_BYTES MAX_AUDIO_DESCRIPTION_BYTES MAX_AUDIO_CHOICES
     UNSET CAPTURE_HOST_BUFFERS CAPTURE_DAMAGE CAPTURE_DRAWS_CURSOR CAPTURE_EVENT_DAMAGE
     CAPTURE_EVENT_RESIZED SELECTION_CLIPBOARD SELECTION_PRIMARY MAX_CLIPBOARD_BYTES MAX_CLIPBOARD_FORMATS
-    MAX_CLIPBOARD_MIME MAX_CURSOR_EDGE OUTPUT_ENABLED OUTPUT_PRIMARY ENCODER_HARDWARE ENCODER_STRIPES
+    MAX_CLIPBOARD_MIME MAX_CLIPBOARD_TOTAL CLIPBOARD_SECRET MAX_CURSOR_EDGE OUTPUT_ENABLED OUTPUT_PRIMARY
+    ENCODER_HARDWARE ENCODER_STRIPES
     ENCODER_DAMAGE ENCODER_INTRA_ONLY ENCODER_REFINES ENCODER_ROI ENCODER_ANCHORS ENCODER_SCALES CHROMA_420
     CHROMA_422 CHROMA_444 RATE_QUALITY RATE_CBR RATE_VBR SUBMIT_KEYFRAME SUBMIT_REFINE PLUGIN_MAGIC
     ABI_EPOCH ENTRY_SYMBOL MAX_MANIFEST_BYTES MEMORY_CPU MEMORY_MEMFD MEMORY_DMABUF MEMORY_CUDA

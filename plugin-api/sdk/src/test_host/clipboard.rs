@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Failure, TestHost, TestWaker, instance::TestInstance};
 use crate::{
-    Clipboard, ClipboardChange, ClipboardItem, ClipboardRequest, Selection, abi, clipboard::ClipboardTable,
-    guard, guard::size32,
+    Clipboard, ClipboardChange, ClipboardFormats, ClipboardOffer, ClipboardRequest, Selection, abi,
+    clipboard::ClipboardTable, guard, guard::size32,
 };
 
 /// A clipboard instance, called through its table.
@@ -77,14 +77,22 @@ impl TestClipboard {
     ///
     /// # Errors
     /// When the plugin fails.
-    pub fn formats(&mut self, request: &ClipboardRequest) -> Result<Option<Vec<String>>, Failure> {
+    pub fn formats(&mut self, request: &ClipboardRequest) -> Result<Option<ClipboardFormats>, Failure> {
         let raw = raw_request(request);
+        let mut info = abi::ClipboardContentInfo {
+            struct_size: size32::<abi::ClipboardContentInfo>(),
+            flags: 0,
+            reserved: [0; 2],
+        };
         let mut found: Vec<String> = Vec::new();
         let sink = abi::TextSink { ctx: (&raw mut found).cast(), emit: Some(emit_text) };
-        // SAFETY: the instance is alive; request and sink live for the call.
-        let answer =
-            self.table.formats.map(|call| unsafe { call(self.raw(), &raw const raw, &raw const sink) });
-        Ok(self.instance.host().check(answer)?.then_some(found))
+        // SAFETY: the instance is alive; request, answer and sink live for the call.
+        let answer = self
+            .table
+            .formats
+            .map(|call| unsafe { call(self.raw(), &raw const raw, &raw mut info, &raw const sink) });
+        let secret = self.instance.host().check(answer)?.then_some(info.flags & abi::CLIPBOARD_SECRET != 0);
+        Ok(secret.map(|secret| ClipboardFormats { mimes: found, secret }))
     }
 
     /// Reads a content; `Ok(None)` when it was woken.
@@ -110,20 +118,28 @@ impl TestClipboard {
     ///
     /// # Errors
     /// When the plugin fails.
-    pub fn offer(&mut self, selection: Selection, items: &[ClipboardItem<'_>]) -> Result<(), Failure> {
-        let raw: Vec<abi::ClipboardItem> = items
+    pub fn offer(&mut self, offer: &ClipboardOffer<'_>) -> Result<(), Failure> {
+        let items: Vec<abi::ClipboardItem> = offer
+            .items
             .iter()
             .map(|item| abi::ClipboardItem {
                 struct_size: size32::<abi::ClipboardItem>(),
-                reserved: 0,
+                reserved32: 0,
                 mime: abi::Str::new(item.mime),
                 data: abi::Bytes::new(item.data),
+                reserved: [0; 2],
             })
             .collect();
-        let count = u32::try_from(raw.len()).unwrap_or(u32::MAX);
-        let number = selection.number();
-        // SAFETY: the instance is alive; the items live for the call.
-        let answer = self.table.offer.map(|call| unsafe { call(self.raw(), number, raw.as_ptr(), count) });
+        let raw = abi::ClipboardOffer {
+            struct_size: size32::<abi::ClipboardOffer>(),
+            flags: if offer.secret { abi::CLIPBOARD_SECRET } else { 0 },
+            selection: offer.selection.number(),
+            count: u32::try_from(items.len()).unwrap_or(u32::MAX),
+            items: items.as_ptr(),
+            reserved: [0; 2],
+        };
+        // SAFETY: the instance is alive; the offer and its items live for the call.
+        let answer = self.table.offer.map(|call| unsafe { call(self.raw(), &raw const raw) });
         self.instance.host().check(answer).map(drop)
     }
 

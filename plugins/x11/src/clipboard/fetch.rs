@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use selkies_plugin_sdk::{Selection, abi::MAX_CLIPBOARD_FORMATS};
+use selkies_plugin_sdk::{ClipboardFormats, Selection, abi::MAX_CLIPBOARD_FORMATS};
 use x11rb::{
     CURRENT_TIME, NONE,
     connection::Connection as _,
@@ -11,7 +11,7 @@ use x11rb::{
 
 use super::{
     Clipboard, Next, Owner,
-    formats::{self, TEXT},
+    formats::{self, SECRET, TEXT},
     side_of,
 };
 use crate::error::{Result, X11Error};
@@ -31,7 +31,7 @@ enum Fetched {
 }
 
 impl Clipboard {
-    /// The MIME types of the content with this serial, best first; `None` when the waker was used.
+    /// What there is of the content with this serial; `None` when the waker was used.
     ///
     /// # Errors
     /// [`X11Error::NotFound`] when there is another content, [`X11Error::Silent`] for an owner that does not answer,
@@ -41,7 +41,7 @@ impl Clipboard {
         selection: Selection,
         serial: u64,
         until: Instant,
-    ) -> Result<Option<Vec<String>>> {
+    ) -> Result<Option<ClipboardFormats>> {
         let limit = MAX_TARGETS as usize * 4;
         let list = match self.fetch(selection, serial, self.atoms.TARGETS, limit, until)? {
             Fetched::Content(_, list) => list,
@@ -52,6 +52,7 @@ impl Clipboard {
         let targets =
             list.chunks_exact(4).map(|atom| u32::from_ne_bytes(atom.try_into().unwrap_or_default()));
         let targets: Vec<Atom> = targets.filter(|&atom| atom != NONE).collect();
+        let secret = targets.contains(&self.atoms.PASSWORD_HINT);
         let text = targets
             .iter()
             .filter_map(|&target| Some((formats::text_rank(&self.atoms, target)?, target)))
@@ -75,7 +76,17 @@ impl Clipboard {
         found.truncate(MAX_CLIPBOARD_FORMATS as usize);
         let mimes = found.iter().map(|(mime, _)| mime.clone()).collect();
         self.sides[side_of(selection)].targets = found;
-        Ok(Some(mimes))
+        let secret = match secret {
+            true => self.fetch(selection, serial, self.atoms.PASSWORD_HINT, SECRET.len(), until),
+            false => Ok(Fetched::Refused),
+        };
+        let secret = match secret {
+            Ok(Fetched::Woken) => return Ok(None),
+            Ok(Fetched::Content(_, hint)) => hint == SECRET,
+            Ok(Fetched::Refused) | Err(X11Error::TooLarge { .. }) => false,
+            Err(error) => return Err(error),
+        };
+        Ok(Some(ClipboardFormats { mimes, secret }))
     }
 
     /// The content with this serial in the format `mime`, text as UTF-8; `None` when the waker was used.

@@ -7,6 +7,9 @@ use super::atoms::Atoms;
 /// The MIME type of text.
 pub(super) const TEXT: &str = "text/plain";
 
+/// What the hint of password managers says of a secret.
+pub(super) const SECRET: &[u8] = b"secret";
+
 /// Formats that pages can use, best first, after text.
 const PREFERRED: [&str; 6] =
     ["image/png", "image/jpeg", "image/webp", "image/bmp", "image/svg+xml", "text/uri-list"];

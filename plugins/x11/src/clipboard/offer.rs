@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use selkies_plugin_sdk::ClipboardItem;
+use selkies_plugin_sdk::ClipboardOffer;
 use x11rb::{
     protocol::xproto::{Atom, ConnectionExt as _},
     rust_connection::RustConnection,
@@ -10,7 +10,7 @@ use x11rb::{
 
 use super::{
     atoms::Atoms,
-    formats::{TEXT, latin1},
+    formats::{SECRET, TEXT, latin1},
 };
 use crate::error::Result;
 
@@ -22,9 +22,12 @@ pub(super) struct Offer {
 }
 
 impl Offer {
-    pub(super) fn new(x: &RustConnection, atoms: &Atoms, items: &[ClipboardItem<'_>]) -> Result<Self> {
-        let mut targets = Vec::new();
-        for item in items {
+    pub(super) fn new(x: &RustConnection, atoms: &Atoms, offer: &ClipboardOffer<'_>) -> Result<Self> {
+        let mut targets: Vec<(Atom, Atom, Arc<[u8]>)> = Vec::new();
+        if offer.secret {
+            targets.push((atoms.PASSWORD_HINT, atoms.STRING, SECRET.into()));
+        }
+        for item in offer.items {
             let data: Arc<[u8]> = item.data.into();
             if item.mime != TEXT {
                 let atom = x.intern_atom(false, item.mime.as_bytes())?.reply()?.atom;

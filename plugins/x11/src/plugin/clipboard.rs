@@ -6,7 +6,7 @@ use std::{
 };
 
 use selkies_plugin_sdk::{
-    Clipboard, ClipboardChange, ClipboardItem, ClipboardRequest, Host, Result, Selection, Wake,
+    Clipboard, ClipboardChange, ClipboardFormats, ClipboardOffer, ClipboardRequest, Host, Result, Wake,
 };
 
 use super::{Config, shared};
@@ -43,7 +43,7 @@ impl Clipboard for X11Clipboard {
         Ok(self.board.wait(timeout)?)
     }
 
-    fn formats(&mut self, request: &ClipboardRequest) -> Result<Option<Vec<String>>> {
+    fn formats(&mut self, request: &ClipboardRequest) -> Result<Option<ClipboardFormats>> {
         let until = self.until(request.deadline_ns);
         Ok(self.board.formats(request.selection, request.serial, until)?)
     }
@@ -54,7 +54,7 @@ impl Clipboard for X11Clipboard {
         Ok(self.board.read(*selection, *serial, mime, *limit, until)?)
     }
 
-    fn offer(&mut self, selection: Selection, items: &[ClipboardItem<'_>]) -> Result<()> {
-        Ok(self.board.offer(selection, items)?)
+    fn offer(&mut self, offer: &ClipboardOffer<'_>) -> Result<()> {
+        Ok(self.board.offer(offer)?)
     }
 }

@@ -12,8 +12,8 @@ use super::super::collector::{collect, deliver};
 use super::super::core::{Core, is_nothing, timeout_ns};
 use super::super::wake::WakeGate;
 use super::{
-    ClipboardChange, ClipboardItem, ClipboardRequest, ClipboardSelection, FORMATS, OFFER, READ, WAIT,
-    is_mime, wrong,
+    ClipboardChange, ClipboardFormats, ClipboardItem, ClipboardRequest, ClipboardSelection, FORMATS, OFFER,
+    READ, WAIT, is_mime, wrong,
 };
 use crate::PluginError;
 use crate::services::{foreign_slice, foreign_text, guarded};
@@ -21,15 +21,18 @@ use crate::size::size_field;
 
 type Change = abi::ClipboardChange;
 type Request = abi::ClipboardRequest;
+type Info = abi::ClipboardContentInfo;
+type Offer = abi::ClipboardOffer;
 
 #[derive(Debug)]
 pub(super) struct Here {
     pub(super) gate: WakeGate,
     pub(super) core: Core,
     pub(super) wait: unsafe extern "C" fn(*mut Instance, u64, *mut Change) -> Status,
-    pub(super) formats: unsafe extern "C" fn(*mut Instance, *const Request, *const TextSink) -> Status,
+    pub(super) formats:
+        unsafe extern "C" fn(*mut Instance, *const Request, *mut Info, *const TextSink) -> Status,
     pub(super) read: unsafe extern "C" fn(*mut Instance, *const Request, *const BytesSink) -> Status,
-    pub(super) offer: unsafe extern "C" fn(*mut Instance, u32, *const abi::ClipboardItem, u32) -> Status,
+    pub(super) offer: unsafe extern "C" fn(*mut Instance, *const Offer) -> Status,
 }
 
 impl Here {
@@ -52,17 +55,29 @@ impl Here {
         change(&out).map(Some).map_err(|wrong| self.core.contract(WAIT, wrong))
     }
 
-    pub(super) fn formats(&mut self, request: &ClipboardRequest) -> Result<Option<Vec<String>>, PluginError> {
+    pub(super) fn formats(
+        &mut self,
+        request: &ClipboardRequest,
+    ) -> Result<Option<ClipboardFormats>, PluginError> {
         let raw = raw(request);
+        let mut info = Info { struct_size: size_field::<Info>(), flags: 0, reserved: [0; 2] };
         let limit = MAX_CLIPBOARD_FORMATS as usize;
         let (answer, found) = collect::<String, _>(self.core.account(), limit, |ctx| {
             let sink = TextSink { ctx, emit: Some(emit_mime) };
             self.core.call(FORMATS, |instance| {
-                // SAFETY: a live instance; request and sink are valid for the call.
-                unsafe { (self.formats)(instance, &raw const raw, &raw const sink) }
+                // SAFETY: a live instance; request, answer and sink are valid for the call.
+                unsafe { (self.formats)(instance, &raw const raw, &raw mut info, &raw const sink) }
             })
         });
-        Ok(if is_nothing(answer?) { None } else { Some(found) })
+        if is_nothing(answer?) {
+            return Ok(None);
+        }
+        if info.struct_size != size_field::<Info>() {
+            let wrong = format!("the struct_size is {}", info.struct_size);
+            return Err(self.core.contract(FORMATS, wrong));
+        }
+        let secret = info.flags & abi::CLIPBOARD_SECRET != 0;
+        Ok(Some(ClipboardFormats { mimes: found, secret }))
     }
 
     pub(super) fn read(&mut self, request: &ClipboardRequest) -> Result<Option<Vec<u8>>, PluginError> {
@@ -95,15 +110,24 @@ impl Here {
             .iter()
             .map(|item| abi::ClipboardItem {
                 struct_size: size_field::<abi::ClipboardItem>(),
-                reserved: 0,
+                reserved32: 0,
                 mime: Str::new(item.mime),
                 data: Bytes::new(item.data),
+                reserved: [0; 2],
             })
             .collect();
-        let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
+        let offer = Offer {
+            struct_size: size_field::<Offer>(),
+            // Pages do not tell what is a secret.
+            flags: 0,
+            selection: selection.number(),
+            count: u32::try_from(items.len()).unwrap_or(u32::MAX),
+            items: items.as_ptr(),
+            reserved: [0; 2],
+        };
         self.core.call(OFFER, |instance| {
-            // SAFETY: a live instance; the items are valid for the call.
-            unsafe { (self.offer)(instance, selection.number(), items.as_ptr(), count) }
+            // SAFETY: a live instance; the offer and its items are valid for the call.
+            unsafe { (self.offer)(instance, &raw const offer) }
         })?;
         Ok(())
     }
