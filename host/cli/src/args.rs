@@ -141,6 +141,7 @@ pub(crate) fn command() -> Command {
                     ),
                 ),
         )
+        .subcommand(crate::resize::command())
         .subcommand(crate::rtc::command())
         .subcommands(crate::turn::commands())
 }

@@ -14,7 +14,7 @@ use crate::{
     trust,
 };
 
-type Outcome = Result<ExitCode, Failure>;
+pub(crate) type Outcome = Result<ExitCode, Failure>;
 
 /// The configuration, all of it judged, and the plugins that were found.
 ///
@@ -128,9 +128,17 @@ fn clear(matches: &ArgMatches) -> Outcome {
 }
 
 fn reload(matches: &ArgMatches) -> Outcome {
-    let config = loader(matches).load()?;
     let plugin = matches.get_one::<String>("id").cloned().unwrap_or_default();
-    let answer = control::ask(config.addr(), config.port(), &Request::Reload { plugin });
+    order(matches, &Request::Reload { plugin })
+}
+
+/// Has the running host carry a request out, and prints what it answers.
+///
+/// # Errors
+/// Mistakes of the configuration, no host, or its refusal.
+pub(crate) fn order(matches: &ArgMatches, request: &Request) -> Outcome {
+    let config = loader(matches).load()?;
+    let answer = control::ask(config.addr(), config.port(), request);
     print(&answer.map_err(|error| error.to_string())?.map_err(Failure::Other)?.join("\n"))?;
     Ok(ExitCode::SUCCESS)
 }

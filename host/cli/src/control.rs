@@ -47,6 +47,13 @@ pub(crate) enum Request {
         /// Their ids.
         plugins: Vec<String>,
     },
+    /// Give the display a size.
+    Resize {
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+    },
 }
 
 /// What it answers: lines for people.

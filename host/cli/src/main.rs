@@ -13,6 +13,7 @@ mod gamepads;
 mod keeper;
 mod logging;
 mod programs;
+mod resize;
 mod rtc;
 mod run;
 mod serving;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     let outcome = match matches.subcommand() {
         Some(("plugins", matches)) => commands::plugins(matches),
         Some(("config", matches)) => commands::config(matches),
+        Some(("resize", matches)) => resize::run(matches),
         Some(("signaling", matches)) => signaling::run(matches),
         Some(("rtc-config", matches)) => rtc::run(matches),
         Some(("turn-rest", matches)) => turn::rest(matches),

@@ -293,6 +293,7 @@ fn attach_transports(stage: &Stage, services: &HostServices, hub: &Arc<Hub>) -> 
 fn session(config: &Config, backends: &Backends, sound: &SoundBackends) -> Session {
     let has_gamepads = !backends.gamepads.is_empty();
     let (sharing, clipboard) = (config.sharing(), config.clipboard());
+    let (aligned, aligned_locked) = config.aligned_resolution();
     let (can_resize, can_copy) = (backends.display.is_some(), backends.clipboard.is_some());
     let policy = Policy {
         sharing: sharing.enabled,
@@ -309,6 +310,8 @@ fn session(config: &Config, backends: &Backends, sound: &SoundBackends) -> Sessi
         clipboard_binary_locked: clipboard.binary_locked,
         gamepad: has_gamepads,
         resize: config.enable_resize() && can_resize,
+        aligned,
+        aligned_locked,
         max_clients: 256,
         finger_scroll: !backends.input.is_empty(),
         ..Policy::default()

@@ -124,6 +124,10 @@ impl Supervision {
                 }
                 Ok(plugins.into_iter().map(|plugin| format!("{plugin}: may be used again")).collect())
             }
+            Request::Resize { width, height } => {
+                let (width, height) = hub.resize_display(width, height).map_err(|error| error.to_string())?;
+                Ok(vec![format!("{width}x{height}")])
+            }
         }
     }
 

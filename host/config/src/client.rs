@@ -15,7 +15,7 @@ const MAX_SIDE: u64 = 16384;
 const MAX_VALUE_BYTES: usize = 256;
 
 /// Keys that pages send besides settings, and that mean nothing to this crate.
-const OTHER_KEYS: [&str; 10] = [
+const OTHER_KEYS: [&str; 9] = [
     "displayPosition",
     "displayScale",
     "audioRedundancy",
@@ -25,7 +25,6 @@ const OTHER_KEYS: [&str; 10] = [
     "ccStartKbps",
     "video_10bit",
     "cpu_encode_threading",
-    "force_aligned_resolution",
 ];
 
 /// The screen that a page shows.

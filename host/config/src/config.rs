@@ -256,6 +256,13 @@ impl Config {
         self.bool("enable_resize") && !self.bool("is_manual_resolution_mode")
     }
 
+    /// Sides of the screen are multiples of 16, until a browser wishes otherwise; and whether browsers may have no wish.
+    #[must_use]
+    pub fn aligned_resolution(&self) -> (bool, bool) {
+        let is_locked = self.get("force_aligned_resolution").is_some_and(|rule| rule.value.is_locked());
+        (self.bool("force_aligned_resolution"), is_locked)
+    }
+
     /// Which links for further browsers are open.
     #[must_use]
     pub fn sharing(&self) -> Sharing {

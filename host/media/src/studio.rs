@@ -24,13 +24,14 @@ use crate::{
     Backend, Backends, Figures, Observer, Stream,
     clipboard::{self, ClipboardDesk},
     cursor::{self, CursorStop},
-    display::{self, DisplayDesk, Wish},
+    display::{self, DisplayDesk, Fit, Wish},
     farewell::{Farewells, UNENDED},
     gamepad::{self, GamepadDesk, is_gamepad},
     gate::Gate,
     input::{self, Batch},
     orders::Orders,
     renewal::{Newcomer, Renewal},
+    resize::{ResizeError, Resizing},
     slot::Slot,
     turns::Turns,
     video::{self, Revive, Video},
@@ -120,12 +121,12 @@ impl Studio {
         check(&backends)?;
         if let (Some((width, height)), Some(backend)) = (initial_size, &backends.display) {
             let wish = Wish { size: Some((width, height)), dpi: None };
-            match display::set(&mut None, backend, &services, wish) {
+            match display::set(&mut None, backend, &services, wish, Fit::Cut) {
                 // It gets its size when it is there.
                 Err(error) if error.class == FaultClass::DeviceLost => {
                     warn!(%error, "the display is not there yet")
                 }
-                outcome => outcome.map_err(StudioError::Display)?,
+                outcome => drop(outcome.map_err(StudioError::Display)?),
             }
         }
         // A source that cannot even be opened is a mistake of the start, not a fault of the day.
@@ -301,6 +302,14 @@ impl Studio {
         if self.can_resize {
             self.display.resize(width, height);
         }
+    }
+
+    /// Gives the display exactly this size, in pixels. Does not block; the answer tells what came of it.
+    ///
+    /// # Errors
+    /// [`ResizeError::Fixed`].
+    pub fn resize_exactly(&self, width: u32, height: u32) -> Result<Resizing, ResizeError> {
+        if self.can_resize { Ok(self.display.resize_exactly(width, height)) } else { Err(ResizeError::Fixed) }
     }
 
     /// Sets the dots per inch that applications scale to, when a plugin can.

@@ -11,6 +11,7 @@ mod commands;
 mod files;
 mod latency;
 mod observer;
+mod resize;
 mod signaled;
 mod sound;
 mod status;

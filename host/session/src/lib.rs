@@ -44,5 +44,5 @@ pub use codecs::{Codec, Codecs};
 pub use roles::{Admission, Standing, VerbClass};
 pub use session::{
     Action, Arrival, Button, ClientId, ClipboardContent, Counters, CursorShape, Event, InputEvent,
-    MAX_CLIPBOARD_CONTENT, PRIMARY, Policy, Refusal, Session, UploadStep, Watch,
+    MAX_CLIPBOARD_CONTENT, PRIMARY, Policy, Refusal, SIZE_LIMITS, Session, UploadStep, Watch, display_size,
 };

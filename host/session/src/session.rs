@@ -14,6 +14,7 @@ mod ownership;
 mod picture;
 mod policy;
 mod rumble;
+mod size;
 mod sound;
 mod stock;
 
@@ -37,6 +38,8 @@ pub use input::{Button, InputEvent};
 use keyframes::KeyframeGate;
 use negotiation::InUse;
 pub use policy::Policy;
+use size::SizeRule;
+pub use size::{SIZE_LIMITS, display_size};
 use sound::{Hearing, SoundRoom};
 
 /// The one display of a session, as on the wire.
@@ -110,6 +113,8 @@ pub struct Session {
     display: Option<(u32, u32)>,
     /// The size that was asked for last, pixels.
     asked_size: Option<(u32, u32)>,
+    /// What the owner's page wants of sizes.
+    size_rule: SizeRule,
     failure: Option<String>,
     /// The encoder in use, once there is one.
     in_use: Option<InUse>,
@@ -141,6 +146,7 @@ impl Session {
             cursor: None,
             display: None,
             asked_size: None,
+            size_rule: SizeRule::default(),
             failure: None,
             in_use: None,
             negotiated: None,

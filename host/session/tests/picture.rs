@@ -116,3 +116,59 @@ fn figures_go_to_subscribers_and_never_to_viewers() {
     assert_eq!(desk.sent_to(1), [r#"{"type":"stream_stats","displayId":"primary"}"#]);
     assert!(desk.sent_to(2).is_empty());
 }
+
+#[test]
+fn a_manual_size_holds_whatever_room_the_page_has() {
+    let mut desk = Desk::with_owner();
+    let resized = |actions: Vec<Action>| {
+        let sizes = actions.into_iter().filter_map(|action| match action {
+            Action::ResizeDisplay { width, height } => Some((width, height)),
+            _ => None,
+        });
+        sizes.collect::<Vec<_>>()
+    };
+    let manual = r#"SETTINGS,{"manual_resolution":true,"manual_width":1281,"manual_height":801,"initialClientWidth":900,"initialClientHeight":500}"#;
+    assert_eq!(resized(desk.say(1, manual)), [(1280, 800)]);
+    desk.handle(Event::DisplayChanged { width: 1280, height: 800 });
+    for verb in ["r,640x480,primary", "_arg_resize,true,640x480"] {
+        assert!(desk.say(1, verb).is_empty(), "{verb}: the size is fixed");
+    }
+    // Another value of the settings is no reason to leave the mode.
+    assert_eq!(resized(desk.say(1, r#"SETTINGS,{"framerate":30}"#)), []);
+    let absurd = desk.say(1, r#"SETTINGS,{"manual_width":20000}"#);
+    assert!(absurd.iter().any(|action| matches!(action, Action::Refused { .. })), "{absurd:?}");
+    let auto =
+        r#"SETTINGS,{"is_manual_resolution_mode":false,"initialClientWidth":900,"initialClientHeight":500}"#;
+    assert_eq!(resized(desk.say(1, auto)), [(900, 500)]);
+    assert_eq!(resized(desk.say(1, "r,640x480,primary")), [(640, 480)]);
+    // Without a size it is Selkies' own; a page that takes over does not inherit the mode.
+    assert_eq!(resized(desk.say(1, r#"SETTINGS,{"manual_resolution":true}"#)), [(1024, 768)]);
+    desk.open(2, controller());
+    let takes_over = r#"SETTINGS,{"tabId":"tab","initialClientWidth":900,"initialClientHeight":500}"#;
+    assert_eq!(resized(desk.say(2, takes_over)), [(900, 500)]);
+}
+
+#[test]
+fn aligned_sizes_are_multiples_of_sixteen_where_the_operator_lets_pages_choose() {
+    let aligned = r#"SETTINGS,{"force_aligned_resolution":true}"#;
+    let mut desk = Desk::with_owner();
+    assert_eq!(desk.say(1, "r,1366x768,primary"), [Action::ResizeDisplay { width: 1366, height: 768 }]);
+    assert!(desk.say(1, aligned).contains(&Action::ResizeDisplay { width: 1360, height: 768 }));
+    assert_eq!(desk.say(1, "r,801x601,primary"), [Action::ResizeDisplay { width: 800, height: 592 }]);
+    let loose = r#"SETTINGS,{"force_aligned_resolution":false}"#;
+    for (locked, expected) in [(false, (1366, 768)), (true, (1360, 768))] {
+        let policy = Policy { aligned: true, aligned_locked: locked, ..Policy::default() };
+        let mut desk = Desk::owned(policy);
+        desk.say(1, loose);
+        let (width, height) = expected;
+        assert_eq!(desk.say(1, "r,1366x768,primary"), [Action::ResizeDisplay { width, height }]);
+    }
+}
+
+#[test]
+fn a_scale_is_a_factor_or_dots_per_inch() {
+    let mut desk = Desk::with_owner();
+    for (said, dpi) in [("s,1.5", 144.0), ("s,1", 96.0), ("s,192", 192.0)] {
+        assert_eq!(desk.say(1, said), [Action::SetScale { client: ClientId(1), dpi }], "{said}");
+    }
+}

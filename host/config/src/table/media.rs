@@ -87,6 +87,9 @@ pub(super) const ROWS: &[Setting] = &[
         "Lock width to a fixed value. Setting this forces manual resolution mode.").client(),
     row("manual_height", SIDE, "0", Section::Screen,
         "Lock height to a fixed value. Setting this forces manual resolution mode.").client(),
+    row("force_aligned_resolution", Kind::Bool, "false", Section::Screen,
+        "Round the sides of the screen down to multiples of 16, for decoders that want whole blocks; else to even numbers.")
+        .client(),
     row("scaling_dpi", Kind::Choice {
         allowed: &["96", "120", "144", "168", "192", "216", "240", "264", "288"],
         span: Some((48, 768)),

@@ -35,6 +35,18 @@ impl Canvas {
         }
     }
 
+    /// Checks the mean difference to a picture of blue, green, red and a byte without meaning.
+    pub(crate) fn assert_is(&self, wanted: &[u8], tolerance: f64) {
+        assert_eq!(wanted.len(), self.pixels.len() * 4);
+        let mut sum = 0u64;
+        for (at, (seen, wanted)) in self.pixels.iter().zip(wanted.as_chunks::<4>().0).enumerate() {
+            let seen = seen.unwrap_or_else(|| panic!("nothing at pixel {at}"));
+            sum += seen.iter().zip(wanted).map(|(a, b)| u64::from(a.abs_diff(*b))).sum::<u64>();
+        }
+        let mean = sum as f64 / (self.pixels.len() * 3) as f64;
+        assert!(mean <= tolerance, "the mean difference is {mean}");
+    }
+
     fn at(&self, x: u32, y: u32) -> [u8; 3] {
         self.pixels[(y * self.width + x) as usize].unwrap_or_else(|| panic!("nothing at {x},{y}"))
     }

@@ -112,6 +112,16 @@ impl Heard {
         events.clone()
     }
 
+    /// Waits until the newest of the events that begin so is this one.
+    pub(crate) fn wait_newest(&self, start: &str, event: &str, limit: Duration) {
+        let differs = |events: &mut Vec<String>| {
+            events.iter().rev().find(|event| event.starts_with(start)).is_none_or(|newest| newest != event)
+        };
+        let (events, timeout) =
+            self.changed.wait_timeout_while(self.events.lock().unwrap(), limit, differs).unwrap();
+        assert!(!timeout.timed_out(), "no {event:?} within {limit:?} in {:?}", events.last());
+    }
+
     /// Events so far that begin so.
     pub(crate) fn count(&self, start: &str) -> usize {
         self.events.lock().unwrap().iter().filter(|event| event.starts_with(start)).count()

@@ -33,6 +33,11 @@ impl Xvfb {
         format!(":{}", self.number)
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Ends it as a crash would.
     pub(crate) fn kill(&mut self) {
         self.process.kill().expect("it runs");

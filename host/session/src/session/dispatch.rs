@@ -13,6 +13,8 @@ const OPCODE_MICROPHONE: u8 = 0x02;
 
 /// Least time between two `_stages` of a client; what comes earlier is dropped. Pages send one a second.
 const STAGES_INTERVAL: Duration = Duration::from_millis(250);
+/// From here on what `s` says is no factor.
+const LARGEST_FACTOR: f64 = 16.0;
 
 impl Session {
     pub(super) fn text(&mut self, now: Instant, client: ClientId, text: &str, out: &mut Vec<Action>) {
@@ -120,16 +122,20 @@ impl Session {
             M::DecodePace(fps) => out.push(Action::DecodePace { client, fps }),
             M::Resize { width, height, display } => {
                 if display == super::PRIMARY {
-                    self.resize_for(client, "r", width, height, out);
+                    self.fit(client, "r", width, height, out);
                 }
             }
             // The older dialect's way to say `r`: the same limits and the same leave of the operator.
             M::Tune(Tuning::Resize { enabled, size }) => {
                 if let (true, Some((width, height))) = (enabled, size) {
-                    self.resize_for(client, "_arg_resize", width, height, out);
+                    self.fit(client, "_arg_resize", width, height, out);
                 }
             }
-            M::Scale(dpi) => out.push(Action::SetScale { client, dpi }),
+            // Newer pages send a factor, older ones dots per inch; no screen has as few dots as the largest factor.
+            M::Scale(scale) => {
+                let dpi = if scale < LARGEST_FACTOR { scale * 96.0 } else { scale };
+                out.push(Action::SetScale { client, dpi });
+            }
             M::NativeCursor(draw) => out.push(Action::SetNativeCursor(draw)),
             M::Tune(Tuning::BinaryClipboard(wish)) => self.wish_binary_clipboard(wish, out),
             M::Tune(tuning) => out.push(Action::Tune { client, tuning }),
@@ -209,22 +215,6 @@ impl Session {
             }
             Verdict::Ignore => {}
             Verdict::Deny => self.refuse(client, Refusal::Denied { standing, class }, out),
-        }
-    }
-
-    /// [`Self::resize`] for a message of a client, which is refused when the size is out of range.
-    fn resize_for(
-        &mut self,
-        client: ClientId,
-        verb: &'static str,
-        width: u32,
-        height: u32,
-        out: &mut Vec<Action>,
-    ) {
-        if !self.resize(width, height, out) {
-            let range = "64 to 16384 pixels a side and at most 7680x4320 in area";
-            let error = WireError::OutOfRange { verb, field: "size", range };
-            self.refuse(client, Refusal::Malformed(error), out);
         }
     }
 

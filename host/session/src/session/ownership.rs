@@ -1,13 +1,8 @@
 //! Who owns the display: SETTINGS, takeover, joining beside, leaving.
 
-use super::{Action, ClientId, PRIMARY, Session, inject, send};
+use super::{Action, ClientId, PRIMARY, Session, SizeRule, inject, send};
 use crate::roles::Standing;
 use crate::wire::{ServerMessage, SettingsHead};
-
-/// Least and greatest display size, pixels per side.
-const SIZE: std::ops::RangeInclusive<u32> = 64..=16_384;
-/// Greatest display area, pixels: 8K.
-const AREA: u32 = 7680 * 4320;
 
 impl Session {
     pub(super) fn settings(&mut self, client: ClientId, json: &str, out: &mut Vec<Action>) -> bool {
@@ -34,11 +29,7 @@ impl Session {
                 out.push(Action::ApplySettings { client, json: wishes });
                 let settles =
                     self.clients.get_mut(&client).is_some_and(|entry| std::mem::take(&mut entry.settles));
-                if let Some((width, height)) =
-                    head.initial_size.filter(|_| settles && !head.manual_resolution)
-                {
-                    self.resize(width, height, out);
-                }
+                self.rule_size(client, &head, settles, out);
             }
             Standing::Candidate => self.admit_controller(client, head, wishes, out),
         }
@@ -65,7 +56,7 @@ impl Session {
         let beside =
             self.policy.sharing && head.tab_id.is_some() && other_tab.is_some() && head.tab_id != other_tab;
         if let Some(entry) = self.clients.get_mut(&client) {
-            entry.tab = head.tab_id;
+            entry.tab.clone_from(&head.tab_id);
             entry.beside = beside;
         }
         if beside {
@@ -84,9 +75,9 @@ impl Session {
         self.owner = Some(client);
         self.negotiate(out);
         out.push(Action::ApplySettings { client, json });
-        if let Some((width, height)) = head.initial_size.filter(|_| !head.manual_resolution) {
-            self.resize(width, height, out);
-        }
+        // What the page before wanted is not this one's wish.
+        self.size_rule = SizeRule::default();
+        self.rule_size(client, &head, true, out);
         self.send_all(&ServerMessage::DisplayConfig(self.display_config()), out);
         self.begin_stream(client, out);
     }
@@ -109,21 +100,6 @@ impl Session {
         if first {
             self.begin_sound(client, out);
         }
-    }
-
-    /// Asks for a display size: rounded down to even, limited, and only when it differs.
-    pub(super) fn resize(&mut self, width: u32, height: u32, out: &mut Vec<Action>) -> bool {
-        let (width, height) = (width & !1, height & !1);
-        if !SIZE.contains(&width) || !SIZE.contains(&height) || width * height > AREA {
-            return false;
-        }
-        // Compared with both: what was asked for last may still be on its way.
-        let wanted = Some((width, height));
-        if self.policy.resize && (self.display != wanted || self.asked_size != wanted) {
-            self.asked_size = wanted;
-            out.push(Action::ResizeDisplay { width, height });
-        }
-        true
     }
 
     /// Forgets a client: its input is released, its media stop, and the oldest co-controller inherits the display.

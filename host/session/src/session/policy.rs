@@ -31,6 +31,10 @@ pub struct Policy {
     pub gamepad: bool,
     /// The display follows the owner's page (`enable_resize`).
     pub resize: bool,
+    /// Sides of the display are multiples of 16, until a page wishes otherwise (`force_aligned_resolution`).
+    pub aligned: bool,
+    /// Pages have no wish about that.
+    pub aligned_locked: bool,
     /// Most clients at once.
     pub max_clients: usize,
     /// Whether the capture backend is Wayland (told to pages).
@@ -56,6 +60,8 @@ impl Default for Policy {
             clipboard_binary_locked: false,
             gamepad: true,
             resize: true,
+            aligned: false,
+            aligned_locked: false,
             max_clients: 64,
             wayland: false,
             finger_scroll: false,

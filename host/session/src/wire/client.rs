@@ -42,7 +42,7 @@ pub enum ClientMessage<'a> {
         /// Display id, `primary` when absent.
         display: &'a str,
     },
-    /// `s,<dpi>`.
+    /// `s,<dpi>`, or `s,<factor>` of pages of 2.1.0.
     Scale(f64),
     /// `SET_NATIVE_CURSOR_RENDERING,0|1` and its twin `p,0|1`: draw the cursor into the video.
     NativeCursor(bool),

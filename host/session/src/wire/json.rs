@@ -210,8 +210,14 @@ pub struct SettingsHead {
     pub tab_id: Option<String>,
     /// `initialClientWidth` and `initialClientHeight`, pixels.
     pub initial_size: Option<(u32, u32)>,
-    /// `manual_resolution` or the seed's `is_manual_resolution_mode`.
-    pub manual_resolution: bool,
+    /// `manual_resolution` or the seed's `is_manual_resolution_mode`: the display has the size below, not the page's.
+    pub manual_resolution: Option<bool>,
+    /// `manual_width`, pixels.
+    pub manual_width: Option<u32>,
+    /// `manual_height`, pixels.
+    pub manual_height: Option<u32>,
+    /// `force_aligned_resolution`: sides that are multiples of 16.
+    pub aligned: Option<bool>,
     /// `enable_binary_clipboard`.
     pub binary_clipboard: Option<bool>,
     /// `encoder`, by one of 2.1.0's names.
@@ -234,18 +240,22 @@ impl SettingsHead {
             let value = map.get(key).and_then(Value::as_f64)?;
             (value >= 1.0 && value <= f64::from(u16::MAX)).then_some(value as u32)
         };
-        let flag = |key: &str| map.get(key).and_then(Value::as_bool).unwrap_or(false);
+        let told = |key: &str| map.get(key).and_then(Value::as_bool);
+        let flag = |key: &str| told(key).unwrap_or(false);
         let picked = map.get("picked").and_then(Value::as_array);
         Some(Self {
             display_id: text("displayId").unwrap_or("primary").chars().take(32).collect(),
             tab_id: text("tabId").filter(|t| !t.is_empty() && t.len() <= 128).map(str::to_owned),
             initial_size: pixels("initialClientWidth").zip(pixels("initialClientHeight")),
-            binary_clipboard: map.get("enable_binary_clipboard").and_then(Value::as_bool),
+            binary_clipboard: told("enable_binary_clipboard"),
             encoder: text("encoder").filter(|name| name.len() <= 64).map(str::to_owned),
             encoder_fallback: flag("encoderFallback"),
             encoder_picked: picked.is_some_and(|picked| picked.iter().any(|name| name == "encoder")),
             audio_redundancy: flag("audioRedundancy"),
-            manual_resolution: flag("manual_resolution") || flag("is_manual_resolution_mode"),
+            manual_resolution: told("manual_resolution").or_else(|| told("is_manual_resolution_mode")),
+            manual_width: pixels("manual_width"),
+            manual_height: pixels("manual_height"),
+            aligned: told("force_aligned_resolution"),
         })
     }
 }
