@@ -183,6 +183,9 @@ async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
         revive: own.clone().map(|own| revive(own, desktop.clone())),
     })
     .map_err(|error| error.to_string())?;
+    if config.get("scaling_dpi").is_some_and(|dpi| dpi.is_explicit()) {
+        studio.scale(config.stream_defaults().scaling_dpi);
+    }
     hub.attach_studio(studio);
 
     if let Some(command) = command {

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use selkies_plugin_sdk::{Output, OutputRequest};
+use tracing::warn;
 use x11rb::protocol::randr::{
     Connection as Link, ConnectionExt as _, Crtc, GetCrtcInfoReply, GetOutputInfoReply,
     GetScreenResourcesCurrentReply, GetScreenSizeRangeReply, Mode, ModeInfo, Output as OutputId,
@@ -17,6 +18,7 @@ use crate::{
     error::{Result, X11Error},
     layout::{self, Placement},
     mode,
+    xsettings::{Announcer, Ownership, Scale},
 };
 
 /// Refresh rate of a mode that is made without one being asked for, in millihertz.
@@ -28,6 +30,10 @@ const REFRESH_TOLERANCE_MHZ: u32 = 500;
 #[derive(Debug)]
 pub struct Outputs {
     connection: Connection,
+    display: Option<String>,
+    ownership: Ownership,
+    /// Tells running programs the scale, once there is one to tell.
+    announcer: Option<Announcer>,
 }
 
 /// Everything that RandR says about a screen, read at one time.
@@ -132,7 +138,14 @@ impl Outputs {
     pub fn open(display: Option<&str>) -> Result<Self> {
         let connection = Connection::open(display)?;
         require_randr(&connection)?;
-        Ok(Self { connection })
+        let (display, ownership) = (display.map(str::to_owned), Ownership::default());
+        Ok(Self { connection, display, ownership, announcer: None })
+    }
+
+    /// When running programs are told the scale by this plugin itself.
+    #[must_use]
+    pub fn with_ownership(self, ownership: Ownership) -> Self {
+        Self { ownership, ..self }
     }
 
     /// Every output as it is now.
@@ -152,7 +165,7 @@ impl Outputs {
     /// # Errors
     /// [`X11Error::InvalidArgument`] naming the limit for a size over it, [`X11Error::Unsupported`] for an output that
     /// does not exist (outputs cannot be added) or a driver that refuses the mode.
-    pub fn apply(&self, requests: &[OutputRequest]) -> Result<()> {
+    pub fn apply(&mut self, requests: &[OutputRequest]) -> Result<()> {
         self.drop_events()?;
         let snapshot = Snapshot::read(&self.connection)?;
         let mut wanted = layout::current(&snapshot);
@@ -178,9 +191,25 @@ impl Outputs {
             self.connection.x().randr_set_output_primary(self.connection.root(), output)?.check()?;
         }
         if let Some(dpi) = dpi {
-            dpi::write(&self.connection, dpi)?;
+            self.scale(Scale::of_dpi(dpi))?;
         }
         self.remove_unused_modes()
+    }
+
+    /// Tells new programs the scale by resources, and those that run by their settings.
+    fn scale(&mut self, scale: Scale) -> Result<()> {
+        dpi::write(&self.connection, scale)?;
+        if self.announcer.as_ref().is_none_or(Announcer::has_ended) {
+            let announcer = Announcer::start(self.display.as_deref(), self.ownership);
+            // Programs that start have it from the resources all the same.
+            let started =
+                announcer.inspect_err(|error| warn!(%error, "running programs are not told the scale"));
+            self.announcer = started.ok();
+        }
+        if let Some(announcer) = &self.announcer {
+            announcer.tell(scale);
+        }
+        Ok(())
     }
 
     /// Where an output is to be, with a mode that it has or that is made for it.

@@ -18,6 +18,7 @@ pub mod input;
 mod layout;
 mod mode;
 pub mod plugin;
+pub mod xsettings;
 
 selkies_plugin_sdk::export_plugin! {
     manifest: "../selkies-plugin.json",

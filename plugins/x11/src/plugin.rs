@@ -18,7 +18,7 @@ pub use cursor::X11Cursor;
 pub use display::X11Display;
 pub use input::X11Input;
 
-use crate::connection::Waker;
+use crate::{connection::Waker, xsettings::Ownership};
 
 /// Configuration of the X11 plugin, the same for all its tables.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -27,6 +27,9 @@ pub struct Config {
     /// The X server, for example ":0"; without it, $DISPLAY names it.
     #[schemars(length(max = 256))]
     pub display: Option<String>,
+    /// When running programs are told the scale by the plugin itself, as a settings daemon would (XSETTINGS): "auto" where
+    /// none runs and none is to be expected, "always" where none runs, or "never".
+    pub xsettings: Ownership,
 }
 
 impl Config {

@@ -29,7 +29,7 @@ fn size(outputs: &Outputs) -> (u32, u32) {
 #[test]
 fn a_screen_gets_smaller_and_larger_again() {
     let server = Server::start("8192x4096x24");
-    let outputs = Outputs::open(server.name()).unwrap();
+    let mut outputs = Outputs::open(server.name()).unwrap();
     let first = outputs.list().unwrap().remove(0);
     assert!(first.enabled && first.primary);
     assert_eq!((first.name.as_str(), first.max_width, first.max_height), ("screen", 8192, 4096));
@@ -44,7 +44,7 @@ fn a_screen_gets_smaller_and_larger_again() {
 #[test]
 fn odd_sizes_become_even_and_the_rate_and_dots_are_taken() {
     let server = Server::full_hd();
-    let outputs = Outputs::open(server.name()).unwrap();
+    let mut outputs = Outputs::open(server.name()).unwrap();
     outputs.apply(&[OutputRequest { refresh_mhz: 120_000, dpi: 144, ..request(1281, 721) }]).unwrap();
     let output = outputs.list().unwrap().remove(0);
     assert_eq!((output.width, output.height, output.dpi), (1280, 720, 144));
@@ -57,7 +57,7 @@ fn odd_sizes_become_even_and_the_rate_and_dots_are_taken() {
 #[test]
 fn what_is_not_possible_names_the_limit_and_changes_nothing() {
     let server = Server::full_hd();
-    let outputs = Outputs::open(server.name()).unwrap();
+    let mut outputs = Outputs::open(server.name()).unwrap();
     outputs.apply(&[request(1280, 720)]).unwrap();
     for wrong in [
         request(1922, 1080),
@@ -81,7 +81,7 @@ fn what_is_not_possible_names_the_limit_and_changes_nothing() {
 fn many_sizes_leave_no_modes_behind() {
     use x11rb::{connection::Connection as _, protocol::randr::ConnectionExt as _};
     let server = Server::full_hd();
-    let outputs = Outputs::open(server.name()).unwrap();
+    let mut outputs = Outputs::open(server.name()).unwrap();
     let x = server.connect();
     let modes = || {
         x.randr_get_screen_resources_current(x.setup().roots[0].root).unwrap().reply().unwrap().modes.len()
@@ -96,7 +96,7 @@ fn many_sizes_leave_no_modes_behind() {
 #[test]
 fn a_dead_server_is_an_error() {
     let mut server = Server::full_hd();
-    let outputs = Outputs::open(server.name()).unwrap();
+    let mut outputs = Outputs::open(server.name()).unwrap();
     server.kill();
     assert!(outputs.list().unwrap_err().is_lost());
     assert!(outputs.apply(&[request(1280, 720)]).unwrap_err().is_lost());

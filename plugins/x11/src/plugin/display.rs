@@ -13,7 +13,7 @@ impl Display for X11Display {
     type Config = Config;
 
     fn create(_host: Host, config: Config) -> Result<Self> {
-        Ok(Self(Outputs::open(config.display())?))
+        Ok(Self(Outputs::open(config.display())?.with_ownership(config.xsettings)))
     }
 
     fn outputs(&mut self) -> Result<Vec<Output>> {
