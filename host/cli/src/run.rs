@@ -9,7 +9,7 @@ use std::{
 
 use clap::ArgMatches;
 use selkies_config::Config;
-use selkies_media::{Backend, Backends, RtcThreads, Studio, StudioParts};
+use selkies_media::{Backend, Backends, RtcThreads, Studio, StudioParts, Watermark, WatermarkPlace};
 use selkies_plugin_host::{HostServices, Inventory, Origin, SlabPool, TransportInstance, environment};
 use selkies_server::{BasicAuth, Hub, HubSink, Listening, ServerOptions, offer_through_relay};
 use selkies_session::{Policy, Session};
@@ -53,6 +53,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         warn!("{refusal}");
     }
 
+    let watermark = watermark(&config)?;
     let node = signaling::node_options(&config)?;
     let listening = Listening::bind(ServerOptions {
         addresses: config.addr().map(str::to_owned).collect(),
@@ -120,6 +121,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         rtc_sources,
         sound,
         node,
+        watermark,
     };
     Ok(runtime.block_on(serve(parts, &display))?)
 }
@@ -140,6 +142,7 @@ struct Parts {
     sound: SoundBackends,
     /// The relay to whose peer the stream is offered.
     node: Option<NodeOptions>,
+    watermark: Option<Watermark>,
 }
 
 async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
@@ -156,6 +159,7 @@ async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
         rtc_sources,
         sound,
         node,
+        watermark,
     } = parts;
     let hub = Hub::new(config.clone(), session(&config, &stage.backends, &sound));
     attach_transports(&stage, &services, &hub)?;
@@ -180,6 +184,7 @@ async fn serve(parts: Parts, display: &str) -> Result<ExitCode, String> {
         observer: hub.clone(),
         initial_size,
         standby: config.plugin_rules().standby,
+        watermark,
         revive: own.clone().map(|own| revive(own, desktop.clone())),
     })
     .map_err(|error| error.to_string())?;
@@ -334,6 +339,13 @@ fn initial_size(config: &Config, own: bool) -> Option<(u32, u32)> {
         return Some((stream.manual_width, stream.manual_height));
     }
     own.then_some(defaults::OWN_DISPLAY_SIZE)
+}
+
+/// What lies over the picture. A file that is named and is none is a mistake.
+fn watermark(config: &Config) -> Result<Option<Watermark>, String> {
+    let Some((path, number)) = config.watermark() else { return Ok(None) };
+    let Some(place) = WatermarkPlace::from_number(number) else { return Ok(None) };
+    Watermark::open(&path, place).map(Some).map_err(|error| error.to_string())
 }
 
 /// The socket for commands. Without one the host runs, and commands cannot reach it.

@@ -256,6 +256,13 @@ impl Config {
         self.bool("enable_resize") && !self.bool("is_manual_resolution_mode")
     }
 
+    /// The watermark's PNG file and the number of its place, 1 to 6; `None` where none is wanted.
+    #[must_use]
+    pub fn watermark(&self) -> Option<(PathBuf, i64)> {
+        let (path, place) = (self.text("watermark_path").trim(), self.int("watermark_location"));
+        (!path.is_empty() && place > 0).then(|| (path.into(), place))
+    }
+
     /// Sides of the screen are multiples of 16, until a browser wishes otherwise; and whether browsers may have no wish.
     #[must_use]
     pub fn aligned_resolution(&self) -> (bool, bool) {

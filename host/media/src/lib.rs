@@ -36,6 +36,7 @@ mod succession;
 mod trails;
 mod turns;
 mod video;
+mod watermark;
 
 pub use backend::{Backend, Backends, EncoderBackend};
 pub use delivery::Outlet;
@@ -48,6 +49,7 @@ pub use rtc::{RtcConfigs, RtcError, RtcOptions, RtcRefusal, RtcThreads, fetch_on
 pub use sound::{SOUND_RATE, Sound, SoundError, SoundPacket, SoundParts, SoundSink, SoundState, SoundStream};
 pub use stream::Stream;
 pub use studio::{Studio, StudioError, StudioParts};
+pub use watermark::{Watermark, WatermarkError, WatermarkPlace};
 
 use selkies_session::{ClipboardContent, Codec, Codecs, CursorShape};
 

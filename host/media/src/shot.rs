@@ -9,6 +9,7 @@ use crate::{
     buffers::Buffers,
     encoding::{EncodeError, Encoding},
     video::{Ended, Video},
+    watermark::Overlay,
 };
 
 /// Pause when the encoder has every buffer.
@@ -40,6 +41,8 @@ pub(crate) struct Run {
     pub(crate) keyframe: bool,
     /// The next frame counts as changed all over.
     pub(crate) whole: bool,
+    /// Draws the watermark.
+    pub(crate) overlay: Option<Overlay>,
 }
 
 impl Run {
@@ -52,9 +55,15 @@ impl Run {
     /// Takes a picture; `None` when every buffer is still in use.
     fn grab(&mut self) -> Result<Option<VideoFrame>, PluginError> {
         let Some((index, refresh)) = self.buffers.free() else { return Ok(None) };
+        if let Some(overlay) = &mut self.overlay {
+            overlay.lift(index);
+        }
         let frame = self.capture.grab(index, refresh)?;
         self.buffers.written(index, frame.damage());
-        Ok(Some(frame))
+        Ok(Some(match &mut self.overlay {
+            Some(overlay) => overlay.draw(index, frame),
+            None => frame,
+        }))
     }
 }
 

@@ -35,6 +35,7 @@ use crate::{
     slot::Slot,
     turns::Turns,
     video::{self, Revive, Video},
+    watermark::Watermark,
 };
 
 /// Batches of input that may wait for a busy device; more are dropped.
@@ -58,6 +59,8 @@ pub struct StudioParts {
     pub standby: bool,
     /// Brings back a display of our own if it ended; answers true when it had. Called on the video thread.
     pub revive: Option<Revive>,
+    /// What lies over the picture, if anything.
+    pub watermark: Option<Watermark>,
 }
 
 /// Why there is no studio.
@@ -116,8 +119,8 @@ impl Studio {
     /// # Errors
     /// [`StudioError`]; nothing runs then.
     pub fn start(parts: StudioParts) -> Result<Self, StudioError> {
-        let StudioParts { backends, services, settings, stream, observer, initial_size, standby, revive } =
-            parts;
+        let StudioParts { backends, services, settings, stream, observer, .. } = parts;
+        let StudioParts { initial_size, standby, revive, watermark, .. } = parts;
         check(&backends)?;
         if let (Some((width, height)), Some(backend)) = (initial_size, &backends.display) {
             let wish = Wish { size: Some((width, height)), dpi: None };
@@ -212,6 +215,7 @@ impl Studio {
             figures: studio.figures.clone(),
             stages,
             revive,
+            watermark: watermark.map(Arc::new),
             frame_id: first_frame_id(),
             turns: Turns::new(Instant::now()),
             failing: false,

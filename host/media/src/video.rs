@@ -28,6 +28,7 @@ use crate::{
     shot::{Reason, Run},
     stream::Help,
     turns::Turns,
+    watermark::{Overlay, Watermark},
 };
 
 /// First pause after a failure; it doubles up to [`LONGEST_PAUSE`].
@@ -56,6 +57,8 @@ pub(crate) struct Video {
     /// How long frames take, for the readers of `figures`.
     pub(crate) stages: StageRecorder,
     pub(crate) revive: Option<Revive>,
+    /// What lies over the picture.
+    pub(crate) watermark: Option<Arc<Watermark>>,
     /// Counts over captures and encoders: ids never run backwards.
     pub(crate) frame_id: u64,
     /// What the encoders of [`Backends::encoders`] did wrong.
@@ -207,6 +210,8 @@ impl Video {
                 return Err(Trouble::Other(error.to_string()));
             }
         };
+        let mark = self.watermark.as_ref();
+        let overlay = mark.and_then(|mark| Overlay::new(mark, &info, buffers.shared()));
         let request =
             CaptureRequest { area: buffers.whole(), output: String::new(), buffers: buffers.shared() };
         let running = match capture.start(request) {
@@ -240,6 +245,7 @@ impl Video {
             damaged_at: None,
             keyframe: true,
             whole: false,
+            overlay,
         };
         let ended = self.roll(&mut run, &mut encoding);
         self.orders.wakes(None);
@@ -344,7 +350,8 @@ impl Video {
 
     /// Waits for damage, the time to refine, a client's turn, or the time to blame what does not end.
     fn await_damage(&self, run: &mut Run) -> Result<Option<Ended>, PluginError> {
-        let limit = run.refine_at.into_iter().chain(self.departures.due()).min();
+        let step = run.overlay.as_ref().and_then(Overlay::due);
+        let limit = run.refine_at.into_iter().chain(self.departures.due()).chain(step).min();
         let signal = self.stream.while_waiting(limit, |limit| {
             run.capture.wait(limit.map(|limit| limit.saturating_duration_since(Instant::now())))
         })?;
@@ -360,7 +367,10 @@ impl Video {
             CaptureSignal::Nothing => {
                 self.stream.pump();
                 // It stays due until a frame is encoded: what looks like damage may be none.
-                if run.refine_at.is_some_and(|at| at <= Instant::now()) {
+                if step.is_some_and(|step| step <= Instant::now()) {
+                    run.damaged();
+                    self.stream.damaged();
+                } else if run.refine_at.is_some_and(|at| at <= Instant::now()) {
                     run.reason = Some(Reason::Refine);
                     self.stream.damaged();
                 }

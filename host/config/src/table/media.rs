@@ -71,9 +71,10 @@ pub(super) const ROWS: &[Setting] = &[
         "Path to the DRI render node for VA-API.")
         .hidden().aliases(&["encode_dri"]).legacy(&["DRI_NODE"]).not_yet("hardware encoders"),
     row("watermark_path", Kind::Text, "", Section::Video,
-        "Absolute path to the watermark PNG file.").hidden().legacy(&["WATERMARK_PNG"]).not_yet("watermarks"),
+        "Absolute path to the watermark PNG file.").hidden().legacy(&["WATERMARK_PNG"]),
     row("watermark_location", Kind::Int { min: -1, max: 6 }, "-1", Section::Video,
-        "Watermark location enum (0-6).").legacy(&["WATERMARK_LOCATION"]).not_yet("watermarks"),
+        "Watermark location enum (0-6): 1 top left, 2 top right, 3 bottom left, 4 bottom right, 5 middle, 6 moving about; 0 \
+         and -1 none.").legacy(&["WATERMARK_LOCATION"]),
 
     row("display", Kind::Text, "", Section::Screen,
         "X display to stream, such as :0; empty to start one.").hidden().legacy(&["DISPLAY"]),

@@ -47,7 +47,8 @@ impl Canvas {
         assert!(mean <= tolerance, "the mean difference is {mean}");
     }
 
-    fn at(&self, x: u32, y: u32) -> [u8; 3] {
+    /// The colour at a place.
+    pub(crate) fn at(&self, x: u32, y: u32) -> [u8; 3] {
         self.pixels[(y * self.width + x) as usize].unwrap_or_else(|| panic!("nothing at {x},{y}"))
     }
 
@@ -58,7 +59,17 @@ impl Canvas {
 
     /// Checks every pixel that is not next to an edge, where JPEG blurs, against frame `number` of the pattern.
     pub(crate) fn assert_shows(&self, number: u64, tolerance: u8) {
-        let wanted = |x, y| pattern(self.width, self.height, number, x, y);
+        self.assert_shows_under(number, tolerance, |_, _, colour| colour);
+    }
+
+    /// The same for a pattern over which something lies: `over` says what becomes of each colour.
+    pub(crate) fn assert_shows_under(
+        &self,
+        number: u64,
+        tolerance: u8,
+        over: impl Fn(u32, u32, [u8; 3]) -> [u8; 3],
+    ) {
+        let wanted = |x, y| over(x, y, pattern(self.width, self.height, number, x, y));
         let mut checked = 0;
         for y in 0..self.height {
             for x in 0..self.width {

@@ -11,7 +11,7 @@ use std::{
 use selkies_config::{Loader, StreamSettings};
 use selkies_media::{
     Backend, Backends, EncoderBackend, FaultVerdict, Observer, Outlet, PluginFault, Snapshot, Stream, Studio,
-    StudioParts,
+    StudioParts, Watermark,
 };
 use selkies_plugin_abi::PACKET_LAST;
 use selkies_plugin_host::{EncodedPacket, PacketInfo, Plugin};
@@ -192,6 +192,21 @@ impl Bench {
         })
     }
 
+    /// Films the test pattern with something over it.
+    pub(crate) fn marked(width: u32, height: u32, fps: u32, watermark: Watermark) -> Self {
+        let settings = StreamSettings { jpeg_quality: 95, ..settings() };
+        Self::start_with(settings, false, Some(watermark), |plugins| Backends {
+            capture: plugins
+                .backend("selkies.test-pattern", &json!({ "width": width, "height": height, "fps": fps })),
+            display: None,
+            cursor: None,
+            clipboard: None,
+            input: Vec::new(),
+            gamepads: Vec::new(),
+            encoders: plugins.encoders(),
+        })
+    }
+
     /// Films the test pattern in H.264.
     pub(crate) fn h264(fps: u32, settings: StreamSettings) -> Self {
         Self::start(settings, |plugins| Backends {
@@ -208,7 +223,7 @@ impl Bench {
 
     /// Films the test pattern with other encoders than the usual ones.
     pub(crate) fn encoders(standby: bool, encoders: impl FnOnce(&Plugins) -> Vec<EncoderBackend>) -> Self {
-        Self::start_with(settings(), standby, |plugins| Backends {
+        Self::start_with(settings(), standby, None, |plugins| Backends {
             capture: plugins
                 .backend("selkies.test-pattern", &json!({ "width": 640, "height": 192, "fps": 60 })),
             display: None,
@@ -251,12 +266,13 @@ impl Bench {
     }
 
     fn start(settings: StreamSettings, backends: impl FnOnce(&Plugins) -> Backends) -> Self {
-        Self::start_with(settings, false, backends)
+        Self::start_with(settings, false, None, backends)
     }
 
     fn start_with(
         settings: StreamSettings,
         standby: bool,
+        watermark: Option<Watermark>,
         backends: impl FnOnce(&Plugins) -> Backends,
     ) -> Self {
         let plugins = Plugins::prepare();
@@ -272,6 +288,7 @@ impl Bench {
             initial_size: None,
             standby,
             revive: None,
+            watermark,
         })
         .expect("the studio starts");
         Self { stream, recorder, heard, studio, plugins }

@@ -53,8 +53,14 @@ pub struct SharedBuffer {
     /// Different for every buffer of this process.
     id: u64,
     shape: BufferShape,
+    /// Leases, or [`WRITTEN`].
     lent: AtomicUsize,
+    /// This process may write it.
+    writable: bool,
 }
+
+/// In place of the number of leases while the host itself writes a buffer.
+const WRITTEN: usize = usize::MAX;
 
 /// How frames lie in a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,19 +103,19 @@ impl SharedBuffer {
         let len = buffer.bytes().ok_or_else(shape)?;
         let memory = SharedMemory::new("selkies-frame", len)
             .map_err(|source| BufferError::System { bytes: len as u64, source })?;
-        Ok(Self::of(memory, buffer))
+        Ok(Self::of(memory, buffer, true))
     }
 
     /// A buffer that another process made.
     pub(crate) fn of_fd(fd: OwnedFd, shape: BufferShape, writable: bool) -> std::io::Result<Arc<Self>> {
         let len = shape.bytes().ok_or(std::io::ErrorKind::InvalidData)?;
-        Ok(Self::of(SharedMemory::of_fd(fd, len, writable)?, shape))
+        Ok(Self::of(SharedMemory::of_fd(fd, len, writable)?, shape, writable))
     }
 
-    fn of(memory: SharedMemory, shape: BufferShape) -> Arc<Self> {
+    fn of(memory: SharedMemory, shape: BufferShape, writable: bool) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Self { memory, id, shape, lent: AtomicUsize::new(0) })
+        Arc::new(Self { memory, id, shape, lent: AtomicUsize::new(0), writable })
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -164,8 +170,46 @@ impl SharedBuffer {
     /// Forbids writing until the lease and its clones are dropped.
     #[must_use]
     pub fn lend(self: &Arc<Self>) -> BufferLease {
-        self.lent.fetch_add(1, Ordering::Relaxed);
-        BufferLease { buffer: Arc::clone(self) }
+        let mut now = self.lent.load(Ordering::Relaxed);
+        loop {
+            if now == WRITTEN {
+                std::thread::yield_now();
+                now = self.lent.load(Ordering::Relaxed);
+                continue;
+            }
+            match self.lent.compare_exchange_weak(now, now + 1, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return BufferLease { buffer: Arc::clone(self) },
+                Err(other) => now = other,
+            }
+        }
+    }
+
+    /// Lets the host itself change its memory: planes one after the other, each row a stride apart. False, and nothing
+    /// happened, while somebody reads it or where this process may not write it. Not while a capture writes it.
+    #[must_use]
+    pub fn write(&self, change: impl FnOnce(&mut [u8])) -> bool {
+        self.write_held(0, change)
+    }
+
+    /// The same for whoever has so many leases, and lets nobody read by them meanwhile.
+    fn write_held(&self, leases: usize, change: impl FnOnce(&mut [u8])) -> bool {
+        /// Sets the number of leases again, also after a panic.
+        struct Leases<'a>(&'a AtomicUsize, usize);
+        impl Drop for Leases<'_> {
+            fn drop(&mut self) {
+                self.0.store(self.1, Ordering::Release);
+            }
+        }
+        if !self.writable
+            || self.lent.compare_exchange(leases, WRITTEN, Ordering::Acquire, Ordering::Relaxed).is_err()
+        {
+            return false;
+        }
+        let _leases = Leases(&self.lent, leases);
+        // SAFETY: mapped writable for as long as the buffer lives. There are no leases but those of the caller, who lends
+        // nobody their bytes meanwhile, and new ones wait; other processes write between `grab` and its end only.
+        change(unsafe { std::slice::from_raw_parts_mut(self.as_ptr(), self.memory.len()) });
+        true
     }
 
     pub(super) fn as_ptr(&self) -> *mut u8 {
@@ -214,6 +258,13 @@ impl BufferLease {
     }
 }
 
+impl BufferLease {
+    /// [`SharedBuffer::write`] for the only one who has a lease.
+    pub(super) fn write(&mut self, change: impl FnOnce(&mut [u8])) -> bool {
+        self.buffer.write_held(1, change)
+    }
+}
+
 impl Clone for BufferLease {
     fn clone(&self) -> Self {
         self.buffer.lend()
@@ -251,6 +302,38 @@ mod tests {
         assert!(buffer.is_lent());
         drop(second);
         assert!(!buffer.is_lent());
+    }
+
+    #[test]
+    fn the_host_writes_only_what_nobody_else_reads() {
+        let buffer = SharedBuffer::new(4, 4, abi::FOURCC_XRGB8888, 4).unwrap();
+        assert!(buffer.write(|bytes| bytes[5] = 7));
+        let mut lease = buffer.lend();
+        assert_eq!(lease.bytes()[5], 7);
+        assert!(!buffer.write(|bytes| bytes[5] = 8), "it is read");
+        assert!(lease.write(|bytes| bytes[5] += 1));
+        let second = lease.clone();
+        assert!(!lease.write(|bytes| bytes[5] = 9), "another one reads it");
+        assert_eq!(second.bytes()[5], 8);
+        drop((lease, second));
+        assert!(!buffer.is_lent());
+        let theirs = SharedBuffer::of_fd(buffer.read_only().unwrap(), buffer.shape(), false).unwrap();
+        assert!(!theirs.write(|bytes| bytes[5] = 0), "it is mapped for reading");
+        // Whoever wants to read waits for the end of the writing.
+        std::thread::scope(|scope| {
+            let (began, begins) = std::sync::mpsc::channel();
+            let buffer = &buffer;
+            scope.spawn(move || {
+                let written = buffer.write(|bytes| {
+                    began.send(()).unwrap();
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                    bytes[5] = 10;
+                });
+                assert!(written);
+            });
+            begins.recv().unwrap();
+            assert_eq!(buffer.lend().bytes()[5], 10);
+        });
     }
 
     #[test]

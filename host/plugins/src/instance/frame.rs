@@ -150,6 +150,15 @@ impl VideoFrame {
         self
     }
 
+    /// Lets `change` write the host's buffer that it fills, rows a stride apart. False, and nothing happened, where it fills
+    /// none or somebody else has it, too.
+    #[must_use]
+    pub fn paint(&mut self, change: impl FnOnce(&mut [u8])) -> bool {
+        let lease =
+            std::sync::Arc::get_mut(&mut self.keep).and_then(|keep| keep.downcast_mut::<BufferLease>());
+        lease.is_some_and(|lease| lease.write(change))
+    }
+
     /// A frame of the host in a child: planes of a mapped buffer, and what is dropped with the last reference.
     pub(crate) fn of_host(
         lease: &BufferLease,

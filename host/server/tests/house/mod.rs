@@ -162,6 +162,7 @@ impl House {
             initial_size: None,
             standby: false,
             revive: None,
+            watermark: None,
         });
         hub.attach_studio(studio.expect("the studio starts"));
         let at = server.local()[0];
