@@ -1,6 +1,7 @@
 // What page and server say to each other about the session, whatever carries it: settings, codecs, size, role, encoder.
 
 import { type ClipboardContent, ClipboardInbox, clipboardMessages, parseClipboard } from "./clipboard-wire";
+import { cssView } from "./geometry";
 import type { ClipboardRules, StreamCommand, StreamEvent, StreamOptions } from "./messages";
 import { Outbox } from "./outbox";
 import { Ownership } from "./ownership";
@@ -297,7 +298,8 @@ export class Dialogue {
   }
 
   private sendSettings(): void {
-    const { tabId, view } = this.options;
+    const { tabId } = this.options;
+    const { view } = this;
     const wishes = { ...(this.options.encoder === null ? {} : { encoder: this.options.encoder }), ...this.wishes };
     this.stream.send(wire.settingsMessage({ tabId, ...view }, wishes));
     this.requested = { size: wire.resizeMessage(view.width, view.height), dpi: view.dpi };
@@ -310,6 +312,13 @@ export class Dialogue {
     this.requested.size = "";
     this.requestSize();
     this.offerChoices();
+  }
+
+  /** What the display is to be: in the screen's pixels, or in CSS pixels where the operator wants it stretched. */
+  private get view(): { width: number; height: number; dpi: number } {
+    const { width, height, dpi, ratio = 1 } = this.options.view;
+    const stretched = this.settings?.get("use_css_scaling")?.value === true;
+    return stretched ? cssView({ width, height }, ratio) : { width, height, dpi };
   }
 
   /** The display is this page's to size and to set up. */
@@ -340,7 +349,7 @@ export class Dialogue {
     const allowed = (name: string) => this.settings?.get(name)?.value;
     if (!this.settings || !this.introduced || !this.decides || allowed("enable_resize") === false) return;
     if (allowed("manual_resolution") === true || allowed("is_manual_resolution_mode") === true) return;
-    const { width, height, dpi } = this.options.view;
+    const { width, height, dpi } = this.view;
     const { requested } = this;
     const size = wire.resizeMessage(width, height);
     this.requested = { size, dpi };

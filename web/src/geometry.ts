@@ -39,6 +39,22 @@ export function viewSize(css: Extent, ratio: number): Extent {
   return { width: side(css.width, MAX_VIEW.width), height: side(css.height, MAX_VIEW.height) };
 }
 
+/** A view in CSS pixels, which the page stretches: fewer pixels to encode, and nothing for applications to scale. */
+export function cssView(view: Extent, ratio: number): Extent & { dpi: number } {
+  return { ...viewSize({ width: view.width / ratio, height: view.height / ratio }, 1), dpi: viewDpi(1) };
+}
+
+/**
+ * Stream pixels of one CSS pixel where `stream` is shown in `box`: the screen's own `ratio`, unless the stream is stretched.
+ * Rounding to even sizes and borders of a few pixels are no stretching.
+ */
+export function shownRatio(box: Box, stream: Extent, ratio: number): number {
+  const shown = fit(box, stream).width;
+  if (!(shown > 0)) return ratio;
+  const own = stream.width / shown;
+  return Math.abs(own / ratio - 1) < 0.05 ? ratio : own;
+}
+
 /** The DPI for a device pixel ratio, in the steps that desktops offer. */
 export function viewDpi(ratio: number): number {
   return Math.min(288, Math.max(96, Math.round(ratio * 4) * 24));

@@ -10,6 +10,7 @@ import { cursorStyle } from "./cursor";
 import { GamepadPanel } from "./gamepad-panel";
 import { browserPads, Gamepads } from "./gamepads";
 import { FilesPanel } from "./files-panel";
+import { type Extent, shownRatio } from "./geometry";
 import { Keyboard } from "./keyboard";
 import { chooseCommand, commandIsControl, isMac, MacKeys } from "./mac";
 import type { StreamCommand, StreamEvent } from "./messages";
@@ -29,6 +30,7 @@ import { TouchInput } from "./touch";
 import { TouchPad } from "./touch-pad";
 import { TouchTools } from "./touch-tools";
 import { TITLES, TransportPanel } from "./transport-panel";
+import type { CursorShape } from "./wire";
 
 declare global {
   interface Window {
@@ -45,6 +47,8 @@ if (target.debug) window.__selkies = seen;
 
 const pictures = new Pictures(element("screen") as HTMLCanvasElement, element("video") as HTMLVideoElement);
 let chosen = storedMode();
+let cursor: CursorShape | null = null;
+let size: Extent | null = null;
 const player = new Player(
   target.mode,
   chosen,
@@ -122,7 +126,10 @@ const touchTools = new TouchTools({
   },
 });
 
-watchView(stage, (view) => command({ type: "view", view }));
+watchView(stage, (view) => {
+  showCursor();
+  command({ type: "view", view });
+});
 document.addEventListener("visibilitychange", () => command({ type: "visible", visible: !document.hidden }));
 window.addEventListener("pagehide", (event) => {
   if (!event.persisted) command({ type: "stop" });
@@ -158,9 +165,12 @@ function onEvent(event: StreamEvent): void {
       break;
     case "size":
       mouse.setStream(event);
+      size = event;
+      showCursor();
       break;
     case "cursor":
-      stage.style.cursor = cursorStyle(event.cursor, window.devicePixelRatio || 1);
+      cursor = event.cursor;
+      showCursor();
       break;
     case "picture":
       badge.picture(event.missing, event.notice);
@@ -203,6 +213,13 @@ function onEvent(event: StreamEvent): void {
       overlay.show(event.stats);
       break;
   }
+}
+
+/** The pointer's image is in the stream's pixels, as large as the picture around it. */
+function showCursor(): void {
+  if (!cursor) return;
+  const ratio = window.devicePixelRatio || 1;
+  stage.style.cursor = cursorStyle(cursor, size ? shownRatio(stage.getBoundingClientRect(), size, ratio) : ratio);
 }
 
 /** Names this tab across reloads, so that the server can tell its return from a second page. */

@@ -11,6 +11,8 @@ export interface View {
   width: number;
   height: number;
   dpi: number;
+  /** Device pixels of one CSS pixel; 1 where it is left out. */
+  ratio?: number;
 }
 
 /** What a stream needs to know of the page; fixed for its life. */

@@ -9,7 +9,7 @@ const DEBOUNCE = 150;
 export function viewOf(element: Element): View {
   const ratio = window.devicePixelRatio || 1;
   const { width, height } = element.getBoundingClientRect();
-  return { ...viewSize({ width, height }, ratio), dpi: viewDpi(ratio) };
+  return { ...viewSize({ width, height }, ratio), dpi: viewDpi(ratio), ratio };
 }
 
 /** Calls `changed` when the room of `element` has been another for 150 ms; a change of zoom or screen counts. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { cursorStyle } from "../src/cursor";
-import { fit, toStream, viewDpi, viewSize } from "../src/geometry";
+import { fit, shownRatio, toStream, viewDpi, viewSize } from "../src/geometry";
 import { buttonMask } from "../src/mouse";
 import { notchesOf } from "../src/wheel";
 import { FINGER_NOTCH, scrollMessage } from "../src/wire";
@@ -30,6 +30,13 @@ test("the size asked for is even, in device pixels, and bounded", () => {
 
 test("the DPI follows the pixel ratio in steps", () => {
   expect([0.5, 1, 1.25, 1.5, 2, 4].map(viewDpi)).toEqual([96, 96, 120, 144, 192, 288]);
+});
+
+test("the pointer is as large as the picture around it, and not resampled for a few pixels", () => {
+  expect(shownRatio(box, { width: 2000, height: 1000 }, 2)).toBe(2);
+  expect(shownRatio(box, { width: 1998, height: 998 }, 2)).toBe(2);
+  expect(shownRatio(box, { width: 1000, height: 500 }, 2)).toBe(1);
+  expect(shownRatio({ ...box, width: 0 }, { width: 1000, height: 500 }, 2)).toBe(2);
 });
 
 test("buttons: the wire has middle before right", () => {

@@ -74,6 +74,19 @@ test("the size is asked for where it is another, and only where the server resiz
   }
 });
 
+test("where the operator wants it stretched, the size is in CSS pixels and nothing is scaled", async () => {
+  start({ view: { width: 1600, height: 900, dpi: 192, ratio: 2 } });
+  settings({ use_css_scaling: { value: true } });
+  await settle();
+  expect(log[1]).toContain('"scaling_dpi":96');
+  expect(log[1]).toContain('"initialClientWidth":800,"initialClientHeight":450');
+  forget();
+  stream.command({ type: "view", view: { width: 1602, height: 900, dpi: 192, ratio: 2 } });
+  expect(log).toEqual([]);
+  stream.command({ type: "view", view: { width: 1280, height: 720, dpi: 192, ratio: 2 } });
+  expect(log).toEqual(["r,640x360,primary"]);
+});
+
 test("pointer movement is dropped while the connection is congested, clicks are not", () => {
   start();
   socket.bufferedAmount = 1 << 20;

@@ -96,8 +96,7 @@ pub(super) const ROWS: &[Setting] = &[
         span: Some((48, 768)),
     }, "96", Section::Screen, "The default DPI for UI scaling.").client(),
     row("use_css_scaling", Kind::Bool, "false", Section::Screen,
-        "HiDPI when false, if true a lower resolution is sent from the client and the canvas is stretched. Told to the \
-         page: Selkies' own follows it, the one inside the host does not.").client(),
+        "HiDPI when false, if true a lower resolution is sent from the client and the canvas is stretched.").client(),
     row("second_screen", Kind::Bool, "true", Section::Screen,
         "Enable support for a second monitor/display.").not_yet("second screen"),
     row("wayland_socket_index", Kind::Int { min: 0, max: 1024 }, "0", Section::Screen,
