@@ -26,22 +26,9 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let config = r#"{ "capture": { "plugin": "selkies.test-pattern" }, "encoders": [{ "name": "jpeg", "plugin": "selkies.striped-jpeg" }] }"#;
-        Self::of("test-pattern", config)
-    }
-
-    /// Whose hosts stream an X display.
-    fn of_display(display: &str) -> Self {
-        let config = format!(
-            r#"{{ "settings": {{ "display": "{display}" }}, "encoders": [{{ "name": "jpeg", "plugin": "selkies.striped-jpeg" }}] }}"#
-        );
-        Self::of("x11", &config)
-    }
-
-    fn of(source: &str, config: &str) -> Self {
         let stage = Self { folder: tempfile::tempdir().expect("a folder") };
         let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        for plugin in [source, "striped-jpeg", "websocket"] {
+        for plugin in ["test-pattern", "striped-jpeg", "websocket"] {
             let place = stage.plugin(plugin);
             fs::create_dir_all(&place).expect("a folder");
             let manifest = project.join("plugins").join(plugin).join("selkies-plugin.json");
@@ -50,6 +37,7 @@ impl Stage {
             fs::copy(library(&file), place.join(&file)).expect("a dev-dependency");
         }
         fs::create_dir(stage.runtime()).expect("a folder");
+        let config = r#"{ "capture": { "plugin": "selkies.test-pattern" }, "encoders": [{ "name": "jpeg", "plugin": "selkies.striped-jpeg" }] }"#;
         fs::write(stage.config(), config).expect("written");
         stage
     }
@@ -107,16 +95,8 @@ impl Stage {
     }
 
     fn reload(&self, plugin: &str, more: &[&str]) -> Output {
-        self.command(&[&["plugins", "reload", plugin], more].concat())
-    }
-
-    fn resize(&self, host: &Host, size: &str) -> Output {
-        self.command(&["resize", size, "--port", &host.port.to_string()])
-    }
-
-    fn command(&self, words: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_selkies-host"));
-        command.args(words);
+        command.args(["plugins", "reload", plugin]).args(more);
         self.dress(&mut command);
         command.output().expect("the binary runs")
     }
@@ -271,72 +251,4 @@ fn a_hangup_ends_a_host_with_a_terminal_wherever_its_input_comes_from() {
     }
     assert!(host.ended().is_some_and(|status| status.success()), "{}", host.text());
     assert!(!host.text().contains("no plugin changed"), "{}", host.text());
-}
-
-/// An X server that ends with the test.
-struct Xvfb {
-    process: Child,
-    display: String,
-}
-
-impl Xvfb {
-    fn start(screen: &str) -> Self {
-        let mut process = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-noreset", "-nolisten", "tcp", "-screen", "0", screen])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("Xvfb must be installed");
-        let mut number = String::new();
-        let stdout = process.stdout.take().expect("a pipe");
-        BufReader::new(stdout).read_line(&mut number).expect("Xvfb names its display");
-        Self { process, display: format!(":{}", number.trim()) }
-    }
-
-    /// What `xrandr` says of the screen.
-    fn screen(&self) -> String {
-        let output = Command::new("xrandr").args(["--display", &self.display]).output().expect("xrandr");
-        String::from_utf8(output.stdout).expect("text")
-    }
-}
-
-impl Drop for Xvfb {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-#[test]
-fn resize_changes_the_display_of_the_running_host_within_limits() {
-    let server = Xvfb::start("1920x1080x24");
-    let stage = Stage::of_display(&server.display);
-    let host = stage.host("127.0.0.1", 0);
-    for (asked, expected) in [("1281x721", "1280x720"), ("800x600", "800x600"), ("1920x1080", "1920x1080")] {
-        let done = stage.resize(&host, asked);
-        assert_eq!(String::from_utf8_lossy(&done.stdout).trim(), expected, "{}", err(&done));
-        let (width, height) = expected.split_once('x').expect("a size");
-        let line = format!("current {width} x {height},");
-        assert!(server.screen().contains(&line), "{}", server.screen());
-    }
-    for (asked, code, text) in [
-        ("63x800", 1, "MD030 "),
-        ("9000x9000", 1, "MD030 "),
-        // The display's own limit, which a browser's window is cut to.
-        ("1922x1080", 1, "to 1920x1080"),
-        ("1280", 2, "1280x720"),
-    ] {
-        let refused = stage.resize(&host, asked);
-        assert_eq!(refused.status.code(), Some(code), "{asked}");
-        assert!(err(&refused).contains(text), "{asked}: {}", err(&refused));
-    }
-    assert!(server.screen().contains("current 1920 x 1080,"), "{}", server.screen());
-    drop(host);
-
-    let stage = Stage::new();
-    let host = stage.host("127.0.0.1", 0);
-    let fixed = stage.resize(&host, "800x600");
-    assert!(err(&fixed).starts_with("MD031 "), "{}", err(&fixed));
-    let nobody = stage.command(&["resize", "800x600", "--port", "1"]);
-    assert!(err(&nobody).starts_with("CL042 "), "{}", err(&nobody));
 }

@@ -12,7 +12,7 @@ use selkies_plugin_host::{CursorInstance, CursorShape as Pixels, HostServices, P
 use selkies_session::{CursorShape, fallback::BackOff};
 use tracing::{debug, warn};
 
-use crate::{Backend, Observer, gate::Gate, slot::Slot};
+use crate::{Backend, Observer, gate::Gate, pointer::Pointer, slot::Slot};
 
 /// Pauses before a lost source is opened again.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -74,6 +74,7 @@ pub(crate) fn run(
     slot: &Slot,
     services: &HostServices,
     observer: &Arc<dyn Observer>,
+    pointer: &Pointer,
     stop: &CursorStop,
     gate: &Gate,
 ) {
@@ -86,7 +87,7 @@ pub(crate) fn run(
         let backend = slot.get();
         let mut watch = Watch { slot, seen, stop, failing: &mut failing, pauses: &mut pauses };
         if !gate.bars(backend.plugin.id()) {
-            match watch.run(&backend, services, observer) {
+            match watch.run(&backend, services, observer, pointer) {
                 Ok(()) => continue,
                 Err(error) if !stop.stopped() => {
                     gate.report_from(slot, &error, "cursor", &backend);
@@ -121,6 +122,7 @@ impl Watch<'_> {
         backend: &Backend,
         services: &HostServices,
         observer: &Arc<dyn Observer>,
+        pointer: &Pointer,
     ) -> Result<(), PluginError> {
         let mut cursor = CursorInstance::create(&backend.origin(services))?;
         self.stop.wakes(Some(cursor.waker()));
@@ -128,6 +130,7 @@ impl Watch<'_> {
         while !self.stop.stopped() && !self.slot.renewed(&mut self.seen) {
             if let Some(pixels) = cursor.wait(None)? {
                 self.pauses.worked();
+                pointer.shaped(&pixels);
                 match shape(&pixels) {
                     Ok(shape) => observer.cursor(shape),
                     Err(error) => debug!(%error, "a cursor shape could not be written as PNG"),

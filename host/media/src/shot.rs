@@ -8,8 +8,8 @@ use selkies_session::latency::Stage;
 use crate::{
     buffers::Buffers,
     encoding::{EncodeError, Encoding},
+    overlay::Overlay,
     video::{Ended, Video},
-    watermark::Overlay,
 };
 
 /// Pause when the encoder has every buffer.
@@ -41,7 +41,7 @@ pub(crate) struct Run {
     pub(crate) keyframe: bool,
     /// The next frame counts as changed all over.
     pub(crate) whole: bool,
-    /// Draws the watermark.
+    /// Draws the pointer and the watermark.
     pub(crate) overlay: Option<Overlay>,
 }
 

@@ -30,6 +30,7 @@ use crate::{
     gate::Gate,
     input::{self, Batch},
     orders::Orders,
+    pointer::Pointer,
     renewal::{Newcomer, Renewal},
     resize::{ResizeError, Resizing},
     slot::Slot,
@@ -96,6 +97,7 @@ pub struct Studio {
     input_times: Option<Arc<Histogram>>,
     dropped_input: Arc<AtomicBool>,
     gamepads: Option<Arc<GamepadDesk>>,
+    pointer: Arc<Pointer>,
     gate: Arc<Gate>,
     /// The plugins of the threads that have one of their own.
     slots: Vec<Arc<Slot>>,
@@ -129,15 +131,19 @@ impl Studio {
                 Err(error) if error.class == FaultClass::DeviceLost => {
                     warn!(%error, "the display is not there yet")
                 }
-                outcome => drop(outcome.map_err(StudioError::Display)?),
+                outcome => {
+                    outcome.map_err(StudioError::Display)?;
+                }
             }
         }
         // A source that cannot even be opened is a mistake of the start, not a fault of the day.
         let proven = prove(&backends.capture, &services)?;
         let gate = Arc::new(Gate::new(observer.clone()));
         let stages = StageRecorder::default();
+        let orders = Arc::new(Orders::new(stream.clone()));
         let mut studio = Self {
-            orders: Arc::new(Orders::new(stream.clone())),
+            pointer: Arc::new(Pointer::new(orders.clone())),
+            orders,
             display: Arc::new(DisplayDesk::with_size(initial_size)),
             cursor: Arc::default(),
             clipboard: Arc::default(),
@@ -163,8 +169,10 @@ impl Studio {
         }
         if let Some(backend) = backends.cursor.clone() {
             let (services, stop, gate) = (services.clone(), studio.cursor.clone(), gate.clone());
-            let (observer, slot) = (observer.clone(), studio.slot(backend));
-            studio.spawn("cursor", move || cursor::run(&slot, &services, &observer, &stop, &gate))?;
+            let (observer, slot, pointer) = (observer.clone(), studio.slot(backend), studio.pointer.clone());
+            studio.spawn("cursor", move || {
+                cursor::run(&slot, &services, &observer, &pointer, &stop, &gate);
+            })?;
         }
         if let Some(backend) = backends.clipboard.clone() {
             let (services, desk, gate) = (services.clone(), studio.clipboard.clone(), gate.clone());
@@ -215,6 +223,7 @@ impl Studio {
             figures: studio.figures.clone(),
             stages,
             revive,
+            pointer: studio.pointer.clone(),
             watermark: watermark.map(Arc::new),
             frame_id: first_frame_id(),
             turns: Turns::new(Instant::now()),
@@ -323,10 +332,16 @@ impl Studio {
         }
     }
 
+    /// Draws the pointer into the picture from now on, or not.
+    pub fn draw_pointer(&self, drawn: bool) {
+        self.pointer.want(drawn);
+    }
+
     /// Injects input, in order. Does not block: a device that is busy for long loses events.
     ///
     /// `heard` is when the host had the message that they come from, for [`Studio::input_times`].
     pub fn inject(&self, heard: Instant, events: Vec<InputEvent>) {
+        self.pointer.heed(&events);
         let (pads, events): (Vec<_>, Vec<_>) = events.into_iter().partition(is_gamepad);
         if let Some(gamepads) = self.gamepads.as_ref().filter(|_| !pads.is_empty()) {
             self.orders.hurry();

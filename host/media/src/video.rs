@@ -25,10 +25,12 @@ use crate::{
     gate::Gate,
     making::Making,
     orders::Orders,
+    overlay::Overlay,
+    pointer::Pointer,
     shot::{Reason, Run},
     stream::Help,
     turns::Turns,
-    watermark::{Overlay, Watermark},
+    watermark::Watermark,
 };
 
 /// First pause after a failure; it doubles up to [`LONGEST_PAUSE`].
@@ -57,6 +59,8 @@ pub(crate) struct Video {
     /// How long frames take, for the readers of `figures`.
     pub(crate) stages: StageRecorder,
     pub(crate) revive: Option<Revive>,
+    /// The pointer, should it be in the picture.
+    pub(crate) pointer: Arc<Pointer>,
     /// What lies over the picture.
     pub(crate) watermark: Option<Arc<Watermark>>,
     /// Counts over captures and encoders: ids never run backwards.
@@ -210,8 +214,7 @@ impl Video {
                 return Err(Trouble::Other(error.to_string()));
             }
         };
-        let mark = self.watermark.as_ref();
-        let overlay = mark.and_then(|mark| Overlay::new(mark, &info, buffers.shared()));
+        let overlay = Overlay::new(self.watermark.as_ref(), &self.pointer, &info, buffers.shared());
         let request =
             CaptureRequest { area: buffers.whole(), output: String::new(), buffers: buffers.shared() };
         let running = match capture.start(request) {
@@ -293,6 +296,10 @@ impl Video {
                 return Ok(ended);
             }
             self.count_unended();
+            if self.pointer.takes_change() && run.overlay.is_some() {
+                run.damaged();
+                self.stream.damaged();
+            }
             let orders = &self.orders;
             if self.stream.active() == 0 {
                 // Nobody looks: the damage waits where it is.

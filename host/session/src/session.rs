@@ -113,6 +113,8 @@ pub struct Session {
     display: Option<(u32, u32)>,
     /// The size that was asked for last, pixels.
     asked_size: Option<(u32, u32)>,
+    /// The pointer is in the picture, because the owner's page wanted that.
+    drawn_pointer: bool,
     /// What the owner's page wants of sizes.
     size_rule: SizeRule,
     failure: Option<String>,
@@ -146,6 +148,7 @@ impl Session {
             cursor: None,
             display: None,
             asked_size: None,
+            drawn_pointer: false,
             size_rule: SizeRule::default(),
             failure: None,
             in_use: None,

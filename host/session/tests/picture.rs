@@ -172,3 +172,18 @@ fn a_scale_is_a_factor_or_dots_per_inch() {
         assert_eq!(desk.say(1, said), [Action::SetScale { client: ClientId(1), dpi }], "{said}");
     }
 }
+
+#[test]
+fn the_pointer_is_in_the_picture_only_for_the_page_that_wants_it() {
+    let mut desk = Desk::with_owner();
+    assert_eq!(desk.say(1, "SET_NATIVE_CURSOR_RENDERING,1"), [Action::SetNativeCursor(true)]);
+    assert!(desk.say(1, "p,1").is_empty(), "it is there already");
+    desk.open(2, viewer());
+    desk.say(2, "START_VIDEO");
+    let denied = desk.say(2, "SET_NATIVE_CURSOR_RENDERING,0");
+    assert!(matches!(denied[..], [Action::Refused { .. }]), "{denied:?}");
+    desk.open(3, controller());
+    assert!(desk.say(3, r#"SETTINGS,{"tabId":"tab"}"#).contains(&Action::SetNativeCursor(false)));
+    desk.say(3, "p,1");
+    assert!(desk.close(3).contains(&Action::SetNativeCursor(false)));
+}

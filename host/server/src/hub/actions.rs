@@ -68,8 +68,7 @@ impl Hub {
             Action::Microphone { pcm, .. } => self.speak(&pcm),
             Action::Upload { client, step } => self.upload(client, step),
             Action::RunCommand { client, line } => self.run_command(client, line),
-            // Features that this host does not have yet; the policy switches off what clients are told of.
-            Action::SetNativeCursor(_) => {}
+            Action::SetNativeCursor(drawn) => self.with_studio(|studio| studio.draw_pointer(drawn)),
         }
     }
 

@@ -136,7 +136,7 @@ impl Session {
                 let dpi = if scale < LARGEST_FACTOR { scale * 96.0 } else { scale };
                 out.push(Action::SetScale { client, dpi });
             }
-            M::NativeCursor(draw) => out.push(Action::SetNativeCursor(draw)),
+            M::NativeCursor(draw) => self.draw_pointer(draw, out),
             M::Tune(Tuning::BinaryClipboard(wish)) => self.wish_binary_clipboard(wish, out),
             M::Tune(tuning) => out.push(Action::Tune { client, tuning }),
             M::Command(line) => out.push(Action::RunCommand { client, line: line.to_owned() }),

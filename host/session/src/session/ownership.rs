@@ -76,6 +76,7 @@ impl Session {
         self.negotiate(out);
         out.push(Action::ApplySettings { client, json });
         // What the page before wanted is not this one's wish.
+        self.draw_pointer(false, out);
         self.size_rule = SizeRule::default();
         self.rule_size(client, &head, true, out);
         self.send_all(&ServerMessage::DisplayConfig(self.display_config()), out);
@@ -102,6 +103,13 @@ impl Session {
         }
     }
 
+    /// Has the pointer in the picture, or not.
+    pub(super) fn draw_pointer(&mut self, drawn: bool, out: &mut Vec<Action>) {
+        if std::mem::replace(&mut self.drawn_pointer, drawn) != drawn {
+            out.push(Action::SetNativeCursor(drawn));
+        }
+    }
+
     /// Forgets a client: its input is released, its media stop, and the oldest co-controller inherits the display.
     pub(super) fn forget(&mut self, client: ClientId, out: &mut Vec<Action>) {
         let Some(entry) = self.clients.remove(&client) else { return };
@@ -117,6 +125,7 @@ impl Session {
         if self.owner != Some(client) {
             return;
         }
+        self.draw_pointer(false, out);
         self.owner = self.clients.iter().find(|(_, c)| c.beside).map(|(&id, _)| id);
         match self.owner {
             Some(heir) => {
